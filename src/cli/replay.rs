@@ -1,0 +1,158 @@
+//! `learn replay`: its flags, in the groups of its help.
+
+use super::value::{Color, KnobFlags};
+use crate::plan::text::{Condition, StatusRange, TimeText, share, thread_count};
+use crate::plan::{FieldOverride, Latency, OutputFormat, RuleSet, Timezone};
+use clap::Args;
+use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
+use std::path::PathBuf;
+
+const AFTER_HELP: &str = "\
+Times are RFC 3339, a date, or a duration before the log's last request.
+Every flag is also an environment variable: --max-gap is LEARN_MAX_GAP.
+Standard output carries the result and nothing else; messages go to standard error.";
+
+/// What was typed after `learn replay`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = AFTER_HELP)]
+pub struct ReplayArgs {
+    /// Logs to read: files, globs, `-` for standard input (the default)
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Read settings from FILE instead of ./learn.toml
+    #[arg(long, value_name = "FILE", env = "LEARN_SETTINGS", hide_env = true)]
+    pub settings: Option<PathBuf>,
+    /// Work on this many threads, 1 to 1024 [default: all cores]
+    #[arg(long, value_name = "N", env = "LEARN_THREADS", hide_env = true)]
+    #[arg(value_parser = thread_count, allow_negative_numbers = true)]
+    pub threads: Option<usize>,
+    /// Cut files into chunks of N bytes; never changes the result
+    #[arg(long, value_name = "N", env = "LEARN_CHUNK_BYTES", hide_env = true, hide = true, value_parser = chunk_bytes)]
+    pub chunk_bytes: Option<usize>,
+    /// How to read them.
+    #[command(flatten)]
+    pub input: InputFlags,
+    /// Which requests take part.
+    #[command(flatten)]
+    pub selection: SelectionFlags,
+    /// What to compute.
+    #[command(flatten)]
+    pub rules: RuleFlags,
+    /// What to write.
+    #[command(flatten)]
+    pub output: OutputFlags,
+    /// The numbers and switches of the rules.
+    #[command(flatten)]
+    pub knobs: KnobFlags,
+}
+
+/// How to read the logs.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Input")]
+pub struct InputFlags {
+    /// An nginx log_format string, the name of a preset, or `json` [default: looks at the first lines]
+    #[arg(long, value_name = "FORMAT", env = "LEARN_LOG_FORMAT", hide_env = true)]
+    pub log_format: Option<String>,
+    /// What a logged field means, such as duration=took@ms
+    ///
+    /// Roles: timestamp, method, path, status, duration, request. Units, for durations: s, ms, us, ns.
+    #[arg(long = "field", value_name = "ROLE=NAME[@UNIT]", env = "LEARN_FIELD", hide_env = true)]
+    #[arg(value_delimiter = ',')]
+    pub fields: Vec<FieldOverride>,
+    /// Which duration is the latency [default: request]
+    #[arg(long, value_name = "KIND", env = "LEARN_LATENCY", hide_env = true)]
+    pub latency: Option<Latency>,
+    /// The field that names the developer [default: the format's own choice]
+    #[arg(long, value_name = "NAME", env = "LEARN_DEVELOPER_FIELD", hide_env = true)]
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
+    pub developer_field: Option<String>,
+    /// Zone of times without one: an IANA name, UTC or an offset such as +02:00 [default: UTC]
+    #[arg(long, value_name = "ZONE", env = "LEARN_TIMEZONE", hide_env = true, allow_hyphen_values = true)]
+    pub timezone: Option<Timezone>,
+    /// Take paths as they are, without turning numbers and ids into parameters
+    #[arg(long, value_name = "BOOL", env = "LEARN_RAW_PATHS", hide_env = true)]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new())]
+    pub raw_paths: Option<bool>,
+    /// Write every line that could not be read to FILE, with the reason
+    #[arg(long, value_name = "FILE", env = "LEARN_REJECTS", hide_env = true)]
+    pub rejects: Option<PathBuf>,
+    /// Fail when more than this share of the lines could not be read, such as 0.1 or 10% [default: 0.5]
+    #[arg(long, value_name = "SHARE", env = "LEARN_MAX_REJECTS", hide_env = true)]
+    #[arg(value_parser = share, allow_negative_numbers = true)]
+    pub max_rejects: Option<f64>,
+    /// Go on after an input that breaks off, such as a truncated gzip file
+    #[arg(long, env = "LEARN_KEEP_GOING", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub keep_going: bool,
+}
+
+/// Which requests take part; every condition must hold.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Selection")]
+pub struct SelectionFlags {
+    /// Requests at or after this time; 2h is two hours before the log's last request
+    #[arg(long, value_name = "TIME", env = "LEARN_SINCE", hide_env = true, allow_hyphen_values = true)]
+    pub since: Option<TimeText>,
+    /// Requests before this time
+    #[arg(long, value_name = "TIME", env = "LEARN_UNTIL", hide_env = true, allow_hyphen_values = true)]
+    pub until: Option<TimeText>,
+    /// Requests with one of these methods
+    #[arg(long = "method", value_name = "METHOD", env = "LEARN_METHOD", hide_env = true)]
+    #[arg(value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
+    pub methods: Vec<String>,
+    /// Requests with one of these status codes, such as 404, 5xx or 200-299
+    #[arg(long = "status", value_name = "CODES", env = "LEARN_STATUS", hide_env = true)]
+    #[arg(value_delimiter = ',')]
+    pub statuses: Vec<StatusRange>,
+    /// Requests to one of these routes, such as '/api/orders/*'
+    #[arg(long = "route", value_name = "ROUTE", env = "LEARN_ROUTE", hide_env = true)]
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
+    pub routes: Vec<String>,
+    /// Requests to none of these routes
+    #[arg(long = "exclude-route", value_name = "ROUTE", env = "LEARN_EXCLUDE_ROUTE", hide_env = true)]
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
+    pub excluded_routes: Vec<String>,
+    /// Requests whose logged field KEY is VALUE
+    #[arg(long = "where", value_name = "KEY=VALUE", env = "LEARN_WHERE", hide_env = true)]
+    pub conditions: Vec<Condition>,
+    /// Keep endpoints apart by the value of this logged field
+    #[arg(long, value_name = "KEY", env = "LEARN_GROUP_BY", hide_env = true)]
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
+    pub group_by: Option<String>,
+}
+
+/// What to compute.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Rules")]
+pub struct RuleFlags {
+    /// The set of rules to replay [default: documented]
+    #[arg(long, value_name = "SET", env = "LEARN_RULES", hide_env = true)]
+    pub rules: Option<RuleSet>,
+    /// The TunableConfig in force, as JSON; the replay starts from it [default: the package's defaults]
+    #[arg(long, value_name = "FILE", env = "LEARN_CURRENT", hide_env = true)]
+    pub current: Option<PathBuf>,
+    /// Leave out the backtest; there is none yet, so this changes nothing
+    #[arg(long, env = "LEARN_NO_BACKTEST", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub no_backtest: bool,
+}
+
+/// What to write.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Output")]
+pub struct OutputFlags {
+    /// The form of the result [default: table]
+    #[arg(short, long, value_name = "FORMAT", env = "LEARN_FORMAT", hide_env = true)]
+    pub format: Option<OutputFormat>,
+    /// Write to FILE, whole or not at all; `-` is standard output
+    #[arg(short, long, value_name = "FILE", env = "LEARN_OUTPUT", hide_env = true)]
+    pub output: Option<PathBuf>,
+    /// When to colour [default: auto]
+    #[arg(long, value_name = "WHEN", env = "LEARN_COLOR", hide_env = true)]
+    pub color: Option<Color>,
+    /// No progress, no warnings: only errors on standard error
+    #[arg(short, long, env = "LEARN_QUIET", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub quiet: bool,
+}
+
+fn chunk_bytes(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|bytes| *bytes > 0).ok_or_else(|| "expected a whole number above 0".to_owned())
+}

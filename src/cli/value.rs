@@ -1,0 +1,153 @@
+//! Plan values and rule knobs as clap reads them.
+//!
+//! Everything a single value can be wrong about is refused here, by clap, which names the flag.
+
+use crate::plan::{Latency, OutputFormat, RuleSet};
+use crate::settings::knob::{Chosen, Given, KNOBS, Knob, KnobValue};
+use clap::builder::{BoolishValueParser, PossibleValue, ValueParser};
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches, ValueEnum};
+
+impl ValueEnum for RuleSet {
+    fn value_variants<'a>() -> &'a [Self] {
+        &RuleSet::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let help = match self {
+            RuleSet::Documented => "What the package's README promises",
+            RuleSet::Published => "What the package does, anomaly for anomaly",
+        };
+        Some(PossibleValue::new(self.name()).help(help))
+    }
+}
+
+impl ValueEnum for Latency {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Latency::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let help = match self {
+            Latency::Request => "The whole request, as the client saw it",
+            Latency::Upstream => "The upstream's part of it",
+        };
+        Some(PossibleValue::new(self.name()).help(help))
+    }
+}
+
+impl ValueEnum for OutputFormat {
+    fn value_variants<'a>() -> &'a [Self] {
+        use OutputFormat::{Config, Csv, Json, Markdown, Ndjson, Table};
+        &[Table, Json, Ndjson, Csv, Markdown, Config]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let (name, help) = match self {
+            OutputFormat::Table => ("table", "For people"),
+            OutputFormat::Json => ("json", "One document with everything"),
+            OutputFormat::Ndjson => ("ndjson", "One object a line, every cycle included"),
+            OutputFormat::Csv => ("csv", "The endpoints"),
+            OutputFormat::Markdown => ("markdown", "For pull requests and wikis"),
+            OutputFormat::Config => ("config", "The TunableConfig alone, as running services read it"),
+        };
+        Some(PossibleValue::new(name).help(help))
+    }
+}
+
+/// When to colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR is set or TERM is dumb.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The knobs set by flag or by `LEARN_*` variable.
+#[derive(Clone, Debug, Default)]
+pub struct KnobFlags(pub Chosen);
+
+const SWITCH: &str = "enable-unknown-endpoint-detection";
+const SWITCH_OFF: &str = "no-unknown-endpoint-detection";
+const SWITCH_OFF_VARIABLE: &str = "LEARN_NO_UNKNOWN_ENDPOINT_DETECTION";
+
+impl clap::Args for KnobFlags {
+    fn augment_args(command: Command) -> Command {
+        let switch_off = Arg::new(SWITCH_OFF)
+            .long(SWITCH_OFF)
+            .env(SWITCH_OFF_VARIABLE)
+            .hide_env(true)
+            .action(ArgAction::SetTrue)
+            .value_parser(BoolishValueParser::new())
+            .overrides_with(SWITCH)
+            .help_heading(heading("anomalyConfig"))
+            .help(format!("Short for --{SWITCH} false"));
+        command.args(KNOBS.iter().map(knob_arg)).arg(switch_off)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+fn knob_arg(knob: &'static Knob) -> Arg {
+    let seed_variable = knob.seed_variable.map_or_else(String::new, |name| format!(" [also: {name}]"));
+    let overridden = if knob.flag == SWITCH { Some(SWITCH_OFF) } else { None };
+    Arg::new(knob.flag)
+        .long(knob.flag)
+        .aliases(knob.alias)
+        .env(knob.variable)
+        .hide_env(true)
+        .value_name(knob.value_name())
+        .value_parser(ValueParser::new(|text: &str| knob.read(text).map_err(|expected| format!("expected {expected}"))))
+        .allow_negative_numbers(true)
+        .overrides_with_all(overridden)
+        .help_heading(heading(knob.section))
+        .help(format!("{} [default: {}]{seed_variable}", knob.help, knob.default_text()))
+}
+
+fn heading(section: &str) -> &'static str {
+    match section {
+        "anomalyConfig" => "Anomalies",
+        "tunerConfig" => "Tuner",
+        "loopConfig" => "Loop",
+        _ => "Usage spikes",
+    }
+}
+
+impl FromArgMatches for KnobFlags {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut flags = KnobFlags::default();
+        flags.update_from_arg_matches(matches)?;
+        Ok(flags)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        for knob in KNOBS {
+            if let Some(value) = matches.get_one::<KnobValue>(knob.flag) {
+                self.0.set(knob, Given { value: *value, origin: origin(matches, knob.flag, knob.variable) });
+            }
+        }
+        let typed = |flag| matches.value_source(flag) == Some(ValueSource::CommandLine);
+        if matches.get_flag(SWITCH_OFF) && (typed(SWITCH_OFF) || !typed(SWITCH)) {
+            let switch = KNOBS.iter().find(|knob| knob.flag == SWITCH);
+            let origin = origin(matches, SWITCH_OFF, SWITCH_OFF_VARIABLE);
+            switch.into_iter().for_each(|knob| {
+                self.0.set(knob, Given { value: KnobValue::Switch(false), origin: origin.clone() });
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Who set it: the flag, or the variable that stands in for it.
+fn origin(matches: &ArgMatches, flag: &str, variable: &str) -> String {
+    match matches.value_source(flag) {
+        Some(ValueSource::EnvVariable) => variable.to_owned(),
+        _ => format!("--{flag}"),
+    }
+}

@@ -1,0 +1,3 @@
+//! Bytes out. Nothing here knows what the bytes mean.
+
+pub mod file;

@@ -1,0 +1,152 @@
+//! `learn` replays access logs offline through the windowed aggregation, anomaly and tuning rules that
+//! self-tuning libraries run inside a service, and reports the resilience configuration that the traffic
+//! supports.
+//!
+//! ```text
+//! bytes -> Request -> Pane -> Window aggregates -> Anomalies -> Tuning -> Report -> bytes
+//! ```
+//!
+//! Each arrow is one function from values to values; only the two ends touch the world.
+//!
+//! | where | what |
+//! |---|---|
+//! | `cli` | what the user typed; clap types only |
+//! | `settings` | `learn.toml`, environment, and the table of every knob |
+//! | `plan` | everything decided before the first byte is read |
+//! | `source` | bytes in: files, chunks, formats, lines to requests, all cores |
+//! | `request` | the one record that sources yield |
+//! | `route` | path to route template; names to numbers |
+//! | `window` | exact, mergeable pane counts; window aggregates |
+//! | `rules` | a window in, anomalies out; one file per rule set |
+//! | `tuning` | `TunableConfig`; one file per setting |
+//! | `replay` | the feedback loop over a log |
+//! | `usage` | calls per developer and the spike rule |
+//! | `report` | what a run found, as the JSON has it |
+//! | `render` | report to bytes; one file per format |
+//! | `deliver` | bytes out: files whole or not at all, standard output |
+//!
+//! Invariants:
+//!
+//! 1. Only `source`, `deliver`, `plan`, `settings` and this file touch the world; no other module prints,
+//!    exits, unwraps or reads a clock.
+//! 2. A bad line never ends a run: it is counted, with file, line, column and reason.
+//! 3. Replay is causal: nothing at time T depends on a request after T.
+//! 4. Same input and plan, same bytes: no hash order, no clock, no thread count in the output.
+//! 5. Panes merge: two halves aggregated apart and added are the whole, exactly (`published`, which lives by
+//!    arrival order, apart).
+
+pub mod cli;
+pub mod deliver;
+pub mod plan;
+pub mod render;
+pub mod replay;
+pub mod report;
+pub mod request;
+pub mod route;
+pub mod rules;
+pub mod settings;
+pub mod source;
+pub mod tuning;
+pub mod usage;
+pub mod window;
+
+use anyhow::Context;
+use indicatif::{ProgressBar, ProgressStyle};
+use plan::{OutputFormat, ReplayPlan};
+use report::Report;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+/// The exit code when the result is out but an input was broken.
+const BROKEN_INPUT: u8 = 2;
+
+/// Runs one command.
+///
+/// # Errors
+/// Whatever keeps the command from its result; the caller prints it and exits with 2.
+pub fn run(cli: cli::Cli) -> anyhow::Result<ExitCode> {
+    match cli.command {
+        cli::Command::Replay(args) => {
+            let environment = settings::Environment::read();
+            let settings = settings::Settings::load(args.settings.as_deref(), &environment)?;
+            let (plan, warnings) = ReplayPlan::resolve(&args, &settings, &environment)?;
+            if !plan.output.quiet {
+                warnings.iter().for_each(|warning| tell(warning));
+            }
+            replay_logs(&plan)
+        }
+        cli::Command::Completions(args) => write_out(None, &args.render()),
+        cli::Command::Man(args) => write_out(None, &args.render()?),
+    }
+}
+
+/// `learn replay`: reads, replays, renders.
+fn replay_logs(plan: &ReplayPlan) -> anyhow::Result<ExitCode> {
+    let report = replay_report(plan)?;
+    let bytes = render::render(&report, &plan.output)?;
+    if plan.output.format == OutputFormat::Config && !plan.output.quiet {
+        for setting in render::carried_over(&report) {
+            tell(&format!("{setting} could not be recommended; the current value is carried over"));
+        }
+    }
+    write_out(plan.output.file.as_deref(), &bytes)?;
+    report_broken_inputs(plan, &report)
+}
+
+/// Reads and replays what the plan names.
+///
+/// # Errors
+/// Those of [`source::read`].
+pub fn replay_report(plan: &ReplayPlan) -> anyhow::Result<Report> {
+    let mut replay = replay::Replay::new(plan.rules);
+    let bar = progress_bar(plan);
+    let reading = source::read(plan, &mut replay, &|bytes| bar.inc(bytes));
+    bar.finish_and_clear();
+    let reading = reading?;
+    replay.finish();
+    Ok(replay.into_report(plan, reading))
+}
+
+/// Names every input that broke off; what was read of it is in the result.
+fn report_broken_inputs(plan: &ReplayPlan, report: &Report) -> anyhow::Result<ExitCode> {
+    let broken = report.inputs.iter().filter_map(|input| Some((input, input.error.as_ref()?)));
+    let mut code = ExitCode::SUCCESS;
+    for (input, error) in broken {
+        let consequence = if plan.input.keep_going {
+            "what was read before counts"
+        } else {
+            code = ExitCode::from(BROKEN_INPUT);
+            "what was read before counts; --keep-going makes this no failure"
+        };
+        tell(&format!("{}: {error}; {consequence}", input.path));
+    }
+    Ok(code)
+}
+
+/// Bytes read, rate and time left on standard error; nothing unless the plan asks for it.
+fn progress_bar(plan: &ReplayPlan) -> ProgressBar {
+    if !plan.output.progress {
+        return ProgressBar::hidden();
+    }
+    let (bar, template) = match source::total_bytes(plan) {
+        Some(total) => (ProgressBar::new(total), "{wide_bar} {bytes}/{total_bytes} at {bytes_per_sec}, {eta} left"),
+        None => (ProgressBar::no_length(), "{spinner} {bytes} at {bytes_per_sec}"),
+    };
+    match ProgressStyle::with_template(template) {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+fn write_out(file: Option<&std::path::Path>, bytes: &[u8]) -> anyhow::Result<ExitCode> {
+    match file {
+        Some(path) => deliver::file::write_atomically(path, |out| Ok(out.write_all(bytes)?))?,
+        None => deliver::file::write_stdout(bytes).context("standard output")?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A message on standard error, its hostile parts escaped. A closed standard error is no reason to fail.
+fn tell(message: &str) {
+    let _ = writeln!(io::stderr(), "learn: {}", render::escape::terminal(message));
+}

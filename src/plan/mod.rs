@@ -1,0 +1,278 @@
+//! What a run will do, with every flag, variable and file already folded in.
+//!
+//! `Plan::resolve` makes every cross-check; past this point no flag exists. It must not read a log.
+
+mod resolve;
+pub(crate) mod text;
+
+use crate::report::{AnomalyConfig, InputSettings, LoopConfig, TunerConfig, UsageConfig};
+use crate::tuning::TunableConfig;
+use std::path::PathBuf;
+
+/// A whole `learn replay` run.
+#[derive(Clone, Debug)]
+pub struct ReplayPlan {
+    /// What to read.
+    pub input: InputPlan,
+    /// What to compute.
+    pub rules: RulesPlan,
+    /// What to write.
+    pub output: OutputPlan,
+    /// Worker threads, at least 1.
+    pub threads: usize,
+    /// Bytes that a worker takes at once.
+    pub chunk_bytes: usize,
+}
+
+/// What to read and how.
+#[derive(Clone, Debug)]
+pub struct InputPlan {
+    /// Files in the order given, globs expanded; duplicates removed.
+    pub files: Vec<InputName>,
+    /// How lines are laid out.
+    pub format: FormatChoice,
+    /// What the format has to deliver.
+    pub wanted: Wanted,
+    /// Inclusive start.
+    pub since: Option<TimeBound>,
+    /// Exclusive end.
+    pub until: Option<TimeBound>,
+    /// Every filter must hold.
+    pub filters: Vec<Filter>,
+    /// Index into `wanted.extras` of the `--group-by` field.
+    pub group_by: Option<usize>,
+    /// Leave routes untemplated.
+    pub raw_paths: bool,
+    /// Share of rejected lines above which the run fails, 0 to 1.
+    pub max_rejects_ratio: f64,
+    /// Where to write every rejected line.
+    pub rejects: Option<PathBuf>,
+    /// Go on after a broken input.
+    pub keep_going: bool,
+    /// These settings as the report repeats them; the times of `BeforeEnd` bounds are still absent.
+    pub as_given: InputSettings,
+}
+
+/// One input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InputName {
+    /// Standard input.
+    Stdin,
+    /// A file.
+    Path(PathBuf),
+}
+
+/// How lines are laid out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FormatChoice {
+    /// Look at the first lines.
+    Detect,
+    /// An nginx `log_format` string.
+    Nginx {
+        /// Its name in messages, for example `combined`.
+        name: String,
+        /// The string as it stands in nginx.conf.
+        log_format: String,
+    },
+    /// JSON lines.
+    Json,
+}
+
+/// What the run wants of a format beyond time, method, path and status.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// Which duration is the latency.
+    pub latency: Latency,
+    /// `--field ROLE=NAME` overrides.
+    pub fields: Vec<FieldOverride>,
+    /// The field that names the developer; `None`: the format's own choice.
+    pub developer: Option<String>,
+    /// Logged fields that `--where` and `--group-by` read; at most [`crate::request::MAX_EXTRA_FIELDS`].
+    pub extras: Vec<String>,
+    /// Zone of stamps without one.
+    pub timezone: Timezone,
+}
+
+/// Which duration is the latency.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Latency {
+    /// The whole request, as the client saw it.
+    #[default]
+    Request,
+    /// The upstream's part.
+    Upstream,
+}
+
+/// The zone of stamps without one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timezone {
+    /// A fixed offset east of UTC, in seconds.
+    Offset(i32),
+    /// An IANA zone.
+    Named(chrono_tz::Tz),
+}
+
+impl Default for Timezone {
+    fn default() -> Self {
+        Timezone::Offset(0)
+    }
+}
+
+/// What a logged field means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// When the request ended.
+    Timestamp,
+    /// The method.
+    Method,
+    /// The request target.
+    Path,
+    /// The status code.
+    Status,
+    /// The latency.
+    Duration,
+    /// The whole request line, `METHOD URI PROTO`.
+    Request,
+}
+
+/// One `--field ROLE=NAME[@UNIT]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldOverride {
+    /// What the field means.
+    pub role: Role,
+    /// The field's name; dots step into nested objects.
+    pub name: String,
+    /// The unit, for durations.
+    pub unit: Option<Unit>,
+}
+
+/// A unit of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Seconds.
+    Seconds,
+    /// Milliseconds.
+    Millis,
+    /// Microseconds.
+    Micros,
+    /// Nanoseconds.
+    Nanos,
+}
+
+impl Unit {
+    /// `s`, `ms`, `us` or `ns`.
+    pub fn symbol(self) -> &'static str {
+        match self {
+            Unit::Seconds => "s",
+            Unit::Millis => "ms",
+            Unit::Micros => "us",
+            Unit::Nanos => "ns",
+        }
+    }
+
+    /// The power of ten that turns a number in this unit into milliseconds.
+    pub fn millis_exponent(self) -> i8 {
+        match self {
+            Unit::Seconds => 3,
+            Unit::Millis => 0,
+            Unit::Micros => -3,
+            Unit::Nanos => -6,
+        }
+    }
+}
+
+/// One end of the time range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeBound {
+    /// UTC milliseconds since the epoch.
+    At(i64),
+    /// Milliseconds before the log's last request.
+    BeforeEnd(i64),
+}
+
+/// A condition on requests.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Filter {
+    /// `--method`: any of these.
+    Method(Vec<String>),
+    /// `--status`: any of these inclusive ranges.
+    Status(Vec<(u16, u16)>),
+    /// `--route`: the templated route is one of these (`*` matches any run of characters).
+    Route(Vec<String>),
+    /// `--exclude-route`: it is none of these.
+    ExcludeRoute(Vec<String>),
+    /// `--where`: the field at this index of `wanted.extras` equals the value.
+    Equals(usize, String),
+}
+
+/// What to compute.
+#[derive(Clone, Copy, Debug)]
+pub struct RulesPlan {
+    /// Which rule set.
+    pub rules: RuleSet,
+    /// Anomaly thresholds.
+    pub anomaly: AnomalyConfig,
+    /// Tuner bounds.
+    pub tuner: TunerConfig,
+    /// The loop's pace.
+    pub looping: LoopConfig,
+    /// The spike rule.
+    pub usage: UsageConfig,
+    /// Where the loop starts from.
+    pub current: TunableConfig,
+    /// Keep every cycle for the output.
+    pub keep_cycles: bool,
+}
+
+/// A set of rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RuleSet {
+    /// What the package's README promises.
+    Documented,
+    /// What the package does.
+    Published,
+}
+
+impl RuleSet {
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            RuleSet::Documented => "documented",
+            RuleSet::Published => "published",
+        }
+    }
+}
+
+/// What to write.
+#[derive(Clone, Debug)]
+pub struct OutputPlan {
+    /// In which form.
+    pub format: OutputFormat,
+    /// Where; `None` is standard output.
+    pub file: Option<PathBuf>,
+    /// Columns that a table may use.
+    pub width: usize,
+    /// Whether to colour.
+    pub color: bool,
+    /// Whether to draw progress.
+    pub progress: bool,
+    /// Whether to leave out messages that are not errors.
+    pub quiet: bool,
+}
+
+/// An output format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutputFormat {
+    /// For people.
+    Table,
+    /// One document.
+    Json,
+    /// One object a line.
+    Ndjson,
+    /// Endpoint rows.
+    Csv,
+    /// For pull requests and wikis.
+    Markdown,
+    /// The TunableConfig alone.
+    Config,
+}

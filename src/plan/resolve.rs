@@ -1,0 +1,324 @@
+//! Flags, variables and files folded into a [`ReplayPlan`]: every check that needs more than one value.
+//!
+//! Looks names up in the file system and reads `--current`; opens no log and prints nothing.
+
+mod current;
+mod files;
+
+use super::text::{StatusRange, TimeText};
+use super::{
+    Filter, FormatChoice, InputName, InputPlan, OutputFormat, OutputPlan, ReplayPlan, RuleSet, RulesPlan, TimeBound,
+    Timezone, Wanted,
+};
+use crate::cli::Color;
+use crate::cli::replay::{InputFlags, OutputFlags, ReplayArgs, SelectionFlags};
+use crate::report::{InputSettings, format_time};
+use crate::request::MAX_EXTRA_FIELDS;
+use crate::settings::knob::{Chosen, Given, KNOBS, Knobs};
+use crate::settings::nearest::nearest;
+use crate::settings::{Environment, InputDefaults, Settings, overlay_fields};
+use crate::source::preset;
+use crate::tuning::TunableConfig;
+use anyhow::{anyhow, bail, ensure};
+use std::path::{Path, PathBuf};
+
+const DEFAULT_MAX_REJECTS_RATIO: f64 = 0.5;
+const DEFAULT_WIDTH: usize = 80;
+
+impl ReplayPlan {
+    /// Decides everything about a run before the first byte is read. The strings are warnings.
+    ///
+    /// # Errors
+    /// Values that contradict each other, files that cannot be meant, a `--current` file that is no config.
+    pub fn resolve(
+        args: &ReplayArgs,
+        settings: &Settings,
+        environment: &Environment,
+    ) -> anyhow::Result<(ReplayPlan, Vec<String>)> {
+        let mut warnings = Vec::new();
+        let output = output_plan(&args.output, environment);
+        let input = input_plan(args, settings, environment, &mut warnings)?;
+        refuse_overwriting(&input, output.file.as_deref())?;
+        let rules = rules_plan(args, settings, environment, output.format, &mut warnings)?;
+        let threads = args.threads.or(settings.threads).unwrap_or(environment.cores.clamp(1, super::text::MAX_THREADS));
+        let chunk_bytes = args.chunk_bytes.unwrap_or(crate::source::CHUNK_BYTES);
+        Ok((ReplayPlan { input, rules, output, threads, chunk_bytes }, warnings))
+    }
+}
+
+fn input_plan(
+    args: &ReplayArgs,
+    settings: &Settings,
+    environment: &Environment,
+    warnings: &mut Vec<String>,
+) -> anyhow::Result<InputPlan> {
+    let (flags, selection, defaults) = (&args.input, &args.selection, &settings.input);
+    let files = files::inputs(&args.files, environment.stdin_is_terminal, warnings)?;
+    let log_format = flags.log_format.as_ref().or(defaults.log_format.as_ref());
+    let timezone = flags.timezone.or(defaults.timezone).unwrap_or_default();
+    let (since, until) = time_range(selection, timezone, &files)?;
+    let (filters, extras, group_by) = selection_of(selection)?;
+    let wanted = Wanted {
+        latency: flags.latency.or(defaults.latency).unwrap_or_default(),
+        fields: fields(flags, defaults)?,
+        developer: flags.developer_field.clone().or_else(|| defaults.developer_field.clone()),
+        extras,
+        timezone,
+    };
+    let raw_paths = flags.raw_paths.or(defaults.raw_paths).unwrap_or(false);
+    Ok(InputPlan {
+        files,
+        format: log_format.map_or(Ok(FormatChoice::Detect), |text| format_choice(text))?,
+        since,
+        until,
+        filters,
+        group_by,
+        raw_paths,
+        max_rejects_ratio: flags.max_rejects.or(defaults.max_rejects_ratio).unwrap_or(DEFAULT_MAX_REJECTS_RATIO),
+        rejects: flags.rejects.clone(),
+        keep_going: flags.keep_going,
+        as_given: InputSettings {
+            log_format: log_format.cloned(),
+            latency: wanted.latency.name(),
+            since: moment(since),
+            until: moment(until),
+            timezone: timezone.to_string(),
+            filters: filters_as_given(selection),
+            group_by: selection.group_by.clone(),
+            developer_field: wanted.developer.clone(),
+            raw_paths,
+        },
+        wanted,
+    })
+}
+
+fn format_choice(text: &str) -> anyhow::Result<FormatChoice> {
+    const JSON: &str = "json";
+    let nginx =
+        |name: &str, log_format: &str| FormatChoice::Nginx { name: name.to_owned(), log_format: log_format.to_owned() };
+    if text.contains('$') {
+        return Ok(nginx("log_format", text));
+    }
+    if text == JSON {
+        return Ok(FormatChoice::Json);
+    }
+    if let Some(preset) = preset::by_name(text) {
+        return Ok(nginx(preset.name, preset.log_format));
+    }
+    let names: Vec<_> = preset::all().iter().map(|preset| preset.name).chain([JSON]).collect();
+    let nearest = nearest(text, names.iter().copied()).unwrap_or(JSON);
+    bail!(
+        "--log-format: found `{text}`, expected an nginx log_format with its `$` variables or one of {}; \
+         the nearest one is {nearest}",
+        names.join(", ")
+    )
+}
+
+fn fields(flags: &InputFlags, defaults: &InputDefaults) -> anyhow::Result<Vec<super::FieldOverride>> {
+    for (i, field) in flags.fields.iter().enumerate() {
+        let is_repeated = flags.fields[..i].iter().any(|other| other.role == field.role);
+        ensure!(!is_repeated, "--field: `{}` is given more than once", field.role.name());
+    }
+    let mut fields = defaults.fields.clone();
+    overlay_fields(&mut fields, &flags.fields);
+    Ok(fields)
+}
+
+fn time_range(
+    selection: &SelectionFlags,
+    timezone: Timezone,
+    files: &[InputName],
+) -> anyhow::Result<(Option<TimeBound>, Option<TimeBound>)> {
+    let bound = |text: Option<TimeText>| text.map(|text| text.bound(timezone));
+    let (since, until) = (bound(selection.since), bound(selection.until));
+    let is_empty = match (since, until) {
+        (Some(TimeBound::At(since)), Some(TimeBound::At(until))) => since >= until,
+        (Some(TimeBound::BeforeEnd(since)), Some(TimeBound::BeforeEnd(until))) => since <= until,
+        _ => false,
+    };
+    ensure!(!is_empty, "no time lies between --since and --until; --since must be the earlier one");
+    for (flag, bound) in [("--since", since), ("--until", until)] {
+        if matches!(bound, Some(TimeBound::BeforeEnd(_)))
+            && let Some(input) = files.iter().find(|input| !is_regular(input))
+        {
+            bail!(
+                "{flag} relative to the log's end needs files whose end can be looked up first, and {} is none; \
+                 give a time such as 2026-06-01T12:00:00Z, or a regular file",
+                name_of(input)
+            );
+        }
+    }
+    Ok((since, until))
+}
+
+/// Pipes have no end to look up. What cannot be looked up at all is left to opening, which tells why.
+fn is_regular(input: &InputName) -> bool {
+    match input {
+        InputName::Stdin => false,
+        InputName::Path(path) => path.metadata().map_or(true, |metadata| metadata.is_file()),
+    }
+}
+
+fn name_of(input: &InputName) -> String {
+    match input {
+        InputName::Stdin => "standard input".to_owned(),
+        InputName::Path(path) => path.display().to_string(),
+    }
+}
+
+/// The filters, the logged fields that they and `--group-by` read, and which of these is `--group-by`'s.
+fn selection_of(selection: &SelectionFlags) -> anyhow::Result<(Vec<Filter>, Vec<String>, Option<usize>)> {
+    let mut filters = Vec::new();
+    let mut extras: Vec<String> = Vec::new();
+    let mut add = |values: &[String], filter: fn(Vec<String>) -> Filter| {
+        if !values.is_empty() {
+            filters.push(filter(values.to_vec()));
+        }
+    };
+    add(&selection.methods, Filter::Method);
+    add(&selection.routes, Filter::Route);
+    add(&selection.excluded_routes, Filter::ExcludeRoute);
+    if !selection.statuses.is_empty() {
+        filters.push(Filter::Status(selection.statuses.iter().map(|range| (range.first, range.last)).collect()));
+    }
+    let mut index_of = |field: &String| {
+        extras.iter().position(|extra| extra == field).unwrap_or_else(|| {
+            extras.push(field.clone());
+            extras.len() - 1
+        })
+    };
+    for condition in &selection.conditions {
+        filters.push(Filter::Equals(index_of(&condition.field), condition.value.clone()));
+    }
+    let group_by = selection.group_by.as_ref().map(index_of);
+    ensure!(
+        extras.len() <= MAX_EXTRA_FIELDS,
+        "--where and --group-by name {} different fields ({}); at most {MAX_EXTRA_FIELDS} can be read",
+        extras.len(),
+        extras.join(", ")
+    );
+    Ok((filters, extras, group_by))
+}
+
+fn filters_as_given(selection: &SelectionFlags) -> Vec<String> {
+    let statuses: Vec<_> = selection.statuses.iter().map(|StatusRange { text, .. }| text.clone()).collect();
+    let lists = [("method", &selection.methods), ("status", &statuses)];
+    let lists = lists.into_iter().filter(|(_, values)| !values.is_empty());
+    let lists = lists.map(|(key, values)| format!("{key}={}", values.join(",")));
+    let routes = selection.routes.iter().map(|route| format!("route={route}"));
+    let excluded = selection.excluded_routes.iter().map(|route| format!("exclude-route={route}"));
+    let conditions = selection.conditions.iter().map(|condition| format!("{}={}", condition.field, condition.value));
+    lists.chain(routes).chain(excluded).chain(conditions).collect()
+}
+
+fn moment(bound: Option<TimeBound>) -> Option<String> {
+    match bound {
+        Some(TimeBound::At(millis)) => Some(format_time(millis)),
+        Some(TimeBound::BeforeEnd(_)) | None => None,
+    }
+}
+
+fn rules_plan(
+    args: &ReplayArgs,
+    settings: &Settings,
+    environment: &Environment,
+    format: OutputFormat,
+    warnings: &mut Vec<String>,
+) -> anyhow::Result<RulesPlan> {
+    let rules = args.rules.rules.or(settings.rules).unwrap_or(RuleSet::Documented);
+    let mut chosen = settings.knobs.clone();
+    chosen.overlay(seed_variables(environment)?);
+    chosen.overlay(args.knobs.0.clone());
+    let knobs = chosen.knobs();
+    check_timeouts(&knobs, &chosen)?;
+    warnings.extend(ignored_knobs(&chosen, rules));
+    warnings.extend(unreachable_baseline(&knobs, rules));
+    let current = match args.rules.current.as_ref().or(settings.current.as_ref()) {
+        Some(path) => current::read(path)?,
+        None => TunableConfig::default(),
+    };
+    let Knobs { anomaly, tuner, looping, usage } = knobs;
+    let keep_cycles = format == OutputFormat::Ndjson;
+    Ok(RulesPlan { rules, anomaly, tuner, looping, usage, current, keep_cycles })
+}
+
+/// The knobs that the variables of the original usage detector set.
+fn seed_variables(environment: &Environment) -> anyhow::Result<Chosen> {
+    let mut chosen = Chosen::default();
+    for (name, text) in &environment.seed_variables {
+        for knob in KNOBS.iter().filter(|knob| knob.seed_variable == Some(name)) {
+            let value = knob.read(text).map_err(|expected| anyhow!("{name}: found `{text}`, expected {expected}"))?;
+            chosen.set(knob, Given { value, origin: (*name).to_owned() });
+        }
+    }
+    Ok(chosen)
+}
+
+fn check_timeouts(knobs: &Knobs, chosen: &Chosen) -> anyhow::Result<()> {
+    let (min, max) = (knobs.tuner.min_timeout_ms, knobs.tuner.max_timeout_ms);
+    let origin = |flag| chosen.origin(flag).unwrap_or("the default");
+    ensure!(
+        min <= max,
+        "minTimeoutMs {min} ({}) is above maxTimeoutMs {max} ({}); it must not exceed it",
+        origin("min-timeout-ms"),
+        origin("max-timeout-ms")
+    );
+    Ok(())
+}
+
+fn ignored_knobs(chosen: &Chosen, rules: RuleSet) -> impl Iterator<Item = String> {
+    let ignored = chosen.iter().filter(move |(knob, _)| knob.ignored_by == Some(rules));
+    ignored.map(move |(_, given)| format!("{} has no effect: --rules {} ignores it", given.origin, rules.name()))
+}
+
+fn unreachable_baseline(knobs: &Knobs, rules: RuleSet) -> Option<String> {
+    let (needed, windows) = (knobs.looping.min_baseline_windows, knobs.looping.baseline_windows);
+    (rules == RuleSet::Documented && needed > windows).then(|| {
+        format!("minBaselineWindows {needed} is above baselineWindows {windows}: no endpoint will ever be judged")
+    })
+}
+
+fn output_plan(flags: &OutputFlags, environment: &Environment) -> OutputPlan {
+    let file = flags.output.clone().filter(|path| path != Path::new("-"));
+    let on_terminal = environment.stdout_is_terminal && file.is_none();
+    let color = match flags.color.unwrap_or_default() {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => on_terminal && !environment.no_color && !environment.term_is_dumb,
+    };
+    let columns = environment.terminal_columns.filter(|columns| on_terminal && *columns > 0);
+    OutputPlan {
+        format: flags.format.unwrap_or(OutputFormat::Table),
+        file,
+        width: columns.or(environment.columns_variable).unwrap_or(DEFAULT_WIDTH),
+        color,
+        progress: environment.stderr_is_terminal && !environment.term_is_dumb && !flags.quiet,
+        quiet: flags.quiet,
+    }
+}
+
+/// A result or a list of rejects must not replace a log, nor the one the other.
+fn refuse_overwriting(input: &InputPlan, output: Option<&Path>) -> anyhow::Result<()> {
+    let rejects = input.rejects.as_deref();
+    ensure!(rejects != Some(Path::new("-")), "--rejects: found `-`, expected a file; standard output has the result");
+    for (flag, target) in [("--output", output), ("--rejects", rejects)] {
+        let Some(target) = target else { continue };
+        ensure!(!target.is_dir(), "{flag}: {} is a directory, expected a file", target.display());
+        let is_input = |input: &InputName| matches!(input, InputName::Path(path) if is_same_file(path, target));
+        ensure!(!input.files.iter().any(is_input), "{flag} would overwrite the input {}", target.display());
+    }
+    if let (Some(output), Some(rejects)) = (output, rejects) {
+        ensure!(!is_same_file(output, rejects), "--output and --rejects are both {}", output.display());
+    }
+    Ok(())
+}
+
+/// Devices such as /dev/null take whatever comes.
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    let is_replaceable = |path: &PathBuf| path.metadata().map_or(true, |metadata| metadata.is_file());
+    let (one, other) = (files::identity(one), files::identity(other));
+    one == other && is_replaceable(&one)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,401 @@
+//! How the values of a plan are written by people, on the command line and in `learn.toml`.
+//!
+//! Text in, a value or what was expected out. It must not know where the text came from: the caller
+//! names the flag or the key, and says what was found.
+
+use super::{FieldOverride, Latency, Role, RuleSet, TimeBound, Timezone, Unit};
+use crate::settings::nearest::nearest;
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone};
+use std::fmt;
+use std::str::FromStr;
+
+impl RuleSet {
+    /// Every rule set.
+    pub(crate) const ALL: [RuleSet; 2] = [RuleSet::Documented, RuleSet::Published];
+}
+
+impl Latency {
+    /// Every kind of latency.
+    pub(crate) const ALL: [Latency; 2] = [Latency::Request, Latency::Upstream];
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Latency::Request => "request",
+            Latency::Upstream => "upstream",
+        }
+    }
+}
+
+impl Role {
+    /// Every role.
+    pub(crate) const ALL: [Role; 6] =
+        [Role::Timestamp, Role::Method, Role::Path, Role::Status, Role::Duration, Role::Request];
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Role::Timestamp => "timestamp",
+            Role::Method => "method",
+            Role::Path => "path",
+            Role::Status => "status",
+            Role::Duration => "duration",
+            Role::Request => "request",
+        }
+    }
+
+    /// The role of this name.
+    pub(crate) fn named(name: &str) -> Option<Role> {
+        Role::ALL.into_iter().find(|role| role.name() == name)
+    }
+}
+
+impl FromStr for FieldOverride {
+    type Err = String;
+
+    /// Reads `ROLE=NAME[@UNIT]`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (role, field) = text.split_once('=').ok_or("expected ROLE=NAME, such as duration=request_time@s")?;
+        let names = Role::ALL.map(Role::name).join(", ");
+        let role = Role::named(role).ok_or_else(|| format!("expected one of the roles {names}"))?;
+        FieldOverride::new(role, field)
+    }
+}
+
+impl FieldOverride {
+    /// Reads `NAME[@UNIT]`. A name may begin with `@`, as in `@timestamp`.
+    pub(crate) fn new(role: Role, field: &str) -> Result<Self, String> {
+        let (name, symbol) = match field.rsplit_once('@') {
+            Some((name, symbol)) if !name.is_empty() => (name, Some(symbol)),
+            _ => (field, None),
+        };
+        if name.is_empty() {
+            return Err("expected the name of a field after `=`".to_owned());
+        }
+        let unit = match symbol {
+            None => None,
+            Some(_) if role != Role::Duration => return Err("expected no unit: only `duration` has one".to_owned()),
+            Some(symbol) => Some(unit_named(symbol).ok_or("expected the unit s, ms, us or ns after `@`")?),
+        };
+        Ok(FieldOverride { role, name: name.to_owned(), unit })
+    }
+}
+
+fn unit_named(symbol: &str) -> Option<Unit> {
+    [Unit::Seconds, Unit::Millis, Unit::Micros, Unit::Nanos].into_iter().find(|unit| unit.symbol() == symbol)
+}
+
+impl FromStr for Timezone {
+    type Err = String;
+
+    /// Reads `UTC`, an offset such as `+02:00`, or an IANA name.
+    fn from_str(text: &str) -> Result<Self, String> {
+        if matches!(text, "UTC" | "Z") {
+            return Ok(Timezone::Offset(0));
+        }
+        if text.starts_with(['+', '-']) {
+            let offset = offset_seconds(text).ok_or("expected an offset from -23:59 to +23:59, such as +02:00")?;
+            return Ok(Timezone::Offset(offset));
+        }
+        text.parse().map(Timezone::Named).map_err(|_| {
+            let names = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
+            let nearest = nearest(text, names).unwrap_or("UTC");
+            format!("expected UTC, an offset such as +02:00, or an IANA name; the nearest one is {nearest}")
+        })
+    }
+}
+
+/// `+HH:MM` or `-HH:MM` in seconds east of UTC.
+fn offset_seconds(text: &str) -> Option<i32> {
+    let (sign, digits) = text.split_at_checked(1)?;
+    let (hours, minutes) = digits.split_once(':')?;
+    let two_digits = |part: &str| {
+        let valid = part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit());
+        valid.then(|| part.parse::<i32>().ok()).flatten()
+    };
+    let (hours, minutes) = (two_digits(hours)?, two_digits(minutes)?);
+    let seconds = (hours < 24 && minutes < 60).then_some(hours * 3600 + minutes * 60)?;
+    Some(if sign == "-" { -seconds } else { seconds })
+}
+
+impl fmt::Display for Timezone {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Timezone::Named(zone) => formatter.write_str(zone.name()),
+            Timezone::Offset(0) => formatter.write_str("UTC"),
+            Timezone::Offset(seconds) => {
+                let sign = if seconds < 0 { '-' } else { '+' };
+                let minutes = seconds.unsigned_abs() / 60;
+                write!(formatter, "{sign}{:02}:{:02}", minutes / 60, minutes % 60)
+            }
+        }
+    }
+}
+
+/// One end of the time range as written, before the zone is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeText {
+    /// UTC milliseconds since the epoch.
+    Instant(i64),
+    /// A wall clock time of some zone.
+    Local(NaiveDateTime),
+    /// Milliseconds before the log's last request.
+    BeforeEnd(i64),
+}
+
+impl FromStr for TimeText {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Some(millis) = duration_ms(text.strip_prefix('-').unwrap_or(text)) {
+            return Ok(TimeText::BeforeEnd(millis));
+        }
+        if let Ok(time) = DateTime::parse_from_rfc3339(text) {
+            return Ok(TimeText::Instant(time.timestamp_millis()));
+        }
+        if let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
+            return Ok(TimeText::Local(date.and_time(NaiveTime::MIN)));
+        }
+        NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f").map(TimeText::Local).map_err(|_| {
+            "expected a time such as 2026-06-01T12:00:00Z, a date such as 2026-06-01, \
+             or a duration before the log's end such as 2h"
+                .to_owned()
+        })
+    }
+}
+
+impl TimeText {
+    /// The bound, wall clock times being of this zone.
+    pub(crate) fn bound(self, zone: Timezone) -> TimeBound {
+        match self {
+            TimeText::Instant(millis) => TimeBound::At(millis),
+            TimeText::BeforeEnd(millis) => TimeBound::BeforeEnd(millis),
+            TimeText::Local(time) => TimeBound::At(match zone {
+                Timezone::Offset(seconds) => time.and_utc().timestamp_millis() - i64::from(seconds) * 1000,
+                Timezone::Named(zone) => zoned_millis(time, zone),
+            }),
+        }
+    }
+}
+
+/// The first moment of that name; for a time that the clocks skipped, the first moment after it.
+fn zoned_millis(time: NaiveDateTime, zone: chrono_tz::Tz) -> i64 {
+    const STEP_MINUTES: i64 = 15;
+    // Some zones have skipped a whole day.
+    const STEPS: i64 = 25 * 60 / STEP_MINUTES;
+    let candidates = (0..=STEPS).filter_map(|step| time.checked_add_signed(TimeDelta::minutes(step * STEP_MINUTES)));
+    let moment = candidates.filter_map(|time| zone.from_local_datetime(&time).earliest()).next();
+    moment.map_or_else(|| time.and_utc().timestamp_millis(), |moment| moment.timestamp_millis())
+}
+
+/// A duration with its unit, `ms`, `s`, `m`, `h` or `d`, in milliseconds; `0` needs no unit.
+pub(crate) fn duration_ms(text: &str) -> Option<i64> {
+    if text == "0" {
+        return Some(0);
+    }
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let unit_ms: i64 = match unit {
+        "ms" => 1,
+        "s" => 1000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
+    };
+    number.parse::<i64>().ok()?.checked_mul(unit_ms)
+}
+
+/// A range of status codes, both ends included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatusRange {
+    /// As it was written.
+    pub text: String,
+    /// The first code.
+    pub first: u16,
+    /// The last code.
+    pub last: u16,
+}
+
+impl FromStr for StatusRange {
+    type Err = String;
+
+    /// Reads `404`, `5xx` or `200-299`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let class = |text: &str| {
+            let hundreds = text.strip_suffix("xx").or_else(|| text.strip_suffix("XX"))?;
+            let first = status_code(&format!("{hundreds}00"))?;
+            Some((first, first + 99))
+        };
+        let range = |text: &str| {
+            let (first, last) = text.split_once('-')?;
+            Some((status_code(first)?, status_code(last)?))
+        };
+        let one = |text: &str| status_code(text).map(|code| (code, code));
+        match one(text).or_else(|| class(text)).or_else(|| range(text)) {
+            Some((first, last)) if first <= last => Ok(StatusRange { text: text.to_owned(), first, last }),
+            _ => Err("expected a code from 100 to 599, a class such as 5xx, or a range such as 200-299".to_owned()),
+        }
+    }
+}
+
+fn status_code(text: &str) -> Option<u16> {
+    let digits = text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| text.parse().ok()).flatten().filter(|code| (100..=599).contains(code))
+}
+
+/// A share from 0 to 1, also written in percent.
+pub(crate) fn share(text: &str) -> Result<f64, String> {
+    let ratio = match text.strip_suffix('%') {
+        Some(percent) => percent.parse::<f64>().map(|percent| percent / 100.0),
+        None => text.parse(),
+    };
+    let ratio = ratio.ok().filter(|ratio| (0.0..=1.0).contains(ratio));
+    ratio.ok_or_else(|| "expected a share from 0 to 1, or a percentage from 0% to 100%".to_owned())
+}
+
+/// The most threads a run takes.
+pub(crate) const MAX_THREADS: usize = 1024;
+
+/// A number of threads.
+pub(crate) fn thread_count(text: &str) -> Result<usize, String> {
+    let threads = text.parse().ok().filter(|threads| (1..=MAX_THREADS).contains(threads));
+    threads.ok_or_else(|| format!("expected a whole number from 1 to {MAX_THREADS}"))
+}
+
+/// A `--where` condition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Condition {
+    /// The logged field.
+    pub field: String,
+    /// What it must be.
+    pub value: String,
+}
+
+impl FromStr for Condition {
+    type Err = String;
+
+    /// Reads `KEY=VALUE`; the value may be empty and may contain `=`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once('=') {
+            Some((field, value)) if !field.is_empty() => {
+                Ok(Condition { field: field.to_owned(), value: value.to_owned() })
+            }
+            _ => Err("expected KEY=VALUE, such as metadata.region=eu".to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check<T: FromStr<Err = String> + PartialEq + fmt::Debug>(text: &str, expected: Option<T>) {
+        assert_eq!(text.parse::<T>().ok(), expected, "{text}");
+    }
+
+    #[test]
+    fn fields_have_a_role_a_name_and_perhaps_a_unit() {
+        let field = |role, name: &str, unit| Some(FieldOverride { role, name: name.to_owned(), unit });
+        check("duration=request_time@s", field(Role::Duration, "request_time", Some(Unit::Seconds)));
+        check("duration=a.b@us", field(Role::Duration, "a.b", Some(Unit::Micros)));
+        check("duration=took", field(Role::Duration, "took", None));
+        check("timestamp=@timestamp", field(Role::Timestamp, "@timestamp", None));
+        check("duration=@took@ms", field(Role::Duration, "@took", Some(Unit::Millis)));
+        check("path=a=b", field(Role::Path, "a=b", None));
+        for text in ["", "duration", "duration=", "latency=x", "duration=x@m", "duration=x@", "status=x@s"] {
+            check::<FieldOverride>(text, None);
+        }
+    }
+
+    #[test]
+    fn zones_are_offsets_or_iana_names() {
+        check("UTC", Some(Timezone::Offset(0)));
+        check("+02:00", Some(Timezone::Offset(7200)));
+        check("-05:30", Some(Timezone::Offset(-19_800)));
+        check("+23:59", Some(Timezone::Offset(86_340)));
+        check("Europe/Berlin", Some(Timezone::Named(chrono_tz::Europe::Berlin)));
+        for text in ["", "+24:00", "+02:60", "+2:00", "+0200", "+é:00", "Mars", "-"] {
+            check::<Timezone>(text, None);
+        }
+        assert!("Europe/Berln".parse::<Timezone>().unwrap_err().contains("Europe/Berlin"));
+        for text in ["UTC", "+02:00", "-05:30", "Asia/Kolkata"] {
+            assert_eq!(text.parse::<Timezone>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn times_are_absolute_local_or_before_the_end() {
+        let bound = |text: &str, zone: &str| text.parse::<TimeText>().unwrap().bound(zone.parse().unwrap());
+        let noon = 1_780_315_200_000;
+        let midnight = noon - 43_200_000;
+        assert_eq!(bound("2026-06-01T12:00:00Z", "+02:00"), TimeBound::At(noon));
+        assert_eq!(bound("2026-06-01T14:00:00.250+02:00", "UTC"), TimeBound::At(noon + 250));
+        assert_eq!(bound("2026-06-01", "UTC"), TimeBound::At(midnight));
+        assert_eq!(bound("2026-06-01", "+02:00"), TimeBound::At(midnight - 7_200_000));
+        assert_eq!(bound("2026-06-01", "Europe/Berlin"), TimeBound::At(midnight - 7_200_000));
+        assert_eq!(bound("2026-06-01T12:00:00", "-01:00"), TimeBound::At(noon + 3_600_000));
+        for (text, millis) in [("2h", 7_200_000), ("-2h", 7_200_000), ("90m", 5_400_000), ("1d", 86_400_000)] {
+            assert_eq!(bound(text, "UTC"), TimeBound::BeforeEnd(millis));
+        }
+        for text in
+            ["", "-", "h", "2", "--2h", "2w", "yesterday", "2026-13-01", "2026-06-01T25:00:00Z", "9223372036854775807d"]
+        {
+            check::<TimeText>(text, None);
+        }
+    }
+
+    #[test]
+    fn a_skipped_time_is_the_first_moment_after_it_and_a_double_one_the_first() {
+        let at = |text: &str, zone: &str| match text.parse::<TimeText>().unwrap().bound(zone.parse().unwrap()) {
+            TimeBound::At(millis) => DateTime::from_timestamp_millis(millis).unwrap().to_rfc3339(),
+            TimeBound::BeforeEnd(_) => unreachable!("{text}"),
+        };
+        assert_eq!(at("2026-03-29T02:30:00", "Europe/Berlin"), "2026-03-29T01:00:00+00:00");
+        assert_eq!(at("2026-10-25T02:30:00", "Europe/Berlin"), "2026-10-25T00:30:00+00:00");
+        assert_eq!(at("2011-12-30", "Pacific/Apia"), "2011-12-30T10:00:00+00:00");
+    }
+
+    #[test]
+    fn statuses_are_codes_classes_or_ranges() {
+        let range = |text: &str, first, last| Some(StatusRange { text: text.to_owned(), first, last });
+        check("404", range("404", 404, 404));
+        check("5xx", range("5xx", 500, 599));
+        check("100-599", range("100-599", 100, 599));
+        for text in ["", "99", "600", "0xx", "6xx", "xx", "299-200", "200-", "200-600", "+99", "2026", "é0"] {
+            check::<StatusRange>(text, None);
+        }
+    }
+
+    #[test]
+    fn shares_threads_and_durations_end_at_their_bounds() {
+        assert_eq!((share("5%"), share("1"), share("0"), share("100%")), (Ok(0.05), Ok(1.0), Ok(0.0), Ok(1.0)));
+        for text in ["-0.01", "1.01", "101%", "NaN", "%", ""] {
+            assert!(share(text).is_err(), "{text}");
+        }
+        assert_eq!((thread_count("1"), thread_count("1024")), (Ok(1), Ok(1024)));
+        assert!(thread_count("0").is_err() && thread_count("1025").is_err());
+        assert_eq!(duration_ms("90ms"), Some(90));
+        assert_eq!(
+            (duration_ms("5"), duration_ms("m"), duration_ms("1.5h"), duration_ms("é")),
+            (None, None, None, None)
+        );
+    }
+
+    #[test]
+    fn conditions_split_at_the_first_equals_sign() {
+        let condition = |field: &str, value: &str| Some(Condition { field: field.to_owned(), value: value.to_owned() });
+        check("a=b=c", condition("a", "b=c"));
+        check("a=", condition("a", ""));
+        check::<Condition>("=b", None);
+        check::<Condition>("a", None);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_panics(text in "\\PC{0,12}|[-+0-9:xmsT@=.]{0,12}") {
+            let _ = (text.parse::<FieldOverride>(), text.parse::<Timezone>(), text.parse::<TimeText>());
+            let _ = (text.parse::<StatusRange>(), share(&text), duration_ms(&text), thread_count(&text));
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! Reports for the tests of this module: one without findings, one with a bit of everything.
+
+use crate::report::*;
+use crate::tuning::{CircuitBreaker, TunableConfig};
+
+fn text(value: &str) -> Option<String> {
+    Some(value.to_owned())
+}
+
+fn settings() -> Settings {
+    Settings {
+        rules: "documented",
+        anomaly_config: AnomalyConfig {
+            latency_std_dev_threshold: 2.5,
+            error_rate_threshold: 0.05,
+            frequency_deviation_threshold: 3.0,
+            enable_unknown_endpoint_detection: true,
+        },
+        tuner_config: TunerConfig {
+            min_timeout_ms: 1_000.0,
+            max_timeout_ms: 30_000.0,
+            smoothing_factor: 0.3,
+            adjustment_step_ms: 500.0,
+            cooldown_ms: 60_000.0,
+        },
+        loop_config: LoopConfig {
+            default_interval_ms: 60_000,
+            window_size_minutes: 5.0,
+            min_samples_before_tuning: 10.0,
+            cooldown_between_changes_ms: 120_000.0,
+            prune_ttl_hours: 24.0,
+            max_patterns: 10_000,
+            baseline_windows: 12,
+            min_baseline_windows: 3,
+            lateness_ms: 300_000,
+            max_gap_ms: 604_800_000,
+        },
+        usage: UsageConfig { multiplier: 5.0, baseline_windows: 12, window_ms: 300_000 },
+        input: InputSettings { latency: "request", timezone: "UTC".to_owned(), ..InputSettings::default() },
+    }
+}
+
+fn reasons() -> Reasons {
+    let fixed = || Reason { text: "the rules never change it".to_owned(), ..Reason::default() };
+    Reasons {
+        failure_threshold: fixed(),
+        open_timeout_ms: fixed(),
+        max_concurrent_calls: fixed(),
+        timeout_ms: fixed(),
+        max_retries: fixed(),
+    }
+}
+
+/// A run that found nothing.
+pub(crate) fn empty() -> Report {
+    Report {
+        schema_version: SCHEMA_VERSION,
+        inputs: Vec::new(),
+        settings: settings(),
+        summary: Summary::default(),
+        current: TunableConfig::default(),
+        recommended: Recommended {
+            circuit_breaker: RecommendedBreaker { failure_threshold: None, open_timeout_ms: None },
+            bulkhead: RecommendedBulkhead { max_concurrent_calls: None },
+            http_client: RecommendedClient { timeout_ms: None, max_retries: None },
+        },
+        reasons: reasons(),
+        changes: Vec::new(),
+        anomalies: Vec::new(),
+        endpoints: Vec::new(),
+        usage_spikes: Vec::new(),
+        cycles: Vec::new(),
+    }
+}
+
+/// A run with a bit of everything.
+pub(crate) fn busy() -> Report {
+    let mut report = empty();
+    report.inputs = inputs();
+    report.summary = summary();
+    report.recommended.circuit_breaker.failure_threshold = Some(10.0);
+    report.recommended.http_client = RecommendedClient { timeout_ms: Some(1_240.0), max_retries: Some(2.0) };
+    report.reasons.failure_threshold.text =
+        "10 less for each high or critical anomaly, 5 more in a calm cycle".to_owned();
+    report.reasons.timeout_ms = Reason {
+        text: "2 x p95 of GET /api/search = 1 240 ms, smoothed 0.3 over 14 changes".to_owned(),
+        changes: 14,
+        endpoint: text("GET /api/search"),
+        without_endpoint: Some(1_000.0),
+    };
+    report.reasons.max_retries = Reason { text: "errors stayed below 1 %".to_owned(), changes: 1, ..Reason::default() };
+    report.anomalies = episodes();
+    report.endpoints = endpoints();
+    report.usage_spikes = vec![spike("dev_123", Some(10.0), false), spike("dev_9", None, true)];
+    report.cycles = cycles();
+    report.changes =
+        vec![Change { cycle_end: report.cycles[0].cycle_end.clone(), config_changes: report.cycles[0].config_changes }];
+    report
+}
+
+fn inputs() -> Vec<Input> {
+    let input = Input {
+        path: "access.log".to_owned(),
+        format: "nginx combined".to_owned(),
+        latency_field: text("request_time"),
+        latency_unit: Some("s"),
+        developer_field: text("remote_user"),
+        compression: None,
+        bytes: 1_234_567,
+        lines: 12_000,
+        requests: 11_990,
+        rejected: 3,
+        error: None,
+    };
+    let broken = Input {
+        path: "access.log.2.gz".to_owned(),
+        latency_field: None,
+        latency_unit: None,
+        developer_field: None,
+        compression: Some("gzip"),
+        lines: 50,
+        requests: 44,
+        rejected: 0,
+        error: text("the gzip stream ends early"),
+        ..input.clone()
+    };
+    vec![input, broken]
+}
+
+fn summary() -> Summary {
+    let gap = |from: &str, to: &str| Gap { from: from.to_owned(), to: to.to_owned() };
+    Summary {
+        lines: 12_050,
+        requests: 12_034,
+        filtered_out: 0,
+        not_requests: 13,
+        rejected: 3,
+        rejected_samples: vec!["access.log:17:5: found \"GET\", expected `$status`, three digits".to_owned()],
+        late_requests: 2,
+        long_connections: 0,
+        without_latency: 34,
+        errors: 240,
+        first_request: text("2026-06-01T11:00:07.250Z"),
+        last_request: text("2026-06-01T13:58:01.000Z"),
+        cycles: 178,
+        skipped_cycles: 4,
+        endpoints: 2,
+        developers: 7,
+        usage_windows_not_tested: 12,
+        skipped_gaps: Vec::new(),
+        gaps: vec![gap("2026-06-01T12:30:00.000Z", "2026-06-01T12:45:00.000Z")],
+        rails: vec![Rail {
+            setting: "circuitBreaker.failureThreshold",
+            side: "floor",
+            value: 10.0,
+            cycles: 155,
+            share: 0.87,
+            at_end: true,
+        }],
+        has_latency: true,
+        notes: vec!["access.log.2.gz has no latency; add `rt=$request_time` to its log_format.".to_owned()],
+    }
+}
+
+fn episodes() -> Vec<Episode> {
+    let latency = Episode {
+        from: "2026-06-01T12:05:00.000Z".to_owned(),
+        to: "2026-06-01T12:09:00.000Z".to_owned(),
+        method: "GET".to_owned(),
+        path: "/api/search".to_owned(),
+        group: None,
+        metric: Metric::Latency,
+        severity: Severity::Critical,
+        direction: "up",
+        peak: Some(1_240.4),
+        baseline: Some(210.0),
+        cycles: 5,
+        count: 5,
+    };
+    let errors = Episode {
+        metric: Metric::ErrorRate,
+        severity: Severity::High,
+        peak: Some(0.125),
+        baseline: None,
+        ..latency.clone()
+    };
+    let unknown = Episode {
+        path: "/new".to_owned(),
+        metric: Metric::UnknownEndpoint,
+        severity: Severity::Low,
+        peak: Some(1.0),
+        baseline: Some(0.0),
+        ..latency.clone()
+    };
+    vec![latency, errors, unknown]
+}
+
+fn endpoints() -> Vec<EndpointRow> {
+    let search = EndpointRow {
+        method: "GET".to_owned(),
+        path: "/api/search".to_owned(),
+        group: None,
+        count: 12_000,
+        errors: 240,
+        error_rate: 0.02,
+        total_ms: Some(1_500_000.5),
+        mean_ms: Some(125.0),
+        p50_ms: Some(90.25),
+        p95_ms: Some(620.0),
+        p99_ms: Some(910.0),
+    };
+    let orders = EndpointRow {
+        method: "POST".to_owned(),
+        path: "/api/orders/:id".to_owned(),
+        group: None,
+        count: 34,
+        errors: 0,
+        error_rate: 0.0,
+        total_ms: None,
+        mean_ms: None,
+        p50_ms: None,
+        p95_ms: None,
+        p99_ms: None,
+    };
+    vec![search, orders]
+}
+
+fn spike(developer: &str, ratio: Option<f64>, partial: bool) -> UsageSpike {
+    UsageSpike {
+        event: "usage.anomaly.detected",
+        timestamp: "2026-06-01T12:05:00.000Z".to_owned(),
+        developer_id: developer.to_owned(),
+        data: UsageSpikeData {
+            window_start: "2026-06-01T12:00:00.000Z".to_owned(),
+            window_end: "2026-06-01T12:05:00.000Z".to_owned(),
+            current_calls: 100,
+            baseline_mean: if ratio.is_some() { 10.0 } else { 0.0 },
+            multiplier: 5.0,
+            ratio,
+            window_ms: 300_000,
+        },
+        partial,
+    }
+}
+
+fn cycles() -> Vec<Cycle> {
+    let breaker = CircuitBreaker { failure_threshold: 20.0, open_timeout_ms: 30_000.0 };
+    let config = TunableConfig { circuit_breaker: breaker, ..TunableConfig::default() };
+    let anomaly = AnomalyCount {
+        method: "GET".to_owned(),
+        path: "/api/search".to_owned(),
+        group: None,
+        metric: Metric::Latency,
+        severity: Severity::High,
+        count: 3,
+    };
+    let first = Cycle {
+        cycle_end: "2026-06-01T12:05:00.000Z".to_owned(),
+        patterns_processed: 1_234,
+        anomalies_found: 3,
+        anomalies: vec![anomaly],
+        config_changes: ConfigChanges { circuit_breaker: Some(breaker), ..ConfigChanges::default() },
+        config,
+    };
+    let second = Cycle {
+        cycle_end: "2026-06-01T12:06:00.000Z".to_owned(),
+        patterns_processed: 0,
+        anomalies_found: 0,
+        anomalies: Vec::new(),
+        config_changes: ConfigChanges::default(),
+        config,
+    };
+    vec![first, second]
+}

@@ -1,0 +1,111 @@
+//! Cycles over panes in event time, for the rule sets that do not live by arrival order.
+
+use super::feedback::Feedback;
+use crate::plan::RulesPlan;
+use crate::route::endpoint::EndpointNames;
+use crate::rules::Findings;
+use crate::rules::documented::Documented;
+use crate::window::aggregate::Horizon;
+use crate::window::pane::{Counts, OpenPanes};
+
+/// Requests per window that make a baseline busy and its absence a gap (rules.md 4).
+const BUSY_WINDOW: u64 = 10;
+
+/// The loop's place in time, its windows and its rules.
+pub(super) struct EventLoop {
+    /// Panes that may still grow.
+    pub(super) open_panes: OpenPanes,
+    horizon: Horizon,
+    rules: Documented,
+    interval_ms: i64,
+    window_ms: i64,
+    max_gap_ms: i64,
+    pane_ms: i64,
+    progress: Option<Progress>,
+}
+
+#[derive(Clone, Copy)]
+struct Progress {
+    origin_ms: i64,
+    next_end_ms: i64,
+    last_request_ms: i64,
+}
+
+impl EventLoop {
+    pub(super) fn new(plan: &RulesPlan) -> Self {
+        let geometry = super::Replay::geometry(plan);
+        EventLoop {
+            open_panes: OpenPanes::default(),
+            horizon: Horizon::new(geometry),
+            rules: Documented::new(plan.anomaly, &plan.looping),
+            interval_ms: plan.looping.default_interval_ms,
+            window_ms: plan.looping.window_ms(),
+            max_gap_ms: plan.looping.max_gap_ms,
+            pane_ms: geometry.pane_ms,
+            progress: None,
+        }
+    }
+
+    /// Runs every cycle whose requests are all known: those that end before the watermark, up to the first
+    /// one at or after the last request.
+    pub(super) fn advance(&mut self, watermark_ms: i64, feedback: &mut Feedback, names: &EndpointNames) {
+        while let Some(next) = self.open_panes.first() {
+            if next.first_ms >= watermark_ms {
+                return;
+            }
+            let end_ms = self.next_end(next.first_ms, feedback);
+            if end_ms >= watermark_ms {
+                return;
+            }
+            self.run_cycle(end_ms, feedback, names);
+        }
+    }
+
+    /// The end of the next cycle, given the next request: after a long gap the loop resumes at that
+    /// request's floored interval.
+    fn next_end(&mut self, next_request_ms: i64, feedback: &mut Feedback) -> i64 {
+        let resumed_ms = next_request_ms.div_euclid(self.interval_ms) * self.interval_ms;
+        let progress = self.progress.get_or_insert(Progress {
+            origin_ms: resumed_ms,
+            next_end_ms: resumed_ms + self.interval_ms,
+            last_request_ms: next_request_ms,
+        });
+        if next_request_ms - progress.last_request_ms > self.max_gap_ms {
+            let resumed_end_ms = resumed_ms + self.interval_ms;
+            if resumed_end_ms > progress.next_end_ms {
+                feedback.skip_gap(progress.last_request_ms, next_request_ms);
+                progress.next_end_ms = resumed_end_ms;
+            }
+        }
+        progress.next_end_ms
+    }
+
+    fn run_cycle(&mut self, end_ms: i64, feedback: &mut Feedback, names: &EndpointNames) {
+        let Some(progress) = &mut self.progress else { return };
+        let end_pane = end_ms / self.pane_ms;
+        while let Some(pane) = self.open_panes.take_until(end_pane) {
+            progress.last_request_ms = progress.last_request_ms.max(pane.span.last_ms);
+            let (rules, pane_end_ms) = (&mut self.rules, pane.span.pane * self.pane_ms);
+            self.horizon.push(pane, |endpoint| rules.first_seen(endpoint, pane_end_ms));
+        }
+        progress.next_end_ms = end_ms + self.interval_ms;
+        let origin_ms = progress.origin_ms;
+        self.horizon.advance(end_pane);
+        let findings = self.rules.judge(&self.horizon, end_ms, origin_ms, names);
+        if self.is_gap(&findings, end_ms, origin_ms) {
+            feedback.note_gap(end_ms - self.window_ms, end_ms);
+        }
+        feedback.apply(end_ms, findings, names);
+    }
+
+    /// Whether the window fell silent after a busy baseline.
+    fn is_gap(&self, findings: &Findings, end_ms: i64, origin_ms: i64) -> bool {
+        if findings.requests >= BUSY_WINDOW {
+            return false;
+        }
+        let mut windows = vec![Counts::default(); self.rules.existing_windows(end_ms, origin_ms)];
+        self.horizon.total().history(&mut windows);
+        let requests: u64 = windows.iter().map(|window| window.requests).sum();
+        !windows.is_empty() && requests >= BUSY_WINDOW * windows.len() as u64
+    }
+}

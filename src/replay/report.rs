@@ -1,0 +1,105 @@
+//! A finished replay and what is known of its reading, put together as a report.
+
+use super::{Engine, Replay};
+use crate::plan::{ReplayPlan, RuleSet};
+use crate::report::{
+    Input, InputSettings, Recommended, RecommendedBreaker, RecommendedBulkhead, RecommendedClient, Report,
+    SCHEMA_VERSION, Settings, Summary,
+};
+
+/// Share of the cycles at the floor from which the published rules' habit is explained.
+const NOTABLE_FLOOR_SHARE: f64 = 0.5;
+
+/// What the reading of the log found, beside the requests themselves.
+#[derive(Debug, Default)]
+pub struct Reading {
+    /// The inputs, in order.
+    pub inputs: Vec<Input>,
+    /// Settings as they were resolved against the log.
+    pub settings: InputSettings,
+    /// Counts that reading fills; the rest is the replay's.
+    pub summary: Summary,
+}
+
+impl Replay {
+    /// The report; call [`Replay::finish`] before.
+    pub fn into_report(mut self, plan: &ReplayPlan, reading: Reading) -> Report {
+        let rules = &plan.rules;
+        let sum = self.totals.sum();
+        let has_latency = sum.timed > 0;
+        let endpoints = self.totals.finish(&self.names);
+        let rails = self.feedback.rails.finish();
+        let mut notes = reading.summary.notes.clone();
+        notes.extend(self.floor_note(&rails));
+        let usage_spikes = self.usage.take_spikes();
+        let summary = Summary {
+            errors: sum.errors,
+            cycles: self.feedback.cycle_count,
+            skipped_cycles: self.feedback.skipped_cycle_count,
+            endpoints: endpoints.len() as u64,
+            developers: self.usage.developer_count(),
+            usage_windows_not_tested: self.usage.windows_not_tested(),
+            skipped_gaps: std::mem::take(&mut self.feedback.skipped_gaps),
+            gaps: match &self.engine {
+                Engine::Event(_) => self.feedback.gaps(),
+                Engine::Arrival(_) => Vec::new(),
+            },
+            rails,
+            has_latency,
+            notes,
+            ..reading.summary
+        };
+        Report {
+            schema_version: SCHEMA_VERSION,
+            inputs: reading.inputs,
+            settings: Settings {
+                rules: rules.rules.name(),
+                anomaly_config: rules.anomaly,
+                tuner_config: rules.tuner,
+                loop_config: rules.looping,
+                usage: rules.usage,
+                input: reading.settings,
+            },
+            summary,
+            current: rules.current,
+            recommended: self.recommended(has_latency),
+            reasons: self.feedback.trace.reasons(rules, has_latency, &self.names),
+            changes: std::mem::take(&mut self.feedback.changes),
+            anomalies: self.feedback.episodes.finish(&self.names),
+            endpoints,
+            usage_spikes,
+            cycles: std::mem::take(&mut self.feedback.cycles),
+        }
+    }
+
+    fn recommended(&self, has_latency: bool) -> Recommended {
+        let config = &self.feedback.config;
+        Recommended {
+            circuit_breaker: RecommendedBreaker {
+                failure_threshold: Some(config.circuit_breaker.failure_threshold),
+                open_timeout_ms: Some(config.circuit_breaker.open_timeout_ms),
+            },
+            bulkhead: RecommendedBulkhead { max_concurrent_calls: Some(config.bulkhead.max_concurrent_calls) },
+            http_client: RecommendedClient {
+                timeout_ms: has_latency.then_some(config.http_client.timeout_ms),
+                max_retries: Some(config.http_client.max_retries),
+            },
+        }
+    }
+
+    /// Says what drives the published threshold to its floor, when it sat there for long.
+    fn floor_note(&self, rails: &[crate::report::Rail]) -> Option<String> {
+        let is_notable = self.plan.rules == RuleSet::Published
+            && rails.iter().any(|rail| {
+                rail.setting == "circuitBreaker.failureThreshold"
+                    && rail.side == "floor"
+                    && rail.share >= NOTABLE_FLOOR_SHARE
+            });
+        is_notable.then(|| {
+            "published rules: each failed request of an otherwise healthy endpoint counts as a high anomaly, in \
+             every window it lies in, so failureThreshold sinks to its floor on ordinary traffic; treat it as the \
+             rule's doing, not as advice"
+                .to_owned()
+        })
+    }
+}

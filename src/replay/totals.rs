@@ -1,0 +1,73 @@
+//! What every endpoint did over the whole log.
+
+use crate::report::EndpointRow;
+use crate::route::endpoint::EndpointNames;
+use crate::window::pane::{Counts, nanos_to_ms};
+use crate::window::value_counts::{ValueCounts, nearest_rank, value_at};
+use std::cmp::Reverse;
+
+/// One endpoint's sums and durations.
+#[derive(Clone, Debug, Default)]
+struct Total {
+    counts: Counts,
+    values: ValueCounts,
+}
+
+/// All endpoints by number.
+#[derive(Debug, Default)]
+pub(super) struct Totals {
+    endpoints: Vec<Total>,
+}
+
+impl Totals {
+    pub(super) fn add(&mut self, endpoint: u32, counts: &Counts, values_ns: &[u64]) {
+        let index = endpoint as usize;
+        if index >= self.endpoints.len() {
+            self.endpoints.resize_with(index + 1, Total::default);
+        }
+        self.endpoints[index].counts.add(counts);
+        self.endpoints[index].values.extend(values_ns);
+    }
+
+    /// All endpoints together.
+    pub(super) fn sum(&self) -> Counts {
+        let mut sum = Counts::default();
+        self.endpoints.iter().for_each(|total| sum.add(&total.counts));
+        sum
+    }
+
+    /// One row per endpoint with requests: by total time, then count, both descending, then name.
+    pub(super) fn finish(&mut self, names: &EndpointNames) -> Vec<EndpointRow> {
+        let totals = std::mem::take(&mut self.endpoints);
+        let used = totals.into_iter().enumerate().filter(|(_, total)| total.counts.requests > 0);
+        let mut numbered: Vec<(u32, Total)> = used.map(|(number, total)| (number as u32, total)).collect();
+        numbered.sort_by(|(number_a, a), (number_b, b)| {
+            let key = |total: &Total| Reverse((total.counts.duration_ns, total.counts.requests));
+            key(a).cmp(&key(b)).then_with(|| names.name(*number_a).cmp(names.name(*number_b)))
+        });
+        numbered.into_iter().map(|(number, total)| total.row(number, names)).collect()
+    }
+}
+
+impl Total {
+    fn row(self, number: u32, names: &EndpointNames) -> EndpointRow {
+        let name = names.name(number);
+        let timed = self.counts.timed;
+        let sorted = self.values.into_sorted();
+        let percentile =
+            |percent| value_at(&sorted, nearest_rank(percent, timed)).map(|ns| nanos_to_ms(u128::from(ns)));
+        EndpointRow {
+            method: name.method.clone(),
+            path: name.path.clone(),
+            group: name.group.clone(),
+            count: self.counts.requests,
+            errors: self.counts.errors,
+            error_rate: self.counts.error_ratio(),
+            total_ms: (timed > 0).then(|| nanos_to_ms(self.counts.duration_ns)),
+            mean_ms: self.counts.mean_ms(),
+            p50_ms: percentile(50.0),
+            p95_ms: percentile(95.0),
+            p99_ms: percentile(99.0),
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! A logged request target in, its route template out: `/api/orders/12345?x=1` becomes `/api/orders/:id`.
+//!
+//! A segment is replaced as a whole or not at all, and by what it looks like alone, so that a route
+//! never depends on the lines before it. This module must not know methods, statuses or counts.
+
+pub mod endpoint;
+
+use memchr::memchr2;
+
+/// What stands for a segment that names one thing among many.
+const PARAMETER: &[u8] = b":id";
+
+/// Hexadecimal strings shorter than this may be words (`feed`, `decade`).
+const MIN_HEX_LEN: usize = 8;
+
+/// Mixed-case alphanumeric strings shorter than this may be names (`Base64Encoder2`).
+const MIN_TOKEN_LEN: usize = 20;
+
+const UUID_LEN: usize = 36;
+const ULID_LEN: usize = 26;
+const DATE_LEN: usize = 10;
+
+const NOT_DIGIT: u8 = 1;
+const NOT_HEX: u8 = 1 << 1;
+const NOT_TOKEN: u8 = 1 << 2;
+const DIGIT: u8 = 1 << 3;
+const UPPER: u8 = 1 << 4;
+const LOWER: u8 = 1 << 5;
+const AT_SIGN: u8 = 1 << 6;
+const MIXED: u8 = DIGIT | UPPER | LOWER;
+
+/// For every byte, what a segment that holds it is or cannot be.
+const TRAITS: [u8; 256] = {
+    let mut table = [0u8; 256];
+    let mut i = 0;
+    while i < 256 {
+        let byte = i as u8;
+        let mut traits = 0;
+        if byte.is_ascii_digit() {
+            traits |= DIGIT;
+        } else {
+            traits |= NOT_DIGIT;
+        }
+        if byte.is_ascii_uppercase() {
+            traits |= UPPER;
+        }
+        if byte.is_ascii_lowercase() {
+            traits |= LOWER;
+        }
+        if !byte.is_ascii_hexdigit() {
+            traits |= NOT_HEX;
+        }
+        if !byte.is_ascii_alphanumeric() && !matches!(byte, b'-' | b'_' | b'+' | b'=') {
+            traits |= NOT_TOKEN;
+        }
+        // `%` may begin an encoded `@`.
+        if matches!(byte, b'@' | b'%') {
+            traits |= AT_SIGN;
+        }
+        table[i] = traits;
+        i += 1;
+    }
+    table
+};
+
+/// The path of a request target: without query and fragment, and without scheme and host where the
+/// target is in absolute form (`http://example.com/a?b` -> `/a`).
+pub fn path_of(target: &[u8]) -> &[u8] {
+    let end = memchr2(b'?', b'#', target).unwrap_or(target.len());
+    let path = &target[..end];
+    if path.first() == Some(&b'/') {
+        return path;
+    }
+    let Some(scheme_end) = memchr::memmem::find(path, b"://") else { return path };
+    let after_host = scheme_end + 3;
+    match memchr::memchr(b'/', &path[after_host..]) {
+        Some(slash) => &path[after_host + slash..],
+        None => b"/",
+    }
+}
+
+/// The route of a path: every segment that looks like an identifier becomes `:id`.
+///
+/// Identifiers are numbers, UUIDs, ULIDs, hexadecimal strings of 8 or more, dates, e-mail addresses and
+/// base64-like tokens of 20 or more. `scratch` is used only when something is replaced.
+pub fn template<'a>(path: &'a [u8], scratch: &'a mut Vec<u8>) -> &'a [u8] {
+    let mut copied = 0;
+    let mut start = 0;
+    let mut traits = 0u8;
+    scratch.clear();
+    for position in 0..=path.len() {
+        if position < path.len() && path[position] != b'/' {
+            traits |= TRAITS[usize::from(path[position])];
+            continue;
+        }
+        let segment = &path[start..position];
+        if traits != 0 && is_identifier(segment, traits) {
+            scratch.extend_from_slice(&path[copied..start]);
+            scratch.extend_from_slice(PARAMETER);
+            copied = position;
+        }
+        start = position + 1;
+        traits = 0;
+    }
+    if copied == 0 {
+        return path;
+    }
+    scratch.extend_from_slice(&path[copied..]);
+    scratch
+}
+
+#[inline(always)]
+fn is_identifier(segment: &[u8], traits: u8) -> bool {
+    if traits & NOT_DIGIT == 0 {
+        return true;
+    }
+    if segment.len() < MIN_HEX_LEN && traits & AT_SIGN == 0 {
+        return false;
+    }
+    is_long_identifier(segment, traits)
+}
+
+fn is_long_identifier(segment: &[u8], traits: u8) -> bool {
+    if traits & AT_SIGN != 0 && is_email(segment) {
+        return true;
+    }
+    if traits & NOT_HEX == 0 {
+        return segment.len() >= MIN_HEX_LEN;
+    }
+    if traits & NOT_TOKEN == 0 && traits & MIXED == MIXED && segment.len() >= MIN_TOKEN_LEN {
+        return true;
+    }
+    traits & DIGIT != 0 && (is_uuid(segment) || is_ulid(segment) || is_date(segment))
+}
+
+fn is_uuid(segment: &[u8]) -> bool {
+    segment.len() == UUID_LEN
+        && segment.iter().enumerate().all(|(i, byte)| match i {
+            8 | 13 | 18 | 23 => *byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
+}
+
+/// 26 characters of Crockford's base 32; the first is at most 7, or the 128 bits would overflow.
+fn is_ulid(segment: &[u8]) -> bool {
+    segment.len() == ULID_LEN
+        && matches!(segment[0], b'0'..=b'7')
+        && segment.iter().all(|byte| {
+            byte.is_ascii_digit()
+                || (byte.is_ascii_alphabetic() && !matches!(byte.to_ascii_uppercase(), b'I' | b'L' | b'O' | b'U'))
+        })
+}
+
+/// `2026-06-01`, alone or as the start of a timestamp.
+fn is_date(segment: &[u8]) -> bool {
+    let digits = |range: std::ops::Range<usize>| segment[range].iter().all(u8::is_ascii_digit);
+    segment.len() >= DATE_LEN
+        && (segment.len() == DATE_LEN || segment[DATE_LEN] == b'T')
+        && segment[4] == b'-'
+        && segment[7] == b'-'
+        && digits(0..4)
+        && digits(5..7)
+        && digits(8..10)
+}
+
+/// Something, an `@` (or `%40`), something with a dot inside.
+fn is_email(segment: &[u8]) -> bool {
+    let encoded = || memchr::memmem::find(segment, b"%40").map(|at| (at, 3));
+    let Some((at, width)) = memchr::memchr(b'@', segment).map(|at| (at, 1)).or_else(encoded) else { return false };
+    let host = &segment[at + width..];
+    at > 0 && memchr::memchr(b'.', host).is_some_and(|dot| dot > 0 && dot + 1 < host.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(target: &str, expected: &str) {
+        let mut scratch = Vec::new();
+        let route = template(path_of(target.as_bytes()), &mut scratch);
+        assert_eq!(String::from_utf8_lossy(route), expected);
+    }
+
+    #[test]
+    fn identifiers_become_parameters() {
+        check("/api/orders/12345", "/api/orders/:id");
+        check("/api/orders/12345/items/6?page=2", "/api/orders/:id/items/:id");
+        check("/7", "/:id");
+        check("/u/123e4567-e89b-12d3-a456-426614174000/x", "/u/:id/x");
+        check("/e/01ARZ3NDEKTSV4RRFFQ69G5FAV", "/e/:id");
+        check("/d/2026-06-01/report", "/d/:id/report");
+        check("/d/2026-06-01T10:00:00Z", "/d/:id");
+        check("/user/alice@example.com", "/user/:id");
+        check("/user/alice%40example.com/edit", "/user/:id/edit");
+        check("/t/FMuukC2JOJ5HKmLBujjE_BkDo", "/t/:id");
+        check("/c/deadbeef", "/c/:id");
+        check("/c/DEADBEEF01/", "/c/:id/");
+    }
+
+    #[test]
+    fn names_stay() {
+        check("/", "/");
+        check("", "");
+        check("/api/v1/products", "/api/v1/products");
+        check("/static/app.3f9a1c2d.js", "/static/app.3f9a1c2d.js");
+        check("/blog/noise-cancelling-headphones-42", "/blog/noise-cancelling-headphones-42");
+        check("/c/deadbee", "/c/deadbee");
+        check("/t/aB3aB3aB3aB3aB3aB3x", "/t/aB3aB3aB3aB3aB3aB3x");
+        check("/t/aB3aB3aB3aB3aB3aB3xy", "/t/:id");
+        check("/e/81ARZ3NDEKTSV4RRFFQ69G5FAV", "/e/81ARZ3NDEKTSV4RRFFQ69G5FAV");
+        check("/d/2026-6-01", "/d/2026-6-01");
+        check("/@alice", "/@alice");
+        check("/x@y", "/x@y");
+        check("/a//b/", "/a//b/");
+    }
+
+    #[test]
+    fn the_path_is_cut_out_of_the_target() {
+        check("/a?x=/1/2#y", "/a");
+        check("/a#x?y", "/a");
+        check("http://example.com/a/1?b", "/a/:id");
+        check("https://example.com", "/");
+        check("*", "*");
+        check("example.com:443", "example.com:443");
+    }
+}

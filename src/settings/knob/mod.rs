@@ -1,0 +1,362 @@
+//! Every number and switch of the rules that a user can set: what it takes and where it is kept.
+//!
+//! The command line, the environment, `learn.toml` and the checks are all made from the table [`KNOBS`], so that
+//! a knob has the same name, bounds and default wherever it is set. Where values come from, and which
+//! one wins, is not decided here.
+
+mod chosen;
+mod table;
+
+pub use chosen::{Chosen, Given};
+pub use table::KNOBS;
+
+use crate::plan::RuleSet;
+use crate::plan::text::duration_ms;
+use crate::report::{AnomalyConfig, LoopConfig, TunerConfig, UsageConfig};
+use table::MAX_SPAN_MS;
+
+/// The rules' settings as a whole.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Knobs {
+    /// `[anomalyConfig]`.
+    pub anomaly: AnomalyConfig,
+    /// `[tunerConfig]`.
+    pub tuner: TunerConfig,
+    /// `[loopConfig]`.
+    pub looping: LoopConfig,
+    /// `[usage]`.
+    pub usage: UsageConfig,
+}
+
+impl Default for Knobs {
+    /// The original systems' own defaults.
+    fn default() -> Self {
+        Knobs {
+            anomaly: AnomalyConfig {
+                latency_std_dev_threshold: 2.5,
+                error_rate_threshold: 0.05,
+                frequency_deviation_threshold: 3.0,
+                enable_unknown_endpoint_detection: true,
+            },
+            tuner: TunerConfig {
+                min_timeout_ms: 1000.0,
+                max_timeout_ms: 30_000.0,
+                smoothing_factor: 0.3,
+                adjustment_step_ms: 500.0,
+                cooldown_ms: 60_000.0,
+            },
+            looping: LoopConfig {
+                default_interval_ms: 60_000,
+                window_size_minutes: 5.0,
+                min_samples_before_tuning: 10.0,
+                cooldown_between_changes_ms: 120_000.0,
+                prune_ttl_hours: 24.0,
+                max_patterns: 10_000,
+                baseline_windows: 12,
+                min_baseline_windows: 3,
+                lateness_ms: 300_000,
+                max_gap_ms: 7 * 86_400_000,
+            },
+            usage: UsageConfig { multiplier: 5.0, baseline_windows: 12, window_ms: 300_000 },
+        }
+    }
+}
+
+/// What a knob was set to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum KnobValue {
+    /// Any number.
+    Number(f64),
+    /// A whole number.
+    Whole(i64),
+    /// On or off.
+    Switch(bool),
+}
+
+/// Which numbers a [`Kind::Number`] takes; all of them finite.
+#[derive(Clone, Copy, Debug)]
+enum Bounds {
+    Positive,
+    NotNegative,
+    Ratio,
+    /// Minutes that make a whole number of milliseconds, up to [`MAX_SPAN_MS`].
+    WholeMillis,
+}
+
+/// What a knob holds and where it is kept.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Number(Bounds, fn(&mut Knobs) -> &mut f64),
+    Millis(i64, fn(&mut Knobs) -> &mut i64),
+    /// As `Millis`, but a flag's text has a unit (`5m`).
+    Span(i64, fn(&mut Knobs) -> &mut i64),
+    Count(i64, i64, fn(&mut Knobs) -> &mut usize),
+    Switch(fn(&mut Knobs) -> &mut bool),
+}
+
+/// One setting of the rules.
+#[derive(Clone, Copy, Debug)]
+pub struct Knob {
+    /// Its table in `learn.toml`.
+    pub section: &'static str,
+    /// Its key there, as the original systems call it.
+    pub key: &'static str,
+    /// Its flag, without the dashes.
+    pub flag: &'static str,
+    /// A second spelling of the flag.
+    pub alias: Option<&'static str>,
+    /// Its environment variable.
+    pub variable: &'static str,
+    /// The environment variable of the original system.
+    pub seed_variable: Option<&'static str>,
+    /// The rule set on which it has no effect.
+    pub ignored_by: Option<RuleSet>,
+    /// What it does, without its default.
+    pub help: &'static str,
+    kind: Kind,
+}
+
+impl Knob {
+    /// A knob whose second spelling on the command line is its key.
+    const fn new(
+        section: &'static str,
+        key: &'static str,
+        flag: &'static str,
+        variable: &'static str,
+        kind: Kind,
+        help: &'static str,
+    ) -> Self {
+        let (alias, seed_variable, ignored_by) = (Some(key), None, None);
+        Knob { section, key, flag, alias, variable, seed_variable, ignored_by, help, kind }
+    }
+
+    const fn ignored_by(self, rules: RuleSet) -> Self {
+        Knob { ignored_by: Some(rules), ..self }
+    }
+
+    const fn alias(self, alias: Option<&'static str>) -> Self {
+        Knob { alias, ..self }
+    }
+
+    const fn seed_variable(self, name: &'static str) -> Self {
+        Knob { seed_variable: Some(name), ..self }
+    }
+
+    /// Reads the text of a flag or of a variable.
+    ///
+    /// # Errors
+    /// What was expected, as the end of a sentence.
+    pub fn read(&self, text: &str) -> Result<KnobValue, String> {
+        let value = match self.kind {
+            Kind::Number(..) => text.parse().ok().map(KnobValue::Number),
+            Kind::Millis(..) | Kind::Count(..) => text.parse().ok().map(KnobValue::Whole),
+            Kind::Span(..) => duration_ms(text).map(KnobValue::Whole),
+            Kind::Switch(_) => text.parse().ok().map(KnobValue::Switch),
+        };
+        match (value, self.kind) {
+            (Some(value), _) if self.allows(value) => Ok(value),
+            (_, Kind::Span(least, _)) => Err(expected_span(least)),
+            _ => Err(self.expected()),
+        }
+    }
+
+    /// Whether the value has the knob's type and lies within its bounds.
+    pub fn allows(&self, value: KnobValue) -> bool {
+        match (self.kind, value) {
+            (Kind::Number(bounds, _), KnobValue::Number(number)) => bounds.allow(number),
+            (Kind::Millis(least, _) | Kind::Span(least, _), KnobValue::Whole(millis)) => {
+                (least..=MAX_SPAN_MS).contains(&millis)
+            }
+            (Kind::Count(least, most, _), KnobValue::Whole(count)) => (least..=most).contains(&count),
+            (Kind::Switch(_), KnobValue::Switch(_)) => true,
+            _ => false,
+        }
+    }
+
+    /// Whether whole numbers are to be read as [`KnobValue::Number`].
+    pub fn takes_fractions(&self) -> bool {
+        matches!(self.kind, Kind::Number(..))
+    }
+
+    /// What the knob takes, as the end of a sentence.
+    pub fn expected(&self) -> String {
+        match self.kind {
+            Kind::Number(bounds, _) => bounds.expected(),
+            Kind::Millis(least, _) | Kind::Span(least, _) => {
+                format!("a whole number of milliseconds from {least} to {MAX_SPAN_MS}")
+            }
+            Kind::Count(least, most, _) => format!("a whole number from {least} to {most}"),
+            Kind::Switch(_) => "true or false".to_owned(),
+        }
+    }
+
+    /// What stands for the value in help.
+    pub fn value_name(&self) -> &'static str {
+        match self.kind {
+            Kind::Number(Bounds::Ratio, _) => "SHARE",
+            Kind::Number(Bounds::WholeMillis, _) => "MINUTES",
+            Kind::Number(..) if self.key.ends_with("Ms") => "MS",
+            Kind::Number(..) if self.key.ends_with("Hours") => "HOURS",
+            Kind::Number(..) => "NUMBER",
+            Kind::Millis(..) => "MS",
+            Kind::Span(..) => "DURATION",
+            Kind::Count(..) => "COUNT",
+            Kind::Switch(_) => "BOOL",
+        }
+    }
+
+    /// The default, as it would be written on the command line.
+    pub fn default_text(&self) -> String {
+        let mut defaults = Knobs::default();
+        match self.kind {
+            Kind::Number(_, slot) => slot(&mut defaults).to_string(),
+            Kind::Millis(_, slot) => slot(&mut defaults).to_string(),
+            Kind::Span(_, slot) => span_text(*slot(&mut defaults)),
+            Kind::Count(_, _, slot) => slot(&mut defaults).to_string(),
+            Kind::Switch(slot) => slot(&mut defaults).to_string(),
+        }
+    }
+
+    /// Stores a value that [`Knob::allows`]; any other changes nothing.
+    fn store(&self, value: KnobValue, knobs: &mut Knobs) {
+        match (self.kind, value) {
+            (Kind::Number(_, slot), KnobValue::Number(number)) => *slot(knobs) = number,
+            (Kind::Millis(_, slot) | Kind::Span(_, slot), KnobValue::Whole(millis)) => *slot(knobs) = millis,
+            (Kind::Count(_, _, slot), KnobValue::Whole(count)) => {
+                *slot(knobs) = usize::try_from(count).unwrap_or(usize::MAX);
+            }
+            (Kind::Switch(slot), KnobValue::Switch(on)) => *slot(knobs) = on,
+            _ => {}
+        }
+    }
+}
+
+impl Bounds {
+    fn allow(self, number: f64) -> bool {
+        number.is_finite()
+            && match self {
+                Bounds::Positive => number > 0.0,
+                Bounds::NotNegative => number >= 0.0,
+                Bounds::Ratio => (0.0..=1.0).contains(&number),
+                Bounds::WholeMillis => is_whole_millis(number),
+            }
+    }
+
+    fn expected(self) -> String {
+        match self {
+            Bounds::Positive => "a number above 0".to_owned(),
+            Bounds::NotNegative => "a number, 0 or more".to_owned(),
+            Bounds::Ratio => "a number from 0 to 1".to_owned(),
+            Bounds::WholeMillis => {
+                format!("minutes above 0 that make a whole number of milliseconds, at most {}", MAX_SPAN_MS / 60_000)
+            }
+        }
+    }
+}
+
+fn is_whole_millis(minutes: f64) -> bool {
+    // 1.1 minutes are 66,000.000000000015 ms in binary arithmetic.
+    const ROUNDING: f64 = 1e-6;
+    let millis = minutes * 60_000.0;
+    let whole = millis.round();
+    (millis - whole).abs() < ROUNDING && (1.0..=MAX_SPAN_MS as f64).contains(&whole)
+}
+
+fn expected_span(least_ms: i64) -> String {
+    let least = if least_ms == 0 { "" } else { " above 0" };
+    format!("a duration{least} with its unit, such as 30s, 5m, 2h or 7d, up to 36525d")
+}
+
+fn span_text(millis: i64) -> String {
+    let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s")];
+    let unit = units.iter().find(|(unit_ms, _)| millis % unit_ms == 0);
+    unit.map_or_else(|| format!("{millis}ms"), |(unit_ms, symbol)| format!("{}{symbol}", millis / unit_ms))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn knob(flag: &str) -> &'static Knob {
+        KNOBS.iter().find(|knob| knob.flag == flag).unwrap()
+    }
+
+    /// Each bound from both sides: the last value taken, the first value refused.
+    #[test]
+    fn bounds_hold_on_both_sides() {
+        let check = |flag: &str, taken: &[&str], refused: &[&str]| {
+            for text in taken {
+                assert!(knob(flag).read(text).is_ok(), "--{flag} {text}");
+            }
+            for text in refused.iter().chain(&["", "x", "NaN", "inf", "-inf", "1e999"]) {
+                assert!(knob(flag).read(text).is_err(), "--{flag} {text}");
+            }
+        };
+        for positive in ["latency-std-dev-threshold", "frequency-deviation-threshold", "usage-multiplier"] {
+            check(positive, &["1e-300", "2.5", "1e300"], &["0", "-0", "-1e-300"]);
+        }
+        for positive in ["min-timeout-ms", "max-timeout-ms", "prune-ttl-hours"] {
+            check(positive, &["0.001", "1000"], &["0", "-0.001"]);
+        }
+        for ratio in ["error-rate-threshold", "smoothing-factor"] {
+            check(ratio, &["0", "0.05", "1"], &["-0.000001", "1.000001"]);
+        }
+        for amount in ["adjustment-step-ms", "cooldown-ms", "cooldown-between-changes-ms", "min-samples-before-tuning"]
+        {
+            check(amount, &["0", "0.5", "1e9"], &["-0.000001"]);
+        }
+        for millis in ["default-interval-ms", "usage-window-ms"] {
+            check(millis, &["1", "3155760000000"], &["0", "-1", "1.5", "3155760000001"]);
+        }
+        for count in ["baseline-windows", "min-baseline-windows", "usage-baseline-windows"] {
+            check(count, &["1", "100000"], &["0", "-1", "1.5", "100001"]);
+        }
+        check("max-patterns", &["0", "4294967295"], &["-1", "4294967296"]);
+        check("lateness", &["0", "0s", "1ms", "36525d"], &["-1s", "36526d", "5"]);
+        check("max-gap", &["1ms", "36525d"], &["0", "0d", "36526d", "7"]);
+        check("enable-unknown-endpoint-detection", &["true", "false"], &["1", "yes", "TRUE"]);
+    }
+
+    #[test]
+    fn a_window_is_a_whole_number_of_milliseconds() {
+        let window = knob("window-size-minutes");
+        for taken in ["5", "0.5", "1.1", "0.05", "52596000", "0.000016666666666666667"] {
+            assert!(window.read(taken).is_ok(), "{taken}");
+        }
+        for refused in ["0", "-5", "0.00001", "0.00002", "52596000.1"] {
+            assert!(window.read(refused).is_err(), "{refused}");
+        }
+    }
+
+    #[test]
+    fn defaults_pass_their_own_checks_and_fill_their_own_slots() {
+        for knob in KNOBS {
+            let value = knob.read(&knob.default_text()).unwrap();
+            let mut chosen = Chosen::default();
+            chosen.set(knob, Given { value, origin: String::new() });
+            assert_eq!(chosen.knobs(), Knobs::default(), "{}", knob.flag);
+        }
+    }
+
+    #[test]
+    fn names_follow_one_pattern() {
+        for knob in KNOBS {
+            assert_eq!(knob.variable, format!("LEARN_{}", knob.flag.to_uppercase().replace('-', "_")));
+            if knob.section.ends_with("Config") && knob.alias.is_some() {
+                let kebab = knob.key.chars().fold(String::new(), |mut name, letter| {
+                    if letter.is_uppercase() {
+                        name.push('-');
+                    }
+                    name.extend(letter.to_lowercase());
+                    name
+                });
+                assert_eq!(knob.flag, kebab);
+            }
+        }
+        let mut flags: Vec<_> = KNOBS.iter().flat_map(|knob| [Some(knob.flag), knob.alias]).flatten().collect();
+        let all = flags.len();
+        flags.sort_unstable();
+        flags.dedup();
+        assert_eq!(flags.len(), all, "a flag stands twice");
+    }
+}

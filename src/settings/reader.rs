@@ -1,0 +1,380 @@
+//! The text of a `learn.toml` -> [`Settings`], or the first thing wrong with it and its line.
+//!
+//! Reads by hand rather than through serde, because a wrong key has to be told with its line, the
+//! nearest known key and the section where it belongs. Opens no file.
+
+use super::knob::{Given, KNOBS, Knob, KnobValue};
+use super::nearest::nearest;
+use super::{InputDefaults, Settings};
+use crate::plan::text::{share, thread_count};
+use crate::plan::{FieldOverride, Latency, Role, RuleSet};
+use std::ops::Range;
+use std::path::Path;
+use toml::Spanned;
+use toml::de::{DeInteger, DeTable, DeValue};
+
+const TOP_KEYS: [&str; 3] = ["rules", "current", "threads"];
+const INPUT: &str = "input";
+const INPUT_KEYS: [&str; 7] =
+    ["logFormat", "latency", "timezone", "developerField", "rawPaths", "maxRejects", "fields"];
+const FIELDS: &str = "input.fields";
+const SECTIONS: [&str; 5] = ["anomalyConfig", "tunerConfig", "loopConfig", "usage", INPUT];
+
+/// Something wrong, and the byte at which it stands.
+struct Problem {
+    at: usize,
+    message: String,
+}
+
+/// Reads the text of a settings file; `path` is its name in messages and the base of relative paths.
+///
+/// # Errors
+/// The first syntax error, unknown key, wrong type or value out of bounds, as `file:line: what`.
+pub(super) fn read(text: &str, path: &Path) -> anyhow::Result<Settings> {
+    // The byte order mark that some editors write is no part of TOML.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let located = |at: usize, message: &str| anyhow::anyhow!("{}:{}: {message}", path.display(), line_of(text, at));
+    let table =
+        DeTable::parse(text).map_err(|error| located(error.span().map_or(0, |span| span.start), error.message()))?;
+    let mut reader = Reader { text, path, settings: Settings::default() };
+    match reader.top(table.get_ref()) {
+        Ok(()) => Ok(reader.settings),
+        Err(problem) => Err(located(problem.at, &problem.message)),
+    }
+}
+
+/// The line of a byte, from 1.
+fn line_of(text: &str, at: usize) -> usize {
+    1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count()
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    path: &'a Path,
+    settings: Settings,
+}
+
+/// A key with its place.
+#[derive(Clone, Copy)]
+struct Key<'a> {
+    name: &'a str,
+    at: usize,
+}
+
+type Entry<'a, 'i> = (Key<'a>, &'a Spanned<DeValue<'i>>);
+
+/// The entries in the order of the file, so that the first error told is the first one in it.
+fn entries<'a, 'i>(table: &'a DeTable<'i>) -> Vec<Entry<'a, 'i>> {
+    let key = |key: &'a Spanned<_>| -> Key<'a> {
+        let Range { start, .. } = key.span();
+        let name: &std::borrow::Cow<'_, str> = key.get_ref();
+        Key { name, at: start }
+    };
+    let mut entries: Vec<_> = table.iter().map(|(name, value)| (key(name), value)).collect();
+    entries.sort_by_key(|(key, _)| key.at);
+    entries
+}
+
+impl Reader<'_> {
+    fn top(&mut self, table: &DeTable<'_>) -> Result<(), Problem> {
+        for (key, value) in entries(table) {
+            match key.name {
+                "rules" => self.settings.rules = Some(one_of(key, value, &RuleSet::ALL, RuleSet::name)?),
+                "current" => self.settings.current = Some(self.beside(string(key, value, "the path of a JSON file")?)),
+                "threads" => self.settings.threads = Some(threads(key, value)?),
+                INPUT => {
+                    for (key, value) in section(key, value)? {
+                        input(key, value, &mut self.settings.input)?;
+                    }
+                }
+                name if SECTIONS.contains(&name) => self.knobs(key, value)?,
+                _ => return Err(unknown("", key, value)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Relative paths are relative to the file that names them, wherever `learn` is started.
+    fn beside(&self, path: &str) -> std::path::PathBuf {
+        self.path.parent().unwrap_or(Path::new("")).join(path)
+    }
+
+    fn knobs(&mut self, table: Key<'_>, values: &Spanned<DeValue<'_>>) -> Result<(), Problem> {
+        for (key, value) in section(table, values)? {
+            let known = KNOBS.iter().find(|knob| knob.section == table.name && knob.key == key.name);
+            let knob = known.ok_or_else(|| unknown(table.name, key, value))?;
+            let origin = format!("{}:{}: {}", self.path.display(), line_of(self.text, key.at), knob.key);
+            self.settings.knobs.set(knob, Given { value: knob_value(knob, key, value)?, origin });
+        }
+        Ok(())
+    }
+}
+
+fn knob_value(knob: &Knob, key: Key<'_>, value: &Spanned<DeValue<'_>>) -> Result<KnobValue, Problem> {
+    let read = match value.get_ref() {
+        DeValue::Boolean(on) => Some(KnobValue::Switch(*on)),
+        DeValue::Float(number) => number.as_str().parse().ok().map(KnobValue::Number),
+        DeValue::Integer(number) if knob.takes_fractions() => {
+            whole(number).map(|number| KnobValue::Number(number as f64))
+        }
+        DeValue::Integer(number) => whole(number).map(KnobValue::Whole),
+        _ => None,
+    };
+    read.filter(|value| knob.allows(*value)).ok_or_else(|| wrong(key, value, &knob.expected()))
+}
+
+fn whole(number: &DeInteger<'_>) -> Option<i64> {
+    i64::from_str_radix(number.as_str(), number.radix()).ok()
+}
+
+fn input(key: Key<'_>, value: &Spanned<DeValue<'_>>, input: &mut InputDefaults) -> Result<(), Problem> {
+    match key.name {
+        "logFormat" => input.log_format = Some(string(key, value, "a log_format or the name of a preset")?.to_owned()),
+        "latency" => input.latency = Some(one_of(key, value, &Latency::ALL, Latency::name)?),
+        "timezone" => {
+            let zone = string(key, value, "a time zone")?.parse();
+            input.timezone = Some(zone.map_err(|expected: String| misread(key, value, &expected))?);
+        }
+        "developerField" => input.developer_field = Some(string(key, value, "the name of a field")?.to_owned()),
+        "rawPaths" => match value.get_ref() {
+            DeValue::Boolean(on) => input.raw_paths = Some(*on),
+            _ => return Err(wrong(key, value, "true or false")),
+        },
+        "maxRejects" => input.max_rejects_ratio = Some(max_rejects(key, value)?),
+        "fields" => {
+            for (key, value) in section(key, value)? {
+                let role = Role::named(key.name).ok_or_else(|| unknown(FIELDS, key, value))?;
+                let field = string(key, value, "NAME or NAME@UNIT")?;
+                input.fields.push(FieldOverride::new(role, field).map_err(|expected| misread(key, value, &expected))?);
+            }
+        }
+        _ => return Err(unknown(INPUT, key, value)),
+    }
+    Ok(())
+}
+
+fn max_rejects(key: Key<'_>, value: &Spanned<DeValue<'_>>) -> Result<f64, Problem> {
+    let text = match value.get_ref() {
+        DeValue::Float(number) => number.as_str(),
+        DeValue::Integer(number) if number.radix() == 10 => number.as_str(),
+        DeValue::String(text) => text,
+        _ => return Err(wrong(key, value, "a share from 0 to 1")),
+    };
+    share(text).map_err(|expected| misread(key, value, &expected))
+}
+
+fn threads(key: Key<'_>, value: &Spanned<DeValue<'_>>) -> Result<usize, Problem> {
+    let count = match value.get_ref() {
+        DeValue::Integer(number) => whole(number).map_or_else(String::new, |count| count.to_string()),
+        _ => String::new(),
+    };
+    thread_count(&count).map_err(|expected| misread(key, value, &expected))
+}
+
+fn one_of<T: Copy>(
+    key: Key<'_>,
+    value: &Spanned<DeValue<'_>>,
+    choices: &[T],
+    name: fn(T) -> &'static str,
+) -> Result<T, Problem> {
+    let chosen = choices.iter().find(|choice| value.get_ref().as_str() == Some(name(**choice)));
+    chosen.copied().ok_or_else(|| {
+        let names: Vec<_> = choices.iter().map(|choice| format!("\"{}\"", name(*choice))).collect();
+        wrong(key, value, &names.join(" or "))
+    })
+}
+
+fn string<'a>(key: Key<'_>, value: &'a Spanned<DeValue<'_>>, expected: &str) -> Result<&'a str, Problem> {
+    match value.get_ref().as_str() {
+        Some(text) if !text.is_empty() => Ok(text),
+        _ => Err(wrong(key, value, &format!("a string, {expected}"))),
+    }
+}
+
+fn section<'a, 'i>(key: Key<'_>, value: &'a Spanned<DeValue<'i>>) -> Result<Vec<Entry<'a, 'i>>, Problem> {
+    let table = value.get_ref().as_table();
+    table.map(entries).ok_or_else(|| wrong(key, value, &format!("a table, [{}]", key.name)))
+}
+
+fn wrong(key: Key<'_>, value: &Spanned<DeValue<'_>>, expected: &str) -> Problem {
+    misread(key, value, &format!("expected {expected}"))
+}
+
+/// As [`wrong`], for an expectation that is already a clause.
+fn misread(key: Key<'_>, value: &Spanned<DeValue<'_>>, expected: &str) -> Problem {
+    let message = format!("{}: found {}, {expected}", key.name, found(value.get_ref()));
+    Problem { at: value.span().start.max(key.at), message }
+}
+
+fn found(value: &DeValue<'_>) -> String {
+    match value {
+        DeValue::String(text) => format!("the string {text:?}"),
+        DeValue::Integer(number) => format!("the integer {number}"),
+        DeValue::Float(number) => format!("the number {}", number.as_str()),
+        DeValue::Boolean(on) => format!("the boolean {on}"),
+        DeValue::Datetime(time) => format!("the date or time {time}"),
+        DeValue::Array(_) => "an array".to_owned(),
+        DeValue::Table(_) => "a table".to_owned(),
+    }
+}
+
+/// Every key that a settings file may have, with its section; the top level's is empty.
+fn known_keys() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let top = TOP_KEYS.iter().chain(&SECTIONS).map(|key| ("", *key));
+    let input = INPUT_KEYS.iter().map(|key| (INPUT, *key));
+    let fields = Role::ALL.into_iter().map(|role| (FIELDS, role.name()));
+    top.chain(KNOBS.iter().map(|knob| (knob.section, knob.key))).chain(input).chain(fields)
+}
+
+fn unknown(section: &str, key: Key<'_>, value: &Spanned<DeValue<'_>>) -> Problem {
+    let what = if value.get_ref().is_table() && section.is_empty() { "section" } else { "key" };
+    let place = |section: &str| match section {
+        "" => " at the top level".to_owned(),
+        section => format!(" in [{section}]"),
+    };
+    let home = known_keys().find(|(_, known)| *known == key.name);
+    let advice = match home {
+        Some((home, _)) => format!("it belongs{}", place(home)),
+        None => {
+            let own = known_keys().filter(|(home, _)| *home == section);
+            let others = known_keys().filter(|(home, _)| *home != section);
+            let nearest = nearest(key.name, own.chain(others).map(|(_, known)| known)).unwrap_or_default();
+            let is_own = known_keys().any(|known| known == (section, nearest));
+            let home = known_keys().find(|(_, known)| *known == nearest).map_or("", |(home, _)| home);
+            let elsewhere = if is_own { String::new() } else { format!(", which belongs{}", place(home)) };
+            format!("the nearest known one is `{nearest}`{elsewhere}")
+        }
+    };
+    Problem { at: key.at, message: format!("unknown {what} `{}`{}; {advice}", key.name, place(section)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(text: &str) -> String {
+        read(text, Path::new("learn.toml")).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn every_knob_is_reachable_under_its_key() {
+        for knob in KNOBS {
+            let text = match knob.read("1").or_else(|_| knob.read("false")).or_else(|_| knob.read("7ms")).unwrap() {
+                KnobValue::Switch(on) => on.to_string(),
+                KnobValue::Number(number) => number.to_string(),
+                KnobValue::Whole(number) => number.to_string(),
+            };
+            let settings =
+                read(&format!("[{}]\n{} = {text}", knob.section, knob.key), Path::new("learn.toml")).unwrap();
+            let chosen: Vec<_> = settings.knobs.iter().map(|(chosen, given)| (chosen.flag, given.clone())).collect();
+            assert_eq!(chosen.len(), 1);
+            assert_eq!(
+                (chosen[0].0, chosen[0].1.origin.as_str()),
+                (knob.flag, &*format!("learn.toml:2: {}", knob.key))
+            );
+        }
+    }
+
+    #[test]
+    fn every_other_key_is_read() {
+        let text = "rules = 'published'\ncurrent = 'now.json'\nthreads = 8\n[input]\nlogFormat = 'json'\n\
+                    latency = 'upstream'\ntimezone = '+02:00'\ndeveloperField = 'dev'\nrawPaths = true\n\
+                    maxRejects = '5%'\n[input.fields]\nduration = 'took@ms'\n";
+        let settings = read(text, Path::new("/etc/learn.toml")).unwrap();
+        assert_eq!((settings.rules, settings.threads), (Some(RuleSet::Published), Some(8)));
+        assert_eq!(settings.current.as_deref(), Some(Path::new("/etc/now.json")));
+        let input = settings.input;
+        assert_eq!((input.log_format.as_deref(), input.latency), (Some("json"), Some(Latency::Upstream)));
+        assert_eq!((input.timezone, input.developer_field.as_deref()), ("+02:00".parse().ok(), Some("dev")));
+        assert_eq!((input.raw_paths, input.max_rejects_ratio), (Some(true), Some(0.05)));
+        assert_eq!(input.fields, ["duration=took@ms".parse().unwrap()]);
+    }
+
+    #[test]
+    fn numbers_may_be_written_as_toml_allows() {
+        let text = "[loopConfig]\ndefaultIntervalMs = 60_001\nmaxPatterns = 0xff\n[tunerConfig]\nmaxTimeoutMs = 2e4\n";
+        let knobs = read(text, Path::new("learn.toml")).unwrap().knobs.knobs();
+        assert_eq!((knobs.looping.default_interval_ms, knobs.looping.max_patterns), (60_001, 255));
+        assert_eq!(knobs.tuner.max_timeout_ms, 20_000.0);
+    }
+
+    #[test]
+    fn unknown_keys_name_their_line_and_the_nearest_key() {
+        let check = |text: &str, expected: &str| assert_eq!(error(text), expected);
+        check(
+            "# mine\n[anomalyConfig]\nerrorRateTreshold = 1\n",
+            "learn.toml:3: unknown key `errorRateTreshold` in [anomalyConfig]; \
+             the nearest known one is `errorRateThreshold`",
+        );
+        check(
+            "[loopConfig]\nsmothingFactor = 1",
+            "learn.toml:2: unknown key `smothingFactor` in [loopConfig]; \
+             the nearest known one is `smoothingFactor`, which belongs in [tunerConfig]",
+        );
+        check(
+            "[loopConfig]\ncooldownMs = 1",
+            "learn.toml:2: unknown key `cooldownMs` in [loopConfig]; it belongs in [tunerConfig]",
+        );
+        check(
+            "errorRateThreshold = 0.1",
+            "learn.toml:1: unknown key `errorRateThreshold` at the top level; it belongs in [anomalyConfig]",
+        );
+        check(
+            "\n[anomalyConfg]\nx = 1",
+            "learn.toml:2: unknown section `anomalyConfg` at the top level; the nearest known one is `anomalyConfig`",
+        );
+        check(
+            "[input]\nrules = 'documented'",
+            "learn.toml:2: unknown key `rules` in [input]; it belongs at the top level",
+        );
+        check(
+            "[input.fields]\nstatu = 'x'",
+            "learn.toml:2: unknown key `statu` in [input.fields]; the nearest known one is `status`",
+        );
+    }
+
+    #[test]
+    fn the_first_error_in_the_file_is_the_one_told() {
+        let text = "[usage]\nzzz = 1\n[anomalyConfig]\naaa = 1\n";
+        assert!(error(text).starts_with("learn.toml:2: unknown key `zzz`"));
+    }
+
+    #[test]
+    fn wrong_values_name_what_was_found_and_expected() {
+        let check = |text: &str, expected: &str| assert_eq!(error(text), format!("learn.toml:{expected}"));
+        check("[usage]\nmultiplier = '5'", "2: multiplier: found the string \"5\", expected a number above 0");
+        check("[usage]\nmultiplier = 0", "2: multiplier: found the integer 0, expected a number above 0");
+        check("[usage]\nmultiplier = nan", "2: multiplier: found the number nan, expected a number above 0");
+        check(
+            "[loopConfig]\nmaxPatterns = 1.0",
+            "2: maxPatterns: found the number 1.0, expected a whole number from 0 to 4294967295",
+        );
+        check(
+            "anomalyConfig.enableUnknownEndpointDetection = 1",
+            "1: enableUnknownEndpointDetection: found the integer 1, expected true or false",
+        );
+        check("rules = 'other'", "1: rules: found the string \"other\", expected \"documented\" or \"published\"");
+        check("usage = 5", "1: usage: found the integer 5, expected a table, [usage]");
+        check("threads = 0", "1: threads: found the integer 0, expected a whole number from 1 to 1024");
+        check("[input]\nmaxRejects = true", "2: maxRejects: found the boolean true, expected a share from 0 to 1");
+        check(
+            "[input.fields]\nduration = 'x@min'",
+            "2: duration: found the string \"x@min\", expected the unit s, ms, us or ns after `@`",
+        );
+        check("current = ''", "1: current: found the string \"\", expected a string, the path of a JSON file");
+    }
+
+    #[test]
+    fn syntax_errors_name_their_line() {
+        assert!(error("rules = 'documented'\n[usage\n").starts_with("learn.toml:2: "));
+        assert!(error("threads = 1\nthreads = 2\n").starts_with("learn.toml:2: "));
+        assert!(read("\u{feff}threads = 1", Path::new("learn.toml")).is_ok());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_panics(text in "[\\[\\]a-z={}.\"'0-9\n ]{0,40}|\\PC{0,40}") {
+            let _ = read(&text, Path::new("learn.toml"));
+        }
+    }
+}

@@ -1,0 +1,413 @@
+//! A worker's part: a chunk of lines in, exact counts by pane, endpoint and developer out.
+//!
+//! This is the hot loop: no allocation per line, no shared state. What depends on the lines before the chunk
+//! (is a request late, is its clock astray) is decided by an assumption that `merge` checks; where it does
+//! not hold, the chunk is read again with the facts.
+
+use super::ParseLine;
+use super::lines::MAX_LINE_BYTES;
+use super::rejected::RejectedLine;
+use crate::plan::{Filter, ReplayPlan, RuleSet};
+use crate::replay::Replay;
+use crate::request::{DecimalMs, Line, Rejection, Request};
+use crate::route::endpoint::Interner;
+use crate::route::{path_of, template};
+use crate::rules::published::Arrival;
+use crate::usage::count::{UsageBuilder, UsageCell};
+use crate::window::pane::{PaneBuilder, PanePart};
+
+/// Switching protocols: the connection lives on, its duration is no latency.
+const SWITCHING_PROTOCOLS: u16 = 101;
+
+/// Statuses from here on are errors.
+const FIRST_ERROR_STATUS: u16 = 500;
+
+/// Rejected lines of one chunk whose reason is kept when they are not all asked for.
+const KEPT_REJECTS: usize = 5;
+
+/// What a worker must know of a run.
+#[derive(Clone)]
+pub struct ChunkPlan {
+    filters: Vec<Filter>,
+    group_by: Option<usize>,
+    raw_paths: bool,
+    /// Inclusive start, UTC ms.
+    pub since_ms: i64,
+    /// Exclusive end, UTC ms.
+    pub until_ms: i64,
+    /// How far a request may be behind the newest.
+    pub lateness_ms: i64,
+    /// Distance to both neighbours from which a lone request's clock is astray.
+    pub max_gap_ms: i64,
+    keeps_arrivals: bool,
+    keeps_all_rejects: bool,
+    pane_ms: i64,
+    usage_window_ms: i64,
+}
+
+impl ChunkPlan {
+    /// What of the plan concerns workers; the bounds are resolved ones.
+    pub fn new(plan: &ReplayPlan, since_ms: Option<i64>, until_ms: Option<i64>) -> Self {
+        ChunkPlan {
+            filters: plan.input.filters.clone(),
+            group_by: plan.input.group_by,
+            raw_paths: plan.input.raw_paths,
+            since_ms: since_ms.unwrap_or(i64::MIN),
+            until_ms: until_ms.unwrap_or(i64::MAX),
+            lateness_ms: plan.rules.looping.lateness_ms,
+            max_gap_ms: plan.rules.looping.max_gap_ms,
+            keeps_arrivals: plan.rules.rules == RuleSet::Published,
+            keeps_all_rejects: plan.input.rejects.is_some(),
+            pane_ms: Replay::geometry(&plan.rules).pane_ms,
+            usage_window_ms: plan.rules.usage.window_ms,
+        }
+    }
+}
+
+/// What is taken for granted of the lines before a chunk, or known about them.
+#[derive(Clone, Default)]
+pub struct Before {
+    /// The newest request; `None` when there is none, or none is known of.
+    pub newest_ms: Option<i64>,
+    /// Requests of this chunk, counted from 0, whose clock is astray; ascending.
+    pub astray: Vec<u32>,
+}
+
+/// What a chunk adds up to.
+#[derive(Default)]
+pub struct ChunkPart {
+    /// Lines, empty ones included.
+    pub lines: u64,
+    /// Lines with a request.
+    pub requests: u64,
+    /// Requests outside the range or stopped by a filter.
+    pub filtered_out: u64,
+    /// Well-formed lines without a request.
+    pub not_requests: u64,
+    /// Lines that did not parse, clocks astray included.
+    pub rejected: u64,
+    /// The reasons, all or the first few.
+    pub rejects: Vec<RejectedLine>,
+    /// Requests that took part.
+    pub kept: u64,
+    /// Of those, too late for any cycle.
+    pub late: u64,
+    /// Of those, long connections.
+    pub long_connections: u64,
+    /// Of those, without a duration.
+    pub without_latency: u64,
+    /// Time of the first request in the chunk's order.
+    pub first_ms: Option<i64>,
+    /// Time of the last request in the chunk's order.
+    pub last_ms: Option<i64>,
+    /// Whether two neighbouring requests lie further apart than the largest gap.
+    pub has_jump: bool,
+    /// The newest request of this chunk and those before, clocks astray left out.
+    pub newest_ms: Option<i64>,
+    /// The earliest request that was not late.
+    pub earliest_timely_ms: Option<i64>,
+    /// Smallest and largest time of the requests that took part.
+    pub kept_span_ms: Option<(i64, i64)>,
+    /// Counts by pane and endpoint.
+    pub panes: PanePart,
+    /// Calls by window and developer.
+    pub usage: Vec<UsageCell>,
+    /// Requests one by one (`published`).
+    pub arrivals: Vec<Arrival>,
+}
+
+/// Turns chunks into parts; one per worker.
+pub struct ChunkReader {
+    plan: ChunkPlan,
+    /// Endpoints in the worker's numbering.
+    pub endpoints: Interner,
+    /// Developers in the worker's numbering; the second part is not empty for keys.
+    pub developers: Interner,
+    /// Whether an endpoint passes the method and route filters.
+    admitted: Vec<bool>,
+    panes: PaneBuilder,
+    usage: UsageBuilder,
+    route: Vec<u8>,
+    part: ChunkPart,
+    /// Requests of this chunk so far, clocks astray included.
+    seen: u32,
+    last_ms: i64,
+    newest_ms: i64,
+    earliest_timely_ms: i64,
+    kept_first_ms: i64,
+    kept_last_ms: i64,
+}
+
+impl ChunkReader {
+    /// A reader that has seen nothing.
+    pub fn new(plan: ChunkPlan) -> Self {
+        ChunkReader {
+            endpoints: Interner::default(),
+            developers: Interner::default(),
+            admitted: Vec::new(),
+            panes: PaneBuilder::new(plan.pane_ms),
+            usage: UsageBuilder::new(plan.usage_window_ms),
+            route: Vec::new(),
+            part: ChunkPart::default(),
+            seen: 0,
+            last_ms: 0,
+            newest_ms: i64::MIN,
+            earliest_timely_ms: i64::MAX,
+            kept_first_ms: i64::MAX,
+            kept_last_ms: i64::MIN,
+            plan,
+        }
+    }
+
+    /// Reads one chunk of lines. `developer_is_key` marks developers whose ids are secrets.
+    pub fn read<P: ParseLine>(
+        &mut self,
+        parser: &mut P,
+        lines: &[u8],
+        developer_is_key: bool,
+        before: &Before,
+    ) -> ChunkPart {
+        self.seen = 0;
+        self.newest_ms = before.newest_ms.unwrap_or(i64::MIN);
+        self.earliest_timely_ms = i64::MAX;
+        (self.kept_first_ms, self.kept_last_ms) = (i64::MAX, i64::MIN);
+        let key_mark: &[u8] = if developer_is_key { b"key" } else { b"" };
+        for_each_line(lines, |line| {
+            self.part.lines += 1;
+            if line.len() > MAX_LINE_BYTES {
+                self.reject_overlong(line);
+                return;
+            }
+            match parser.parse_line(line) {
+                Line::Request(request) => self.take(&request, key_mark, before),
+                Line::NotRequest => self.part.not_requests += 1,
+                Line::Rejected(rejection) if !is_blank(line) => self.reject(line, &rejection),
+                Line::Rejected(_) => {}
+            }
+        });
+        self.finish()
+    }
+
+    /// The times of a chunk's requests, in order.
+    pub fn timestamps<P: ParseLine>(parser: &mut P, lines: &[u8]) -> Vec<i64> {
+        let mut timestamps = Vec::new();
+        for_each_line(lines, |line| {
+            if line.len() <= MAX_LINE_BYTES
+                && let Line::Request(request) = parser.parse_line(line)
+            {
+                timestamps.push(request.timestamp_ms);
+            }
+        });
+        timestamps
+    }
+
+    #[inline(always)]
+    fn take(&mut self, request: &Request, key_mark: &[u8], before: &Before) {
+        let timestamp_ms = request.timestamp_ms;
+        if self.is_astray(timestamp_ms, before) {
+            self.reject_astray(timestamp_ms);
+            return;
+        }
+        self.part.requests += 1;
+        let is_late = timestamp_ms < self.newest_ms.saturating_sub(self.plan.lateness_ms);
+        self.newest_ms = self.newest_ms.max(timestamp_ms);
+        if !is_late {
+            self.earliest_timely_ms = self.earliest_timely_ms.min(timestamp_ms);
+        }
+        let is_in_range = timestamp_ms >= self.plan.since_ms && timestamp_ms < self.plan.until_ms;
+        if !is_in_range || !self.passes(request) {
+            self.part.filtered_out += 1;
+            return;
+        }
+        let endpoint = self.endpoint_of(request);
+        if !self.admitted[endpoint as usize] {
+            self.part.filtered_out += 1;
+            return;
+        }
+        self.count(request, endpoint, is_late, key_mark);
+    }
+
+    /// Notes the request's place among its neighbours; whether its clock is astray.
+    #[inline(always)]
+    fn is_astray(&mut self, timestamp_ms: i64, before: &Before) -> bool {
+        let number = self.seen;
+        self.seen += 1;
+        if number == 0 {
+            self.part.first_ms = Some(timestamp_ms);
+        } else if timestamp_ms.abs_diff(self.last_ms) > self.plan.max_gap_ms as u64 {
+            self.part.has_jump = true;
+        }
+        self.last_ms = timestamp_ms;
+        !before.astray.is_empty() && before.astray.binary_search(&number).is_ok()
+    }
+
+    #[inline(always)]
+    fn passes(&self, request: &Request) -> bool {
+        self.plan.filters.is_empty() || self.plan.filters.iter().all(|filter| passes_filter(filter, request))
+    }
+
+    #[inline(always)]
+    fn endpoint_of(&mut self, request: &Request) -> u32 {
+        let path = path_of(request.path);
+        let route = if self.plan.raw_paths { path } else { template(path, &mut self.route) };
+        let group = match self.plan.group_by {
+            Some(index) => request.extras[index].unwrap_or(b"-"),
+            None => b"",
+        };
+        let endpoint = self.endpoints.intern([request.method, route, group]);
+        if endpoint as usize == self.admitted.len() {
+            let is_admitted = self.plan.filters.iter().all(|filter| admits(filter, request.method, route));
+            self.admitted.push(is_admitted);
+        }
+        endpoint
+    }
+
+    #[inline(always)]
+    fn count(&mut self, request: &Request, endpoint: u32, is_late: bool, key_mark: &[u8]) {
+        let timestamp_ms = request.timestamp_ms;
+        self.part.kept += 1;
+        self.kept_first_ms = self.kept_first_ms.min(timestamp_ms);
+        self.kept_last_ms = self.kept_last_ms.max(timestamp_ms);
+        let is_error = request.status >= FIRST_ERROR_STATUS;
+        let duration = self.latency_of(request);
+        let duration_ns = duration.map(DecimalMs::nanos);
+        if self.plan.keeps_arrivals {
+            let duration_ms = duration.map(DecimalMs::millis);
+            self.part.arrivals.push(Arrival { timestamp_ms, duration_ms, endpoint, is_error });
+        }
+        let developer = request.developer.map(|id| self.developers.intern([id, key_mark, b""]));
+        if is_late {
+            self.part.late += 1;
+            self.panes.add_late(endpoint, is_error, duration_ns);
+            return;
+        }
+        self.panes.add(timestamp_ms, endpoint, is_error, duration_ns);
+        if let Some(developer) = developer {
+            self.usage.add(timestamp_ms, developer);
+        }
+    }
+
+    #[inline(always)]
+    fn latency_of(&mut self, request: &Request) -> Option<DecimalMs> {
+        if request.status == SWITCHING_PROTOCOLS || request.long_lived {
+            self.part.long_connections += 1;
+            return None;
+        }
+        self.part.without_latency += u64::from(request.duration.is_none());
+        request.duration
+    }
+
+    #[cold]
+    fn reject(&mut self, line: &[u8], rejection: &Rejection) {
+        self.part.rejected += 1;
+        if self.keeps_reject() {
+            self.part.rejects.push(RejectedLine::new(self.part.lines, line, rejection));
+        }
+    }
+
+    #[cold]
+    fn reject_overlong(&mut self, line: &[u8]) {
+        let column = MAX_LINE_BYTES + 1;
+        self.reject(line, &Rejection { column, found: b"a longer line", expected: "at most 1 MiB a line" });
+    }
+
+    #[cold]
+    fn reject_astray(&mut self, timestamp_ms: i64) {
+        self.part.rejected += 1;
+        if self.keeps_reject() {
+            self.part.rejects.push(RejectedLine::astray(self.part.lines, timestamp_ms));
+        }
+    }
+
+    fn keeps_reject(&self) -> bool {
+        self.plan.keeps_all_rejects || self.part.rejects.len() < KEPT_REJECTS
+    }
+
+    fn finish(&mut self) -> ChunkPart {
+        let mut part = std::mem::take(&mut self.part);
+        part.last_ms = (self.seen > 0).then_some(self.last_ms);
+        part.newest_ms = (self.newest_ms > i64::MIN).then_some(self.newest_ms);
+        part.earliest_timely_ms = (self.earliest_timely_ms < i64::MAX).then_some(self.earliest_timely_ms);
+        part.kept_span_ms = (part.kept > 0).then_some((self.kept_first_ms, self.kept_last_ms));
+        part.panes = self.panes.finish();
+        part.usage = self.usage.finish();
+        part
+    }
+}
+
+/// Calls `take` with every line, without its line feed.
+#[inline(always)]
+fn for_each_line(lines: &[u8], mut take: impl FnMut(&[u8])) {
+    let mut start = 0;
+    for end in memchr::memchr_iter(b'\n', lines) {
+        take(&lines[start..end]);
+        start = end + 1;
+    }
+    if start < lines.len() {
+        take(&lines[start..]);
+    }
+}
+
+fn is_blank(line: &[u8]) -> bool {
+    line.iter().all(u8::is_ascii_whitespace)
+}
+
+/// The filters that look at the request itself.
+fn passes_filter(filter: &Filter, request: &Request) -> bool {
+    match filter {
+        Filter::Status(ranges) => ranges.iter().any(|(low, high)| (*low..=*high).contains(&request.status)),
+        Filter::Equals(index, value) => request.extras[*index] == Some(value.as_bytes()),
+        Filter::Method(_) | Filter::Route(_) | Filter::ExcludeRoute(_) => true,
+    }
+}
+
+/// The filters that look at the endpoint, asked once for each.
+fn admits(filter: &Filter, method: &[u8], route: &[u8]) -> bool {
+    match filter {
+        Filter::Method(methods) => methods.iter().any(|wanted| wanted.as_bytes().eq_ignore_ascii_case(method)),
+        Filter::Route(patterns) => patterns.iter().any(|pattern| matches_pattern(pattern.as_bytes(), route)),
+        Filter::ExcludeRoute(patterns) => !patterns.iter().any(|pattern| matches_pattern(pattern.as_bytes(), route)),
+        Filter::Status(_) | Filter::Equals(..) => true,
+    }
+}
+
+/// Whether a route fits a pattern in which `*` stands for any run of bytes.
+fn matches_pattern(pattern: &[u8], route: &[u8]) -> bool {
+    let (mut p, mut r) = (0, 0);
+    let mut retry: Option<(usize, usize)> = None;
+    while r < route.len() {
+        if pattern.get(p) == Some(&b'*') {
+            p += 1;
+            retry = Some((p, r));
+        } else if pattern.get(p) == Some(&route[r]) {
+            (p, r) = (p + 1, r + 1);
+        } else if let Some((after_star, taken)) = retry {
+            (p, r) = (after_star, taken + 1);
+            retry = Some((after_star, taken + 1));
+        } else {
+            return false;
+        }
+    }
+    pattern[p..].iter().all(|byte| *byte == b'*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns() {
+        let check = |pattern: &str, route: &str, expected| {
+            assert_eq!(matches_pattern(pattern.as_bytes(), route.as_bytes()), expected, "{pattern} {route}");
+        };
+        check("/api/*", "/api/orders/:id", true);
+        check("/api/*", "/ap", false);
+        check("*/:id", "/api/orders/:id", true);
+        check("/a*b*c", "/axxbyyc", true);
+        check("/a*b*c", "/axxbyyd", false);
+        check("/healthz", "/healthz", true);
+        check("/healthz", "/healthz2", false);
+        check("*", "", true);
+        check("", "/", false);
+    }
+}

@@ -1,0 +1,350 @@
+//! Which field of a JSON log means what: by the names that common loggers use, and by what is written there.
+//!
+//! Sample lines and the user's wishes in, field names and the unit of the duration out.
+
+use super::sample::{Logged, Sample};
+use super::value;
+use crate::plan::{Latency, Role, Timezone, Unit, Wanted};
+use crate::source::time::TimeParser;
+
+const TIMESTAMPS: [&str; 12] = [
+    "timestamp",
+    "time_iso8601",
+    "time_local",
+    "@timestamp",
+    "time",
+    "msec",
+    "ts",
+    "datetime",
+    "date",
+    "dateTime",
+    "requestTime",
+    "StartUTC",
+];
+
+const METHODS: [&str; 9] = [
+    "method",
+    "request_method",
+    "req.method",
+    "request.method",
+    "http_method",
+    "httpMethod",
+    "http.method",
+    "http.request.method",
+    "RequestMethod",
+];
+
+const PATHS: [&str; 15] = [
+    "path",
+    "request_uri",
+    "uri",
+    "url",
+    "req.url",
+    "request.uri",
+    "request.url",
+    "request.path",
+    "http_path",
+    "http.path",
+    "http.url",
+    "url.original",
+    "url.path",
+    "originalUrl",
+    "RequestPath",
+];
+
+const REQUEST_LINES: [&str; 3] = ["request", "request_line", "requestLine"];
+
+const STATUSES: [&str; 11] = [
+    "statusCode",
+    "status",
+    "status_code",
+    "res.statusCode",
+    "response.status",
+    "response.statusCode",
+    "response.status_code",
+    "http_status",
+    "http.status_code",
+    "http.response.status_code",
+    "DownstreamStatus",
+];
+
+/// Durations, with the unit where it goes with the name: nginx counts in seconds, pino in milliseconds, Traefik and the
+/// Elastic schema in nanoseconds. In Traefik the origin's part comes first, for the rest is the proxy's own. For names
+/// without a unit see [`unit_by_sample`].
+const DURATIONS: [(&str, Option<Unit>); 28] = [
+    ("durationMs", Some(Unit::Millis)),
+    ("duration_ms", Some(Unit::Millis)),
+    ("responseTimeMs", Some(Unit::Millis)),
+    ("response_time_ms", Some(Unit::Millis)),
+    ("latencyMs", Some(Unit::Millis)),
+    ("latency_ms", Some(Unit::Millis)),
+    ("responseTime", Some(Unit::Millis)),
+    ("response-time", Some(Unit::Millis)),
+    ("request_time", Some(Unit::Seconds)),
+    ("request_time_ms", Some(Unit::Millis)),
+    ("OriginDuration", Some(Unit::Nanos)),
+    ("Duration", Some(Unit::Nanos)),
+    ("duration_us", Some(Unit::Micros)),
+    ("durationUs", Some(Unit::Micros)),
+    ("latency_us", Some(Unit::Micros)),
+    ("duration_ns", Some(Unit::Nanos)),
+    ("durationNs", Some(Unit::Nanos)),
+    ("elapsed_ms", Some(Unit::Millis)),
+    ("elapsedMs", Some(Unit::Millis)),
+    ("took_ms", Some(Unit::Millis)),
+    ("time_taken_ms", Some(Unit::Millis)),
+    ("event.duration", Some(Unit::Nanos)),
+    ("response_time", None),
+    ("duration", None),
+    ("latency", None),
+    ("elapsed", None),
+    ("took", None),
+    ("reqtime", None),
+];
+
+const UPSTREAM_DURATIONS: [(&str, Option<Unit>); 2] =
+    [("upstream_response_time", Some(Unit::Seconds)), ("OriginDuration", Some(Unit::Nanos))];
+
+const DEVELOPERS: [&str; 9] =
+    ["developerId", "userId", "apiKey", "user", "sub", "developer_id", "user_id", "api_key", "remote_user"];
+
+const CONTENT_TYPES: [&str; 4] = ["sent_http_content_type", "content_type", "contentType", "downstream_Content-Type"];
+
+/// Stamps before 1973 in a field of numbers are rather durations or counters.
+const EARLIEST_LIKELY_MS: i64 = 100_000_000_000;
+
+/// A sample in which no fields for a request can be found.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoFields {
+    /// No line is an object.
+    #[error("none of the {lines} sampled lines is a JSON object; JSON lines have one `{{...}}` on each line")]
+    NotJson {
+        /// How many lines there were.
+        lines: usize,
+    },
+    /// A role has no field.
+    #[error("no field of the JSON lines holds {}: found {known}; name it with `--field {}=NAME`", what(*.role), flag(*.role))]
+    Missing {
+        /// The role.
+        role: Role,
+        /// The fields that there are, escaped for display.
+        known: String,
+    },
+    /// A field that the user named is in no line.
+    #[error("no sampled line has the field `{name}` of `--field {}={name}`: found {known}; name one of these", flag(*.role))]
+    Unknown {
+        /// The role.
+        role: Role,
+        /// The name that was given, escaped for display.
+        name: String,
+        /// The fields that there are, escaped for display.
+        known: String,
+    },
+}
+
+fn what(role: Role) -> &'static str {
+    match role {
+        Role::Timestamp => "the time",
+        Role::Method => "the method",
+        Role::Path => "the path",
+        Role::Status => "the status code",
+        Role::Duration => "the duration",
+        Role::Request => "the request line",
+    }
+}
+
+fn flag(role: Role) -> &'static str {
+    match role {
+        Role::Timestamp => "timestamp",
+        Role::Method => "method",
+        Role::Path => "path",
+        Role::Status => "status",
+        Role::Duration => "duration",
+        Role::Request => "request",
+    }
+}
+
+/// The name of the field for each role.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Fields {
+    pub(super) timestamp: String,
+    pub(super) status: String,
+    /// `None`: in the request line.
+    pub(super) method: Option<String>,
+    /// `None`: in the request line.
+    pub(super) path: Option<String>,
+    pub(super) request_line: Option<String>,
+    pub(super) duration: Option<(String, Unit)>,
+    pub(super) developer: Option<String>,
+    pub(super) content_type: Option<String>,
+    pub(super) whole_second_stamps: bool,
+}
+
+impl Fields {
+    /// Chooses by `wanted`; else, of the known names, the one that makes sense in most lines, then the first.
+    pub(super) fn choose(sample: &Sample, wanted: &Wanted) -> Result<Self, NoFields> {
+        let chooser = Chooser { sample, wanted };
+        let timestamp = chooser.required(Role::Timestamp, &TIMESTAMPS, |logged| is_stamp(logged, wanted.timezone))?;
+        let (method, path, request_line) = chooser.request()?;
+        Ok(Fields {
+            whole_second_stamps: !sample.values(&timestamp).iter().any(has_millis),
+            timestamp,
+            status: chooser
+                .required(Role::Status, &STATUSES, |logged| value::status(logged.text.as_bytes()).is_ok())?,
+            method,
+            path,
+            request_line,
+            duration: chooser.duration()?,
+            developer: chooser.developer(),
+            content_type: sample.best(CONTENT_TYPES, |_| true).map(str::to_owned),
+        })
+    }
+}
+
+/// Method, path and request line.
+type RequestNames = (Option<String>, Option<String>, Option<String>);
+
+struct Chooser<'s> {
+    sample: &'s Sample,
+    wanted: &'s Wanted,
+}
+
+impl Chooser<'_> {
+    /// The field that the user named for a role, and the unit that came with it.
+    fn named(&self, role: Role) -> Result<Option<(String, Option<Unit>)>, NoFields> {
+        let Some(field) = self.wanted.fields.iter().rev().find(|field| field.role == role) else { return Ok(None) };
+        if !self.sample.has(&field.name) {
+            let name = field.name.escape_debug().to_string();
+            return Err(NoFields::Unknown { role, name, known: known(self.sample) });
+        }
+        Ok(Some((field.name.clone(), field.unit)))
+    }
+
+    fn optional(
+        &self,
+        role: Role,
+        names: &[&str],
+        makes_sense: impl Fn(&Logged) -> bool,
+    ) -> Result<Option<String>, NoFields> {
+        let named = self.named(role)?.map(|(name, _)| name);
+        Ok(named.or_else(|| self.sample.best(names.iter().copied(), makes_sense).map(str::to_owned)))
+    }
+
+    fn required(&self, role: Role, names: &[&str], makes_sense: impl Fn(&Logged) -> bool) -> Result<String, NoFields> {
+        self.optional(role, names, makes_sense)?.ok_or_else(|| NoFields::Missing { role, known: known(self.sample) })
+    }
+
+    /// Two fields of their own before one request line, unless the user names the line.
+    fn request(&self) -> Result<RequestNames, NoFields> {
+        let (own_method, own_path) = (self.named(Role::Method)?, self.named(Role::Path)?);
+        let own_line = self.named(Role::Request)?;
+        if own_line.is_none() {
+            let method = self.optional(Role::Method, &METHODS, is_method)?;
+            let path = self.optional(Role::Path, &PATHS, is_target)?;
+            if method.is_some() && path.is_some() {
+                return Ok((method, path, None));
+            }
+        }
+        let own_name = |named: Option<(String, Option<Unit>)>| named.map(|(name, _)| name);
+        let line = self.optional(Role::Request, &REQUEST_LINES, is_request_line)?;
+        if line.is_none() {
+            let method = self.optional(Role::Method, &METHODS, is_method)?;
+            let role = if method.is_some() { Role::Path } else { Role::Method };
+            return Err(NoFields::Missing { role, known: known(self.sample) });
+        }
+        Ok((own_name(own_method), own_name(own_path), line))
+    }
+
+    fn duration(&self) -> Result<Option<(String, Unit)>, NoFields> {
+        if let Some((name, unit)) = self.named(Role::Duration)? {
+            let unit = unit.unwrap_or_else(|| unit_of(self.sample, &name));
+            return Ok(Some((name, unit)));
+        }
+        let best_of = |table: &[(&'static str, Option<Unit>)]| {
+            let name = self.sample.best(table.iter().map(|(name, _)| *name), is_duration)?;
+            Some((name.to_owned(), unit_of(self.sample, name)))
+        };
+        Ok(match self.wanted.latency {
+            Latency::Request => best_of(&DURATIONS).or_else(|| best_of(&UPSTREAM_DURATIONS)),
+            Latency::Upstream => best_of(&UPSTREAM_DURATIONS).or_else(|| best_of(&DURATIONS)),
+        })
+    }
+
+    fn developer(&self) -> Option<String> {
+        if let Some(name) = &self.wanted.developer {
+            return Some(name.clone());
+        }
+        let mut names = DEVELOPERS.iter().flat_map(|name| [(*name).to_owned(), format!("metadata.{name}")]);
+        names.find(|name| self.sample.values(name).iter().any(|logged| logged.is_text_or_number))
+    }
+}
+
+/// At most this many names are listed in a message.
+const MAX_LISTED_NAMES: usize = 30;
+
+fn known(sample: &Sample) -> String {
+    let mut names: Vec<String> = sample.names().map(|name| format!("`{}`", name.escape_debug())).collect();
+    let more = names.len().saturating_sub(MAX_LISTED_NAMES);
+    names.truncate(MAX_LISTED_NAMES);
+    match (names.is_empty(), more) {
+        (true, _) => "no fields".to_owned(),
+        (false, 0) => names.join(", "),
+        (false, more) => format!("{} and {more} more", names.join(", ")),
+    }
+}
+
+fn is_stamp(logged: &Logged, zone: Timezone) -> bool {
+    let epoch_ms = TimeParser::new(zone).any(logged.text.as_bytes());
+    logged.is_text_or_number && epoch_ms.is_some_and(|epoch_ms| epoch_ms >= EARLIEST_LIKELY_MS)
+}
+
+fn has_millis(logged: &Logged) -> bool {
+    const EPOCH_MILLIS_DIGITS: usize = 12;
+    let digits = logged.text.bytes().take_while(u8::is_ascii_digit).count();
+    logged.text.contains(['.', ',']) || digits >= EPOCH_MILLIS_DIGITS
+}
+
+fn is_method(logged: &Logged) -> bool {
+    let text = &logged.text;
+    logged.is_string && !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_')
+}
+
+fn is_target(logged: &Logged) -> bool {
+    logged.is_string && (logged.text.starts_with('/') || logged.text.contains("://"))
+}
+
+fn is_request_line(logged: &Logged) -> bool {
+    logged.is_string && value::request_line(logged.text.as_bytes()).is_some()
+}
+
+fn is_duration(logged: &Logged) -> bool {
+    logged.is_text_or_number && matches!(value::duration(logged.text.as_bytes(), Unit::Millis), Ok(Some(_)))
+}
+
+fn unit_of(sample: &Sample, name: &str) -> Unit {
+    let mut known = DURATIONS.iter().chain(&UPSTREAM_DURATIONS);
+    match known.find(|(known, _)| *known == name) {
+        Some((_, Some(unit))) => *unit,
+        Some((_, None)) => unit_by_sample(sample, name),
+        None => unit_by_ending(name).unwrap_or_else(|| unit_by_sample(sample, name)),
+    }
+}
+
+fn unit_by_ending(name: &str) -> Option<Unit> {
+    let endings = [
+        (&["_ms", "Ms", "millis", "Millis"][..], Unit::Millis),
+        (&["_us", "Us", "micros", "Micros"], Unit::Micros),
+        (&["_ns", "Ns", "nanos", "Nanos"], Unit::Nanos),
+        (&["_s", "_sec", "_secs", "seconds", "Seconds"], Unit::Seconds),
+    ];
+    let ends = |endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending));
+    endings.iter().find(|(endings, _)| ends(endings)).map(|(_, unit)| *unit)
+}
+
+/// Seconds, if some value in the sample has a decimal point or the log is Caddy's; milliseconds otherwise. Those who
+/// count in seconds need the point, those who count in milliseconds seldom bother.
+fn unit_by_sample(sample: &Sample, name: &str) -> Unit {
+    let is_caddy = name == "duration" && sample.has("request.uri");
+    let has_point = sample.values(name).iter().any(|logged| logged.is_decimal);
+    if is_caddy || has_point { Unit::Seconds } else { Unit::Millis }
+}

@@ -1,0 +1,96 @@
+//! What fields the first lines of a log have, and what is written in them.
+//!
+//! Runs once a log, so it goes through `serde_json` and keeps everything by its dotted name.
+
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// One value, as text.
+#[derive(Clone, Debug)]
+pub(super) struct Logged {
+    /// What the string says or how the number is written; empty for `null`.
+    pub(super) text: String,
+    /// A string or a number.
+    pub(super) is_text_or_number: bool,
+    /// A string.
+    pub(super) is_string: bool,
+    /// Written with a decimal point.
+    pub(super) is_decimal: bool,
+}
+
+/// The values of the sample lines, by dotted name.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sample {
+    fields: BTreeMap<String, Vec<Logged>>,
+    objects: usize,
+}
+
+impl Sample {
+    /// Reads the lines that are JSON objects and passes over the others.
+    pub(super) fn read(lines: &[&[u8]]) -> Self {
+        let mut sample = Sample::default();
+        for line in lines {
+            if let Ok(Value::Object(object)) = serde_json::from_str(&String::from_utf8_lossy(line)) {
+                sample.objects += 1;
+                sample.add("", &Value::Object(object));
+            }
+        }
+        sample
+    }
+
+    fn add(&mut self, name: &str, value: &Value) {
+        let (text, is_string, is_decimal) = match value {
+            Value::Object(object) => {
+                for (key, value) in object {
+                    let name = if name.is_empty() { key.clone() } else { format!("{name}.{key}") };
+                    self.add(&name, value);
+                }
+                return;
+            }
+            Value::Array(_) => return,
+            Value::Null => (String::new(), false, false),
+            Value::Bool(word) => (word.to_string(), false, false),
+            Value::Number(number) => (number.to_string(), false, number.is_f64()),
+            Value::String(text) => (text.clone(), true, text.contains('.')),
+        };
+        let is_text_or_number = is_string || value.is_number();
+        let logged = Logged { text, is_text_or_number, is_string, is_decimal };
+        self.fields.entry(name.to_owned()).or_default().push(logged);
+    }
+
+    /// Whether no line was an object.
+    pub(super) fn is_empty(&self) -> bool {
+        self.objects == 0
+    }
+
+    /// Every name, sorted.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.fields.keys().map(String::as_str)
+    }
+
+    /// Whether a field occurs.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.fields.contains_key(name)
+    }
+
+    /// What is written in a field.
+    pub(super) fn values(&self, name: &str) -> &[Logged] {
+        self.fields.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// The name with the most values that make sense; among equals the first, and none without any.
+    pub(super) fn best<'n>(
+        &self,
+        names: impl IntoIterator<Item = &'n str>,
+        makes_sense: impl Fn(&Logged) -> bool,
+    ) -> Option<&'n str> {
+        let mut best = (0, None);
+        for name in names {
+            let count = self.values(name).iter().filter(|logged| makes_sense(logged)).count();
+            if count > best.0 {
+                best = (count, Some(name));
+            }
+        }
+        best.1
+    }
+}

@@ -1,0 +1,319 @@
+//! Files, pipes and compressed files in; chunks of whole lines out.
+//!
+//! Plain files are cut by offset, so that workers read them at the same time; everything else is read by one
+//! worker at a time. No line is looked into here, and none longer than [`MAX_LINE_BYTES`] is kept whole.
+
+use memchr::{memchr, memrchr};
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A longer line is rejected; the rest of it is skipped without being kept.
+pub const MAX_LINE_BYTES: usize = 1 << 20;
+
+/// Read behind a chunk's end at once, in the hope that its last line ends there.
+const OVERLAP_BYTES: usize = 4 << 10;
+
+/// Read at once when a line goes on further than that.
+const EXTENSION_BYTES: usize = 64 << 10;
+
+/// A chunk of an input, to be turned into lines by [`Chunk::lines`].
+pub struct Chunk {
+    body: Body,
+    /// Bytes of the file (before decompression) that this chunk stands for.
+    pub file_bytes: u64,
+    /// Whether the input begins here.
+    pub is_first: bool,
+}
+
+enum Body {
+    /// The lines that begin within `start..end` of a file of `len` bytes.
+    Offsets { file: Arc<File>, start: u64, end: u64, len: u64 },
+    /// Whole lines.
+    Bytes(Vec<u8>),
+}
+
+/// Cuts an input into chunks.
+pub enum Chunker {
+    /// A plain file.
+    Offsets {
+        /// The file.
+        file: Arc<File>,
+        /// Its length when it was opened; what is written later is not read.
+        len: u64,
+        /// Where the next chunk begins.
+        next: u64,
+    },
+    /// Anything that is read in order.
+    Stream(StreamChunker),
+}
+
+impl Chunker {
+    /// The next chunk of about `chunk_bytes`, `None` at the end.
+    pub fn next(&mut self, chunk_bytes: usize) -> io::Result<Option<Chunk>> {
+        match self {
+            Chunker::Offsets { file, len, next } => {
+                let (start, end) = (*next, (*next + chunk_bytes as u64).min(*len));
+                *next = end;
+                let body = Body::Offsets { file: Arc::clone(file), start, end, len: *len };
+                Ok((start < end).then_some(Chunk { body, file_bytes: end - start, is_first: start == 0 }))
+            }
+            Chunker::Stream(stream) => stream.next(chunk_bytes),
+        }
+    }
+
+    /// Whether taking the next chunk means reading.
+    pub fn reads(&self) -> bool {
+        matches!(self, Chunker::Stream(_))
+    }
+}
+
+/// Cuts a stream into chunks of whole lines.
+pub struct StreamChunker {
+    reader: Box<dyn Read + Send>,
+    /// Compressed bytes read so far.
+    compressed: Option<Arc<AtomicU64>>,
+    compressed_seen: u64,
+    /// The start of a line whose end has not been read.
+    rest: Vec<u8>,
+    is_first: bool,
+    is_done: bool,
+    /// A read error to be told after what was read before it.
+    failed: Option<io::Error>,
+}
+
+impl StreamChunker {
+    /// A stream; `compressed` counts the bytes read below a decoder.
+    pub fn new(reader: Box<dyn Read + Send>, compressed: Option<Arc<AtomicU64>>) -> Self {
+        StreamChunker {
+            reader,
+            compressed,
+            compressed_seen: 0,
+            rest: Vec::new(),
+            is_first: true,
+            is_done: false,
+            failed: None,
+        }
+    }
+
+    fn next(&mut self, chunk_bytes: usize) -> io::Result<Option<Chunk>> {
+        let mut bytes = Vec::with_capacity(chunk_bytes + self.rest.len());
+        bytes.append(&mut self.rest);
+        while !self.is_done && bytes.len() < chunk_bytes {
+            self.fill(&mut bytes, chunk_bytes);
+        }
+        if !self.is_done {
+            self.cut_at_line_end(&mut bytes);
+        }
+        if bytes.is_empty() {
+            return self.failed.take().map_or(Ok(None), Err);
+        }
+        let file_bytes = match &self.compressed {
+            Some(read) => {
+                let now = read.load(Ordering::Relaxed);
+                now - std::mem::replace(&mut self.compressed_seen, now)
+            }
+            None => bytes.len() as u64,
+        };
+        let is_first = std::mem::replace(&mut self.is_first, false);
+        Ok(Some(Chunk { body: Body::Bytes(bytes), file_bytes, is_first }))
+    }
+
+    /// Reads once, up to `limit` bytes in all.
+    fn fill(&mut self, bytes: &mut Vec<u8>, limit: usize) {
+        let start = bytes.len();
+        bytes.resize(limit, 0);
+        let read = loop {
+            match self.reader.read(&mut bytes[start..]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => break other,
+            }
+        };
+        let count = *read.as_ref().unwrap_or(&0);
+        bytes.truncate(start + count);
+        self.is_done = count == 0;
+        self.failed = read.err();
+    }
+
+    /// Keeps whole lines and puts the rest aside; a line without an end in sight is cut short.
+    fn cut_at_line_end(&mut self, bytes: &mut Vec<u8>) {
+        while !self.is_done {
+            if let Some(end) = memrchr(b'\n', bytes) {
+                self.rest = bytes.split_off(end + 1);
+                return;
+            }
+            if bytes.len() > MAX_LINE_BYTES {
+                bytes.truncate(MAX_LINE_BYTES + 1);
+                return self.skip_line();
+            }
+            let limit = bytes.len() + EXTENSION_BYTES;
+            self.fill(bytes, limit);
+        }
+    }
+
+    fn skip_line(&mut self) {
+        let mut buffer = Vec::new();
+        while !self.is_done {
+            buffer.clear();
+            self.fill(&mut buffer, EXTENSION_BYTES);
+            if let Some(end) = memchr(b'\n', &buffer) {
+                self.rest = buffer.split_off(end + 1);
+                return;
+            }
+        }
+    }
+}
+
+impl Chunk {
+    /// The chunk's lines, each with its line end; `buffer` is where a file's bytes are read to.
+    pub fn lines<'a>(&'a self, buffer: &'a mut Vec<u8>) -> io::Result<&'a [u8]> {
+        match &self.body {
+            Body::Bytes(bytes) => Ok(bytes),
+            Body::Offsets { file, start, end, len } => read_lines(file, *start, *end, *len, buffer),
+        }
+    }
+}
+
+/// The lines of `file` that begin within `start..end`.
+fn read_lines<'a>(file: &File, start: u64, end: u64, len: u64, buffer: &'a mut Vec<u8>) -> io::Result<&'a [u8]> {
+    // The byte before the start tells whether a line begins there.
+    let from = start.saturating_sub(1);
+    let own = (end - from) as usize;
+    let mut filled = fill_at(file, from, own.saturating_add(OVERLAP_BYTES), len, buffer, 0)?;
+    let own = own.min(filled);
+    let first = match start {
+        0 => 0,
+        _ => match memchr(b'\n', &buffer[..own]) {
+            Some(line_end) => line_end + 1,
+            None => return Ok(&[]),
+        },
+    };
+    if first >= own {
+        return Ok(&[]);
+    }
+    let last_start = memrchr(b'\n', &buffer[first..own - 1]).map_or(first, |line_end| first + line_end + 1);
+    let mut searched = own - 1;
+    loop {
+        if let Some(line_end) = memchr(b'\n', &buffer[searched..filled]) {
+            return Ok(&buffer[first..searched + line_end + 1]);
+        }
+        if filled - last_start > MAX_LINE_BYTES || from + filled as u64 >= len {
+            return Ok(&buffer[first..filled]);
+        }
+        searched = filled;
+        let more = fill_at(file, from + filled as u64, EXTENSION_BYTES, len, buffer, filled)?;
+        if more == 0 {
+            return Ok(&buffer[first..filled]);
+        }
+        filled += more;
+    }
+}
+
+/// Reads up to `count` bytes at `offset` to `buffer[at..]`; how many came.
+fn fill_at(file: &File, offset: u64, count: usize, len: u64, buffer: &mut Vec<u8>, at: usize) -> io::Result<usize> {
+    let count = count.min(usize::try_from(len - offset).unwrap_or(usize::MAX));
+    if buffer.len() < at + count {
+        buffer.resize(at + count, 0);
+    }
+    let mut filled = 0;
+    while filled < count {
+        match file.read_at(&mut buffer[at + filled..at + count], offset + filled as u64) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::probe::Probe;
+    use super::*;
+    use crate::plan::InputName;
+    use proptest::prelude::*;
+    use std::io::{Cursor, Write};
+
+    fn lines_of(chunker: &mut Chunker, chunk_bytes: usize) -> Vec<u8> {
+        let mut all = Vec::new();
+        let mut buffer = Vec::new();
+        while let Some(chunk) = chunker.next(chunk_bytes).unwrap() {
+            let lines = chunk.lines(&mut buffer).unwrap();
+            let body = lines.strip_suffix(b"\n").unwrap_or(lines);
+            assert!(lines.is_empty() || all.is_empty() || all.ends_with(b"\n"), "a chunk begins inside a line");
+            assert!(body.len() <= lines.len());
+            all.extend_from_slice(lines);
+        }
+        all
+    }
+
+    fn plain(content: &[u8]) -> (tempfile::NamedTempFile, Chunker) {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(content).unwrap();
+        let probe = Probe::open(&InputName::Path(file.path().to_owned())).unwrap();
+        let chunker = probe.into_chunker().unwrap();
+        (file, chunker)
+    }
+
+    proptest! {
+        #[test]
+        fn chunks_are_whole_lines_and_lose_nothing(
+            lines in prop::collection::vec("[a-z]{0,40}", 0..60),
+            ends_with_newline: bool,
+            chunk_bytes in 1usize..100,
+        ) {
+            let mut content = lines.join("\n").into_bytes();
+            if ends_with_newline {
+                content.push(b'\n');
+            }
+            let (_file, mut chunker) = plain(&content);
+            prop_assert_eq!(lines_of(&mut chunker, chunk_bytes), content.clone());
+            let reader = Box::new(Cursor::new(content.clone()));
+            let mut stream = Chunker::Stream(StreamChunker::new(reader, None));
+            prop_assert_eq!(lines_of(&mut stream, chunk_bytes), content);
+        }
+    }
+
+    #[test]
+    fn an_endless_line_is_cut_short() {
+        let mut content = b"first\n".to_vec();
+        content.extend(vec![b'x'; 5 * MAX_LINE_BYTES]);
+        content.extend(b"\nlast\n");
+        let (_file, mut chunker) = plain(&content);
+        let mut stream = Chunker::Stream(StreamChunker::new(Box::new(Cursor::new(content.clone())), None));
+        for chunker in [&mut chunker, &mut stream] {
+            let mut buffer = Vec::new();
+            let (mut lines, mut longest) = (Vec::new(), 0);
+            while let Some(chunk) = chunker.next(MAX_LINE_BYTES / 4).unwrap() {
+                for line in chunk.lines(&mut buffer).unwrap().split_inclusive(|byte| *byte == b'\n') {
+                    longest = longest.max(line.len());
+                    lines.push(line[..line.len().min(6)].to_vec());
+                }
+            }
+            assert_eq!(lines, [b"first\n".to_vec(), b"xxxxxx".to_vec(), b"last\n".to_vec()]);
+            assert!(longest > MAX_LINE_BYTES && longest < 2 * MAX_LINE_BYTES, "{longest}");
+        }
+    }
+
+    #[test]
+    fn gzip_members_are_read_one_after_the_other_and_a_cut_is_told() {
+        let member = |text: &[u8]| {
+            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            encoder.write_all(text).unwrap();
+            encoder.finish().unwrap()
+        };
+        let mut content = member(b"one\ntwo\n");
+        content.extend(member(b"three\n"));
+        let (_file, mut chunker) = plain(&content);
+        assert_eq!(lines_of(&mut chunker, 100), b"one\ntwo\nthree\n");
+
+        let (_file, mut chunker) = plain(&content[..content.len() - 9]);
+        let mut buffer = Vec::new();
+        let chunk = chunker.next(100).unwrap().unwrap();
+        assert!(chunk.lines(&mut buffer).unwrap().starts_with(b"one\ntwo\n"));
+        assert!(chunker.next(100).is_err());
+    }
+}

@@ -1,0 +1,347 @@
+//! Bytes in: opens what the plan names, finds out how its lines are laid out, and feeds the replay from all
+//! cores. A bad line never ends a run: it is counted, with its place and reason.
+//!
+//! ```text
+//! lines -> schedule -> chunk (workers) -> merge (this thread) -> Replay
+//! ```
+
+mod chunk;
+mod format;
+pub mod json;
+mod lines;
+mod merge;
+pub mod nginx;
+pub mod preset;
+mod probe;
+mod rejected;
+pub mod scan;
+mod schedule;
+mod tally;
+pub mod time;
+
+use crate::plan::{InputName, ReplayPlan, TimeBound};
+use crate::replay::{Reading, Replay};
+use crate::report::{InputSettings, Summary, format_time};
+use anyhow::{Context, bail};
+use chunk::{Before, ChunkPlan, ChunkReader};
+use format::{InputFormat, LineFormat, lines_of};
+use merge::{Delivery, InputMerge, Merge};
+use probe::Probe;
+use schedule::{Job, Next, Schedule};
+use std::io::{self, Write};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use tally::InputTally;
+
+/// Bytes that a worker takes at once; large enough that merging costs little, small enough for caches.
+pub const CHUNK_BYTES: usize = 1 << 20;
+
+/// Chunks of one input under way at once, beside two for each worker: enough to look ahead.
+const SPARE_CHUNKS: u64 = 4;
+
+/// What a compiled format tells about itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FormatInfo {
+    /// Its name for people, for example `nginx combined` or `JSON lines`.
+    pub name: String,
+    /// The field taken as latency.
+    pub latency_field: Option<String>,
+    /// That field's unit.
+    pub latency_unit: Option<crate::plan::Unit>,
+    /// The field taken as the developer.
+    pub developer_field: Option<String>,
+    /// Whether the developer's values are secrets by the field's name (API keys).
+    pub developer_is_key: bool,
+    /// Whether stamps have a resolution of one second.
+    pub whole_second_stamps: bool,
+}
+
+/// Turns one line into a request or a reason why not.
+///
+/// A parser may keep caches and scratch space, but no line's result may depend on the lines before it.
+pub trait ParseLine {
+    /// Parses one line, without its line end.
+    fn parse_line<'a>(&'a mut self, line: &'a [u8]) -> crate::request::Line<'a>;
+}
+
+/// An input whose format is known.
+struct Recognised {
+    probe: Probe,
+    format: Option<LineFormat>,
+    first_ms: Option<i64>,
+}
+
+/// What a worker tells.
+enum Message {
+    Part(Box<Delivery>),
+    Ended(usize, u64, Option<io::Error>),
+    /// A chunk could not be read.
+    Failed(usize, io::Error),
+}
+
+/// Reads every input into the replay, `progress` being told the bytes read.
+///
+/// # Errors
+/// An input that cannot be opened or recognised, no request in any input, too many rejected lines, and an
+/// input that breaks off unless `keep_going`; the counts of the latter are in [`Reading::inputs`].
+pub fn read(plan: &ReplayPlan, replay: &mut Replay, progress: &dyn Fn(u64)) -> anyhow::Result<Reading> {
+    let mut inputs = recognise_all(plan)?;
+    let since_ms = resolve(plan.input.since, &mut inputs)?;
+    let until_ms = resolve(plan.input.until, &mut inputs)?;
+    let chunk_plan = ChunkPlan::new(plan, since_ms, until_ms);
+    let formats: Vec<Option<LineFormat>> = inputs.iter().map(|input| input.format.clone()).collect();
+    let tallies = read_chunks(plan, &chunk_plan, inputs, &formats, replay, progress)?;
+    conclude(plan, tallies, since_ms, until_ms)
+}
+
+/// The size of all inputs in bytes; `None` when one of them is a pipe.
+pub fn total_bytes(plan: &ReplayPlan) -> Option<u64> {
+    let size = |name: &InputName| match name {
+        InputName::Stdin => None,
+        InputName::Path(path) => path.metadata().ok().filter(|m| m.is_file()).map(|m| m.len()),
+    };
+    plan.input.files.iter().map(size).sum()
+}
+
+/// Opens the inputs and puts them in order of their first request, then path.
+fn recognise_all(plan: &ReplayPlan) -> anyhow::Result<Vec<Recognised>> {
+    let mut inputs = Vec::new();
+    for name in &plan.input.files {
+        let probe = Probe::open(name)?;
+        let format = LineFormat::of(&probe, &plan.input.format, &plan.input.wanted)?;
+        let first_ms = format.as_ref().and_then(|format| {
+            let mut parser = InputFormat::new(format);
+            probe.sample_lines().iter().find_map(|line| parser.timestamp(line))
+        });
+        inputs.push(Recognised { probe, format, first_ms });
+    }
+    inputs.sort_by(|a, b| (a.first_ms, &a.probe.shown).cmp(&(b.first_ms, &b.probe.shown)));
+    Ok(inputs)
+}
+
+/// A bound as a time; relative ones look up the last request of all inputs.
+fn resolve(bound: Option<TimeBound>, inputs: &mut [Recognised]) -> anyhow::Result<Option<i64>> {
+    let before_end_ms = match bound {
+        None => return Ok(None),
+        Some(TimeBound::At(timestamp_ms)) => return Ok(Some(timestamp_ms)),
+        Some(TimeBound::BeforeEnd(milliseconds)) => milliseconds,
+    };
+    let mut last_ms = None;
+    for input in inputs {
+        let Some(format) = &input.format else { continue };
+        let path = &input.probe.shown;
+        let tail = input.probe.tail().with_context(|| format!("{path}: its end cannot be read"))?;
+        let Some(tail) = tail else {
+            bail!("{path}: a time relative to the log's end needs a regular file; give --since and --until as RFC 3339")
+        };
+        let mut parser = InputFormat::new(format);
+        let lines = tail.rsplit(|byte| *byte == b'\n');
+        last_ms = last_ms.max(lines.into_iter().find_map(|line| parser.timestamp(line)));
+    }
+    match last_ms {
+        Some(last_ms) => Ok(Some(last_ms - before_end_ms)),
+        None => bail!("no request was found near the log's end, so --since/--until cannot be relative to it"),
+    }
+}
+
+fn read_chunks(
+    plan: &ReplayPlan,
+    chunk_plan: &ChunkPlan,
+    inputs: Vec<Recognised>,
+    formats: &[Option<LineFormat>],
+    replay: &mut Replay,
+    progress: &dyn Fn(u64),
+) -> anyhow::Result<Vec<InputTally>> {
+    let keeps_all = plan.input.rejects.is_some();
+    let tally = |input: &Recognised| {
+        let info = input.format.as_ref().map(LineFormat::info);
+        InputTally::new(input.probe.shown.clone(), info, input.probe.compression, keeps_all)
+    };
+    let merges = inputs
+        .iter()
+        .map(|input| InputMerge::new(input.format.as_ref().map(InputFormat::new), tally(input), input.first_ms))
+        .collect();
+    let workers = plan.threads;
+    let probes = inputs.into_iter().map(|input| (input.probe, input.first_ms, input.format.is_some())).collect();
+    let schedule = Schedule::new(probes, plan.chunk_bytes, 2 * workers as u64 + SPARE_CHUNKS);
+    let bounds = (chunk_plan.lateness_ms, chunk_plan.max_gap_ms);
+    let own_reader = ChunkReader::new(chunk_plan.clone());
+    let mut merge = Merge::new(merges, replay, own_reader, workers, bounds, plan.input.group_by.is_some());
+    let (sender, receiver) = sync_channel(workers + 1);
+    std::thread::scope(|scope| {
+        for worker in 0..workers {
+            let (schedule, sender) = (&schedule, sender.clone());
+            scope.spawn(move || work(worker, schedule, formats, chunk_plan.clone(), &sender));
+        }
+        drop(sender);
+        merge_all(&mut merge, &receiver, &schedule, progress)
+    })?;
+    Ok(merge.inputs.into_iter().map(|input| input.tally).collect())
+}
+
+/// A worker: chunks in, parts out, until nothing is left.
+fn work(
+    worker: usize,
+    schedule: &Schedule,
+    formats: &[Option<LineFormat>],
+    plan: ChunkPlan,
+    sender: &SyncSender<Message>,
+) {
+    let mut reader = ChunkReader::new(plan);
+    let mut parsers: Vec<Option<InputFormat>> = formats.iter().map(|_| None).collect();
+    let mut buffer = Vec::new();
+    let mut reported = (0, 0);
+    loop {
+        let message = match schedule.next() {
+            Next::Done => return,
+            Next::Ended(input, chunks, error) => Message::Ended(input, chunks, error),
+            Next::Job(job) => {
+                let Some(format) = &formats[job.input] else { continue };
+                let parser = parsers[job.input].get_or_insert_with(|| InputFormat::new(format));
+                let input = job.input;
+                match parse(worker, &mut reader, parser, job, &mut buffer, &mut reported) {
+                    Ok(delivery) => Message::Part(Box::new(delivery)),
+                    Err(error) => Message::Failed(input, error),
+                }
+            }
+        };
+        if sender.send(message).is_err() {
+            return;
+        }
+    }
+}
+
+fn parse(
+    worker: usize,
+    reader: &mut ChunkReader,
+    parser: &mut InputFormat,
+    job: Job,
+    buffer: &mut Vec<u8>,
+    reported: &mut (usize, usize),
+) -> io::Result<Delivery> {
+    let before = Before { newest_ms: job.newest_ms, astray: Vec::new() };
+    let part = parser.read(reader, lines_of(&job.chunk, buffer)?, &before);
+    let endpoints = (reported.0..reader.endpoints.len()).map(|n| reader.endpoints.parts(n as u32).map(Box::from));
+    let developers = (reported.1..reader.developers.len()).map(|n| {
+        let [id, key_mark, _] = reader.developers.parts(n as u32);
+        (Box::from(id), !key_mark.is_empty())
+    });
+    let (new_endpoints, new_developers) = (endpoints.collect(), developers.collect());
+    *reported = (reader.endpoints.len(), reader.developers.len());
+    let Job { input, number, chunk, .. } = job;
+    Ok(Delivery { worker, input, number, chunk, part, new_endpoints, new_developers })
+}
+
+fn merge_all(
+    merge: &mut Merge,
+    receiver: &Receiver<Message>,
+    schedule: &Schedule,
+    progress: &dyn Fn(u64),
+) -> anyhow::Result<()> {
+    let mut failure = None;
+    for message in receiver {
+        let merged = |input, newest_ms| schedule.merged(input, newest_ms);
+        let outcome = match message {
+            Message::Part(delivery) => {
+                progress(delivery.chunk.file_bytes);
+                let input = delivery.input;
+                merge.take(*delivery, merged).map_err(|error| (input, error))
+            }
+            Message::Ended(input, chunks, error) => {
+                merge.inputs[input].tally.input.error = error.map(|error| describe(&error));
+                merge.end(input, chunks, merged).map_err(|error| (input, error))
+            }
+            Message::Failed(input, error) => Err((input, error)),
+        };
+        if let Err((input, error)) = outcome {
+            // The other workers must not wait for a merge that will not come.
+            schedule.stop();
+            failure.get_or_insert_with(|| (merge.inputs[input].tally.input.path.clone(), error));
+        }
+    }
+    match failure {
+        Some((path, error)) => Err(error).with_context(|| format!("{path}: cannot be read")),
+        None => Ok(()),
+    }
+}
+
+fn describe(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => "ends in the middle of its compressed data (truncated)".to_owned(),
+        _ => format!("cannot be read further: {error}"),
+    }
+}
+
+/// Checks what was read as a whole, and puts it together.
+fn conclude(
+    plan: &ReplayPlan,
+    mut tallies: Vec<InputTally>,
+    since_ms: Option<i64>,
+    until_ms: Option<i64>,
+) -> anyhow::Result<Reading> {
+    if let Some(path) = &plan.input.rejects {
+        crate::deliver::file::write_atomically(path, |out| write_rejects(&mut tallies, out))?;
+    }
+    let mut summary = Summary::default();
+    let mut span_ms = None;
+    tallies.iter().for_each(|tally| tally.add_to(&mut summary, &mut span_ms));
+    check_requests(plan, &tallies, &summary)?;
+    summary.first_request = span_ms.map(|(first_ms, _)| format_time(first_ms));
+    summary.last_request = span_ms.map(|(_, last_ms)| format_time(last_ms));
+    for tally in &tallies {
+        let input = &tally.input;
+        if input.format == EMPTY {
+            summary.notes.push(format!("{} is empty", input.path));
+        }
+        if let Some(error) = &input.error {
+            summary.notes.push(format!("{}: {error}; what was read before counts", input.path));
+        }
+    }
+    let (since, until) = (since_ms.map(format_time), until_ms.map(format_time));
+    let settings = InputSettings { since, until, ..plan.input.as_given.clone() };
+    Ok(Reading { inputs: tallies.into_iter().map(|tally| tally.input).collect(), settings, summary })
+}
+
+/// The format name of an input without a line.
+pub const EMPTY: &str = "empty";
+
+fn write_rejects(tallies: &mut [InputTally], out: &mut dyn Write) -> anyhow::Result<()> {
+    tallies.iter_mut().try_for_each(|tally| tally.write_rejects(out))
+}
+
+fn check_requests(plan: &ReplayPlan, tallies: &[InputTally], summary: &Summary) -> anyhow::Result<()> {
+    let example = || {
+        let first = tallies.iter().find_map(InputTally::first_rejected);
+        first.map_or(String::new(), |first| format!("; the first: {first}"))
+    };
+    let parsed = summary.requests + summary.filtered_out + summary.not_requests;
+    let tried = parsed + summary.rejected;
+    if tried == 0 {
+        bail!("no request: every input is empty")
+    }
+    if parsed == 0 {
+        bail!("none of {tried} lines could be read{}{}", example(), HOW_TO_GO_ON)
+    }
+    let share = summary.rejected as f64 / tried as f64;
+    if share > plan.input.max_rejects_ratio {
+        bail!(
+            "{} of {tried} lines ({:.1} %) were rejected, more than --max-rejects {} allows{}{}",
+            summary.rejected,
+            share * 100.0,
+            plan.input.max_rejects_ratio,
+            example(),
+            HOW_TO_GO_ON
+        )
+    }
+    if summary.requests == 0 {
+        bail!(
+            "no request is left: {} outside --since/--until or stopped by a filter, {} lines without a request",
+            summary.filtered_out,
+            summary.not_requests
+        )
+    }
+    Ok(())
+}
+
+/// What to do when lines do not fit.
+const HOW_TO_GO_ON: &str = "; give the format with --log-format '<the string in nginx.conf>' or --field, or collect \
+                            the lines with --rejects FILE";

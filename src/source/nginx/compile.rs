@@ -1,0 +1,404 @@
+//! Decides which variable of a format plays which role.
+//!
+//! In go a [`Template`] and what the run wants, out come the [`Layout`] that splits lines and the
+//! [`Roles`] that give its values a meaning. Everything that a rejection may have to say is written
+//! here, once, so that reading lines allocates nothing.
+
+use super::FormatError;
+use super::matcher::{Last, Layout, Literal, SLOTS, Shape, Slot, Step};
+use super::syntax::{Escape, Piece, Template};
+use crate::plan::{FieldOverride, Latency, Role, Unit, Wanted};
+use crate::request::MAX_EXTRA_FIELDS;
+use crate::source::FormatInfo;
+use crate::source::scan::MAX_STRETCH;
+
+/// The most values that can be kept: time, status, request, method, path, duration, developer, content
+/// type and the extras.
+const MAX_KEPT: usize = 8 + MAX_EXTRA_FIELDS;
+const _: () = assert!(MAX_KEPT < SLOTS);
+
+/// Variables whose values never hold a space.
+const WORDS: [&str; 20] = [
+    "body_bytes_sent",
+    "bytes_sent",
+    "connection",
+    "connection_requests",
+    "connection_time",
+    "content_length",
+    "gzip_ratio",
+    "host",
+    "msec",
+    "pid",
+    "pipe",
+    "remote_addr",
+    "request_id",
+    "request_length",
+    "request_time",
+    "scheme",
+    "server_name",
+    "server_port",
+    "status",
+    "time_iso8601",
+];
+
+/// Variables with a time for each upstream server tried.
+const UPSTREAM_TIMES: [&str; 4] =
+    ["upstream_connect_time", "upstream_header_time", "upstream_queue_time", "upstream_response_time"];
+
+/// What each kept value means.
+#[derive(Clone, Debug)]
+pub(super) struct Roles {
+    pub(super) time: Judged,
+    pub(super) clock: Clock,
+    pub(super) status: Judged,
+    /// The whole request line; read where `method` or `path` is absent.
+    pub(super) request: Option<Slot>,
+    pub(super) method: Option<Slot>,
+    pub(super) path: Option<Slot>,
+    pub(super) duration: Option<Duration>,
+    pub(super) developer: Option<Slot>,
+    /// Where the target stands: `path`, else `request`.
+    pub(super) target: Slot,
+    pub(super) content_type: Option<Slot>,
+    pub(super) extras: Box<[Slot]>,
+    pub(super) escape: Escape,
+}
+
+/// A value that can be wrong, and what a rejection then says.
+#[derive(Clone, Debug)]
+pub(super) struct Judged {
+    pub(super) slot: Slot,
+    pub(super) expected: Box<str>,
+}
+
+/// The latency.
+#[derive(Clone, Debug)]
+pub(super) struct Duration {
+    pub(super) value: Judged,
+    pub(super) form: Form,
+    /// The power of ten that turns the logged unit into milliseconds.
+    pub(super) unit_exponent: i8,
+}
+
+/// How a duration is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// One number.
+    Single,
+    /// One number for each upstream server tried.
+    List,
+}
+
+/// How a time is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Clock {
+    /// `01/May/2025:00:00:00 +0000`
+    Local,
+    /// RFC 3339
+    Iso8601,
+    /// Seconds, or milliseconds, since 1970
+    Epoch,
+    /// Each line's own shape decides.
+    Any,
+}
+
+/// A format made ready to read lines.
+#[derive(Debug)]
+pub(super) struct Compiled {
+    pub(super) layout: Layout,
+    pub(super) roles: Roles,
+    pub(super) info: FormatInfo,
+}
+
+/// Compiles a template for what is wanted.
+pub(super) fn compile(name: &str, template: &Template, wanted: &Wanted) -> Result<Compiled, FormatError> {
+    check_separated(&template.pieces)?;
+    let mut kept = Kept::new(&template.pieces);
+    let overridden = |role| wanted.fields.iter().rev().find(|field| field.role == role);
+
+    let (request, method, path) = request_slots(&mut kept, overridden)?;
+    let (time_name, time) = time_slot(&mut kept, overridden(Role::Timestamp))?;
+    let clock = clock_of(time_name);
+    let status = status_slot(&mut kept, overridden(Role::Status))?;
+    let latency = latency(&mut kept, overridden(Role::Duration), wanted.latency)?;
+    let developer = developer_slot(&mut kept, wanted.developer.as_deref())?;
+    let content_type = kept.optional("sent_http_content_type");
+    let extras = extra_slots(&mut kept, &wanted.extras)?;
+
+    let info = FormatInfo {
+        name: format!("nginx {name}"),
+        latency_field: latency.as_ref().map(|latency| latency.0.to_owned()),
+        latency_unit: latency.as_ref().map(|latency| latency.1),
+        developer_field: developer.map(|(name, _)| name.to_owned()),
+        developer_is_key: developer.is_some_and(|(name, _)| names_a_secret(name)),
+        whole_second_stamps: matches!(clock, Clock::Local | Clock::Iso8601),
+    };
+    let roles = Roles {
+        time,
+        clock,
+        status,
+        request,
+        method,
+        path,
+        target: path.or(request).unwrap_or(Slot::UNREAD),
+        duration: latency.map(|latency| latency.2),
+        developer: developer.map(|(_, slot)| slot),
+        content_type,
+        extras,
+        escape: template.escape,
+    };
+    Ok(Compiled { layout: layout(template, &kept), roles, info })
+}
+
+fn check_separated(pieces: &[Piece]) -> Result<(), FormatError> {
+    for pair in pieces.windows(2) {
+        if let [Piece::Variable(first), Piece::Variable(second)] = pair {
+            return Err(FormatError::Adjacent { first: first.clone(), second: second.clone() });
+        }
+    }
+    Ok(())
+}
+
+/// Which variables of a format are kept, and where.
+struct Kept<'a> {
+    /// The variables' names, in the format's order.
+    names: Vec<&'a str>,
+    /// The index into `names` of each slot from 1.
+    taken: Vec<usize>,
+}
+
+impl<'a> Kept<'a> {
+    fn new(pieces: &'a [Piece]) -> Kept<'a> {
+        let name = |piece: &'a Piece| match piece {
+            Piece::Variable(name) => Some(name.as_str()),
+            Piece::Literal(_) => None,
+        };
+        Kept { names: pieces.iter().filter_map(name).collect(), taken: Vec::new() }
+    }
+
+    /// The slot of a variable, which is kept from now on; `None` when it is not logged.
+    fn optional(&mut self, name: &str) -> Option<Slot> {
+        let index = self.names.iter().position(|&logged| logged == name)?;
+        let place = self.taken.iter().position(|&taken| taken == index).unwrap_or_else(|| {
+            self.taken.push(index);
+            self.taken.len() - 1
+        });
+        u8::try_from(place + 1).ok().map(Slot)
+    }
+
+    /// The slot of a variable that somebody asked for by name, and the name.
+    fn asked<'n>(&mut self, name: &'n str) -> Result<(&'n str, Slot), FormatError> {
+        let name = name.strip_prefix('$').unwrap_or(name);
+        match self.optional(name) {
+            Some(slot) => Ok((name, slot)),
+            None => Err(self.unknown(name)),
+        }
+    }
+
+    /// The first of these variables that is logged.
+    fn first<'n>(&mut self, names: &[&'n str]) -> Option<(&'n str, Slot)> {
+        names.iter().find_map(|&name| Some((name, self.optional(name)?)))
+    }
+
+    fn slot_at(&self, index: usize) -> Slot {
+        let place = self.taken.iter().position(|&taken| taken == index);
+        place.and_then(|place| u8::try_from(place + 1).ok()).map_or(Slot::UNREAD, Slot)
+    }
+
+    fn unknown(&self, asked: &str) -> FormatError {
+        let mut known = Vec::new();
+        for &name in &self.names {
+            if !known.contains(&name) {
+                known.push(name);
+            }
+        }
+        // Up to a third of the letters may be wrong; past that a hint misleads.
+        let near = |name: &&&str| edit_distance(asked, name) <= asked.len().div_ceil(3);
+        let nearest = known.iter().filter(near).min_by_key(|name| edit_distance(asked, name));
+        FormatError::UnknownVariable {
+            asked: asked.to_owned(),
+            nearest: nearest.map(|&name| name.to_owned()),
+            known: known.join(", "),
+        }
+    }
+}
+
+type RequestSlots = (Option<Slot>, Option<Slot>, Option<Slot>);
+
+/// The slots of the request line, the method and the target; the latter two win over the first.
+fn request_slots<'w>(
+    kept: &mut Kept,
+    overridden: impl Fn(Role) -> Option<&'w FieldOverride>,
+) -> Result<RequestSlots, FormatError> {
+    let mut asked = |role| overridden(role).map(|field| kept.asked(&field.name)).transpose();
+    let [request, method, path] = [asked(Role::Request)?, asked(Role::Method)?, asked(Role::Path)?];
+    let mut request = request.map(|(_, slot)| slot);
+    let mut method = method.map(|(_, slot)| slot);
+    let mut path = path.map(|(_, slot)| slot);
+    if request.is_none() && (method.is_none() || path.is_none()) {
+        request = kept.optional("request");
+    }
+    if request.is_none() {
+        method = method.or_else(|| kept.optional("request_method"));
+        path = path.or_else(|| kept.first(&["request_uri", "uri", "document_uri"]).map(|(_, slot)| slot));
+        if method.is_none() || path.is_none() {
+            let remedy = "`$request`, or `$request_method` and `$request_uri`,";
+            return Err(FormatError::Missing { what: "method and path of the request", remedy });
+        }
+    }
+    Ok((request, method, path))
+}
+
+fn time_slot<'w>(kept: &mut Kept, asked: Option<&'w FieldOverride>) -> Result<(&'w str, Judged), FormatError> {
+    let found = match asked {
+        Some(field) => Some(kept.asked(&field.name)?),
+        // The finest first.
+        None => kept.first(&["msec", "time_local", "time_iso8601"]),
+    };
+    let missing = FormatError::Missing { what: "time", remedy: "`$time_local`, `$time_iso8601` or `$msec`" };
+    let (name, slot) = found.ok_or(missing)?;
+    let form = match clock_of(name) {
+        Clock::Local => "a time like 01/May/2025:00:00:00 +0000",
+        Clock::Iso8601 => "a time like 2025-05-01T00:00:00+00:00",
+        Clock::Epoch => "seconds since 1970",
+        Clock::Any => "a time",
+    };
+    Ok((name, Judged { slot, expected: format!("`${name}`, {form}").into() }))
+}
+
+fn clock_of(name: &str) -> Clock {
+    match name {
+        "time_local" => Clock::Local,
+        "time_iso8601" => Clock::Iso8601,
+        "msec" => Clock::Epoch,
+        _ => Clock::Any,
+    }
+}
+
+fn status_slot(kept: &mut Kept, asked: Option<&FieldOverride>) -> Result<Judged, FormatError> {
+    let (name, slot) = match asked {
+        Some(field) => kept.asked(&field.name)?,
+        None => kept.first(&["status"]).ok_or(FormatError::Missing { what: "status code", remedy: "`$status`" })?,
+    };
+    Ok(Judged { slot, expected: format!("`${name}`, three digits from 100 to 599").into() })
+}
+
+type NamedLatency<'w> = (&'w str, Unit, Duration);
+
+/// The variable taken as latency. The upstream's time stands in for a missing request time, but never
+/// the other way round: who asks for the upstream's part must not get the client's waiting time.
+fn latency<'w>(
+    kept: &mut Kept,
+    asked: Option<&'w FieldOverride>,
+    latency: Latency,
+) -> Result<Option<NamedLatency<'w>>, FormatError> {
+    let found = match (asked, latency) {
+        (Some(field), _) => Some(kept.asked(&field.name)?),
+        (None, Latency::Request) => kept.first(&["request_time", "upstream_response_time"]),
+        (None, Latency::Upstream) => kept.first(&["upstream_response_time"]),
+    };
+    let Some((name, slot)) = found else { return Ok(None) };
+    let unit = asked.and_then(|field| field.unit).unwrap_or(Unit::Seconds);
+    let form = if name.starts_with("upstream_") { Form::List } else { Form::Single };
+    let numbers = match form {
+        Form::Single => "a number",
+        Form::List => "numbers",
+    };
+    let expected = format!("`${name}`, {numbers} ({}) or `-`", unit.symbol()).into();
+    let value = Judged { slot, expected };
+    Ok(Some((name, unit, Duration { value, form, unit_exponent: unit.millis_exponent() })))
+}
+
+fn developer_slot<'w>(kept: &mut Kept, asked: Option<&'w str>) -> Result<Option<(&'w str, Slot)>, FormatError> {
+    match asked {
+        Some(name) => kept.asked(name).map(Some),
+        None => Ok(kept.first(&["remote_user"])),
+    }
+}
+
+/// Whether a variable of this name holds credentials.
+fn names_a_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["key", "token", "secret", "authorization"].iter().any(|mark| name.contains(mark))
+}
+
+fn extra_slots(kept: &mut Kept, extras: &[String]) -> Result<Box<[Slot]>, FormatError> {
+    if extras.len() > MAX_EXTRA_FIELDS {
+        return Err(FormatError::TooManyExtras { asked: extras.len() });
+    }
+    extras.iter().map(|name| kept.asked(name).map(|(_, slot)| slot)).collect()
+}
+
+fn layout(template: &Template, kept: &Kept) -> Layout {
+    let (lead, pieces) = match template.pieces.as_slice() {
+        [Piece::Literal(lead), rest @ ..] => (lead.as_str(), rest),
+        pieces => ("", pieces),
+    };
+    let mut steps = Vec::new();
+    let mut last = None;
+    // Literals and variables alternate, and the first is a variable now.
+    for (index, pair) in pieces.chunks(2).enumerate() {
+        let slot = kept.slot_at(index);
+        match pair {
+            [Piece::Variable(name), Piece::Literal(literal)] => steps.push(Step {
+                slot,
+                literal: Literal::new(literal.as_bytes(), template.escape != Escape::None),
+                usual_len: usual_len(name).min(MAX_STRETCH),
+                expected: format!("`${name}` and then `{}`", visible(literal)).into(),
+            }),
+            [Piece::Variable(name)] => {
+                last = Some(Last { slot, shape: shape(name) });
+            }
+            _ => {}
+        }
+    }
+    let lead_expected = format!("`{}` at the start of the line", visible(lead)).into();
+    Layout { lead: Literal::new(lead.as_bytes(), false), lead_expected, steps: steps.into(), last }
+}
+
+fn shape(name: &str) -> Shape {
+    if WORDS.contains(&name) {
+        Shape::Word
+    } else if UPSTREAM_TIMES.contains(&name) {
+        Shape::List
+    } else {
+        Shape::Text
+    }
+}
+
+/// How long a variable's value is on most lines; 0 where that varies.
+fn usual_len(name: &str) -> usize {
+    match name {
+        "time_local" => "01/May/2025:00:00:00 +0000".len(),
+        "time_iso8601" => "2025-05-01T00:00:00+00:00".len(),
+        "msec" => "1746057600.000".len(),
+        "status" => "200".len(),
+        "remote_user" => "-".len(),
+        "request_time" | "upstream_response_time" | "upstream_connect_time" | "upstream_header_time" => "0.123".len(),
+        _ => 0,
+    }
+}
+
+/// A literal as it can stand in a message.
+fn visible(literal: &str) -> String {
+    let mut text = String::new();
+    for c in literal.chars() {
+        if c.is_control() { text.extend(c.escape_default()) } else { text.push(c) }
+    }
+    text
+}
+
+/// The Levenshtein distance of two names, in bytes.
+fn edit_distance(left: &str, right: &str) -> usize {
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (i, a) in left.bytes().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, b) in right.bytes().enumerate() {
+            let substituted = diagonal + usize::from(a != b);
+            diagonal = row[j + 1];
+            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[right.len()]
+}

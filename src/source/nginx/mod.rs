@@ -1,0 +1,244 @@
+//! Text logs of nginx, and of whatever writes the same formats.
+//!
+//! In go a `log_format` as it stands in nginx.conf and the lines written with it, out come requests or
+//! the column where a line stops to fit. A format is compiled once: `syntax` takes the string apart,
+//! `compile` gives variables their roles, `matcher` splits a line, `value` reads the pieces. Nothing
+//! here does I/O, and no line allocates.
+
+mod compile;
+mod error;
+mod matcher;
+mod syntax;
+#[cfg(test)]
+mod tests;
+mod value;
+
+pub use error::FormatError;
+
+use crate::plan::{Timezone, Wanted};
+use crate::request::{DecimalMs, Line, MAX_EXTRA_FIELDS, Request};
+use crate::source::scan::{Haystack, Needle};
+use crate::source::time::TimeParser;
+use crate::source::{FormatInfo, ParseLine};
+use compile::{Clock, Compiled, Form, Judged, Roles};
+use matcher::{Slot, Spans};
+use std::sync::Arc;
+use syntax::{Escape, Template};
+use value::Malformed;
+
+/// What marks a response as a stream of events, whose duration is no latency.
+const EVENT_STREAM: &[u8] = b"text/event-stream";
+
+/// A compiled `log_format`.
+#[derive(Clone, Debug)]
+pub struct LogFormat {
+    compiled: Arc<Compiled>,
+    timezone: Timezone,
+}
+
+impl LogFormat {
+    /// Compiles the format string, or the whole directive, as it stands in nginx.conf. `name` is what
+    /// messages call it.
+    ///
+    /// # Errors
+    ///
+    /// When the text is no log format, when values could not be told apart, when it lacks the time, the
+    /// status or the request, or when `wanted` names a variable that it does not log.
+    pub fn compile(name: &str, log_format: &str, wanted: &Wanted) -> Result<LogFormat, FormatError> {
+        let template = Template::parse(log_format)?;
+        let compiled = Arc::new(compile::compile(name, &template, wanted)?);
+        Ok(LogFormat { compiled, timezone: wanted.timezone })
+    }
+
+    /// What the format delivers.
+    pub fn info(&self) -> FormatInfo {
+        self.compiled.info.clone()
+    }
+
+    /// A parser with caches of its own, one for each thread.
+    pub fn parser(&self) -> NginxParser {
+        NginxParser {
+            compiled: Arc::clone(&self.compiled),
+            time: TimeParser::new(self.timezone),
+            spans: Spans::default(),
+            scratch: Vec::new(),
+        }
+    }
+}
+
+/// Reads lines of one [`LogFormat`].
+pub struct NginxParser {
+    compiled: Arc<Compiled>,
+    time: TimeParser,
+    /// The current line's values.
+    spans: Spans,
+    /// Holds what had to be unescaped of the current line.
+    scratch: Vec<u8>,
+}
+
+impl ParseLine for NginxParser {
+    #[inline(never)]
+    fn parse_line<'a>(&'a mut self, line: &'a [u8]) -> Line<'a> {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let Compiled { layout, roles, .. } = &*self.compiled;
+        let haystack = Haystack::new(line);
+        if let Err(rejection) = layout.split(&haystack, &mut self.spans) {
+            return Line::Rejected(rejection);
+        }
+        let values = Values { line, spans: &self.spans };
+        // Whatever can be wrong is read before the request line, for a broken one excuses nothing else.
+        let numbers = match roles.numbers(values, &mut self.time) {
+            Ok(numbers) => numbers,
+            Err(judged) => return Line::Rejected(self.spans.reject(line, judged.slot, &judged.expected)),
+        };
+        let (Some(status), Some((method, path))) = (numbers.status, roles.method_and_path(values)) else {
+            return Line::NotRequest;
+        };
+        let mut texts = roles.texts(values, path);
+        if roles.escape != Escape::None && roles.may_hold_escapes(&haystack, &self.spans, &texts) {
+            texts = texts.unescaped(roles.escape, &mut self.scratch);
+        }
+        Line::Request(Request {
+            timestamp_ms: numbers.timestamp_ms,
+            method,
+            path: texts.path,
+            status,
+            duration: numbers.duration,
+            long_lived: roles.content_type.is_some_and(|slot| is_event_stream(values.get(slot))),
+            developer: texts.developer,
+            extras: texts.extras,
+        })
+    }
+}
+
+/// A line that has been split.
+#[derive(Clone, Copy)]
+struct Values<'a, 's> {
+    line: &'a [u8],
+    spans: &'s Spans,
+}
+
+impl<'a> Values<'a, '_> {
+    #[inline(always)]
+    fn get(self, slot: Slot) -> &'a [u8] {
+        self.spans.get(self.line, slot)
+    }
+
+    #[inline(always)]
+    fn present(self, slot: Slot) -> Option<&'a [u8]> {
+        value::present(self.get(slot))
+    }
+}
+
+/// The values that are read and can be wrong.
+struct Numbers {
+    timestamp_ms: i64,
+    /// `None` where no answer was begun.
+    status: Option<u16>,
+    duration: Option<DecimalMs>,
+}
+
+impl Roles {
+    #[inline(always)]
+    fn numbers(&self, values: Values, time: &mut TimeParser) -> Result<Numbers, &Judged> {
+        let timestamp_ms = self.clock.read(time, values.get(self.time.slot)).ok_or(&self.time)?;
+        let status = value::status(values.get(self.status.slot)).map_err(|Malformed| &self.status)?;
+        let duration = match &self.duration {
+            None => None,
+            Some(duration) => {
+                let text = values.get(duration.value.slot);
+                let read = match duration.form {
+                    Form::Single => value::duration(text, duration.unit_exponent),
+                    Form::List => value::upstream_duration(text, duration.unit_exponent),
+                };
+                read.map_err(|Malformed| &duration.value)?
+            }
+        };
+        Ok(Numbers { timestamp_ms, status, duration })
+    }
+
+    #[inline(always)]
+    fn method_and_path<'a>(&self, values: Values<'a, '_>) -> Option<(&'a [u8], &'a [u8])> {
+        if let (Some(method), Some(path)) = (self.method, self.path) {
+            return Some((own_method(values, method)?, values.present(path)?));
+        }
+        let (line_method, line_path) = value::request_line(values.get(self.request?))?;
+        let method = self.method.map_or(Some(line_method), |slot| own_method(values, slot))?;
+        let path = self.path.map_or(Some(line_path), |slot| values.present(slot))?;
+        Some((method, path))
+    }
+
+    #[inline(always)]
+    fn texts<'a>(&self, values: Values<'a, '_>, path: &'a [u8]) -> Texts<'a> {
+        let mut extras = [None; MAX_EXTRA_FIELDS];
+        for (extra, &slot) in extras.iter_mut().zip(&self.extras) {
+            *extra = values.present(slot);
+        }
+        Texts { path, developer: self.developer.and_then(|slot| values.present(slot)), extras }
+    }
+
+    /// Whether a value that is used may hold an escape.
+    #[inline(always)]
+    fn may_hold_escapes(&self, line: &Haystack, spans: &Spans, texts: &Texts) -> bool {
+        let backslash = Needle::new(b'\\');
+        let escaped = |&slot: &Slot| spans.may_hold(line, slot, &backslash);
+        escaped(&self.target)
+            || (texts.developer.is_some() && self.developer.as_ref().is_some_and(escaped))
+            || self.extras.iter().any(escaped)
+    }
+}
+
+fn own_method<'a>(values: Values<'a, '_>, slot: Slot) -> Option<&'a [u8]> {
+    Some(values.get(slot)).filter(|method| value::is_method(method))
+}
+
+/// The values that nginx may have escaped.
+#[derive(Clone, Copy)]
+struct Texts<'a> {
+    path: &'a [u8],
+    developer: Option<&'a [u8]>,
+    extras: [Option<&'a [u8]>; MAX_EXTRA_FIELDS],
+}
+
+impl<'a> Texts<'a> {
+    /// The same texts as they were before they were logged, held by `scratch`.
+    #[cold]
+    fn unescaped(self, escape: Escape, scratch: &'a mut Vec<u8>) -> Texts<'a> {
+        let [e0, e1, e2, e3] = self.extras;
+        let texts = [Some(self.path), self.developer, e0, e1, e2, e3];
+        scratch.clear();
+        let ends = texts.map(|text| {
+            value::unescape(text.unwrap_or_default(), escape, scratch);
+            scratch.len()
+        });
+        let mut start = 0;
+        let mut own: [&'a [u8]; 2 + MAX_EXTRA_FIELDS] = Default::default();
+        for (own, end) in own.iter_mut().zip(ends) {
+            *own = &scratch[start..end];
+            start = end;
+        }
+        let [path, developer, extras @ ..] = own;
+        let mut all = Texts { path, ..self };
+        all.developer = self.developer.map(|_| developer);
+        for (extra, own) in all.extras.iter_mut().zip(extras) {
+            *extra = extra.map(|_| own);
+        }
+        all
+    }
+}
+
+impl Clock {
+    #[inline(always)]
+    fn read(self, time: &mut TimeParser, stamp: &[u8]) -> Option<i64> {
+        match self {
+            Clock::Local => time.time_local(stamp),
+            Clock::Iso8601 => time.iso8601(stamp),
+            Clock::Epoch => TimeParser::epoch(stamp),
+            Clock::Any => time.any(stamp),
+        }
+    }
+}
+
+fn is_event_stream(content_type: &[u8]) -> bool {
+    content_type.get(..EVENT_STREAM.len()).is_some_and(|start| start.eq_ignore_ascii_case(EVENT_STREAM))
+}

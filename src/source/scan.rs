@@ -1,0 +1,250 @@
+//! Finds bytes in a line, for the short hops between its fields.
+//!
+//! `memchr` picks its implementation at run time and is called through a pointer, which costs more than
+//! a whole search over the 5 to 20 bytes of a typical field. These searches are inlined where they are
+//! used. They know nothing of fields or formats; this is the only place in the crate with `unsafe` code.
+
+/// The longest stretch that [`Haystack::lacks`] judges, in bytes.
+pub(crate) const MAX_STRETCH: usize = 2 * BLOCK;
+
+/// Bytes that are compared at a time.
+const BLOCK: usize = 16;
+const WORD: usize = size_of::<u64>();
+
+/// The position of the first `needle` at or after `from`; `None` when there is none, or when `from`
+/// lies past the end.
+#[inline(always)]
+pub fn find_byte(haystack: &[u8], from: usize, needle: u8) -> Option<usize> {
+    Haystack::new(haystack).find(from, &Needle::new(needle))
+}
+
+/// A byte to search for, prepared once for many searches.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Needle([u8; BLOCK]);
+
+impl Needle {
+    #[inline(always)]
+    pub(crate) fn new(byte: u8) -> Needle {
+        Needle([byte; BLOCK])
+    }
+}
+
+/// Bytes to search in. Where loads would pass their end is worked out once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Haystack<'a> {
+    bytes: &'a [u8],
+    /// Below this, a whole word can be loaded.
+    words_end: usize,
+    /// Below this, a whole block can be loaded.
+    blocks_end: usize,
+}
+
+impl<'a> Haystack<'a> {
+    #[inline(always)]
+    pub(crate) fn new(bytes: &'a [u8]) -> Haystack<'a> {
+        let words_end = bytes.len().saturating_sub(WORD - 1);
+        let blocks_end = bytes.len().saturating_sub(BLOCK - 1);
+        Haystack { bytes, words_end, blocks_end }
+    }
+
+    #[inline(always)]
+    pub(crate) fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// The eight bytes from `at` on, little-endian, when there are as many.
+    #[inline(always)]
+    pub(crate) fn word(&self, at: usize) -> Option<u64> {
+        if at >= self.words_end {
+            return None;
+        }
+        // SAFETY: `at < words_end`, which is 0 or `len - 7`, so `at + 8 <= len`.
+        let word = unsafe { self.bytes.as_ptr().add(at).cast::<u64>().read_unaligned() };
+        Some(u64::from_le(word))
+    }
+
+    /// The position of the first `needle` at or after `from`.
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    pub(crate) fn find(&self, from: usize, needle: &Needle) -> Option<usize> {
+        let mut at = from;
+        while at < self.blocks_end {
+            // SAFETY: just compared.
+            let hits = unsafe { self.block_hits(at, needle) };
+            if hits != 0 {
+                return Some(at + hits.trailing_zeros() as usize);
+            }
+            at += BLOCK;
+        }
+        let hits = self.tail_hits(at, needle);
+        (hits != 0).then(|| at + hits.trailing_zeros() as usize)
+    }
+
+    /// The position of the first `needle` at or after `from`.
+    #[cfg(not(target_arch = "x86_64"))]
+    #[inline(always)]
+    pub(crate) fn find(&self, from: usize, needle: &Needle) -> Option<usize> {
+        memchr::memchr(needle.0[0], self.bytes.get(from..)?).map(|offset| from + offset)
+    }
+
+    /// Whether `needle` is none of the `len` bytes from `from` on, which are at most [`MAX_STRETCH`]; bytes
+    /// past the end are none. Without a loop, so that the processor need not guess how long the stretch is.
+    #[inline(always)]
+    pub(crate) fn lacks(&self, from: usize, len: usize, needle: &Needle) -> bool {
+        let low = self.hits(from, needle);
+        if len <= BLOCK {
+            return low & ((1 << len) - 1) == 0;
+        }
+        let high = self.hits(from.saturating_add(BLOCK), needle);
+        low == 0 && u64::from(high) & ((1 << (len - BLOCK)) - 1) == 0
+    }
+
+    /// Whether `needle` may be among the bytes from `start` to `end`. Never wrong about "no"; a needle up
+    /// to two blocks past `end` may count too.
+    #[inline(always)]
+    pub(crate) fn may_hold(&self, start: usize, end: usize, needle: &Needle) -> bool {
+        let mut at = start;
+        while at < end {
+            if self.hits(at, needle) | self.hits(at.saturating_add(BLOCK), needle) != 0 {
+                return true;
+            }
+            at = at.saturating_add(2 * BLOCK);
+        }
+        false
+    }
+
+    /// Bit `i` is set where the needle is at `at + i`; there are 16 of them.
+    #[inline(always)]
+    fn hits(&self, at: usize, needle: &Needle) -> u32 {
+        if at < self.blocks_end {
+            // SAFETY: just compared.
+            unsafe { self.block_hits(at, needle) }
+        } else {
+            self.tail_hits(at, needle)
+        }
+    }
+
+    /// [`Self::hits`] where fewer than 16 bytes are left.
+    #[inline(always)]
+    fn tail_hits(&self, at: usize, needle: &Needle) -> u32 {
+        if self.blocks_end == 0 || at >= self.bytes.len() {
+            return self.short_hits(at, needle);
+        }
+        let last = self.blocks_end - 1;
+        // The last whole block covers the tail; the bytes before it are shifted out.
+        // SAFETY: `last < blocks_end`.
+        (unsafe { self.block_hits(last, needle) }) >> (at - last)
+    }
+
+    #[cold]
+    fn short_hits(&self, at: usize, needle: &Needle) -> u32 {
+        let rest = self.bytes.get(at..).unwrap_or_default();
+        rest.iter().take(BLOCK).rev().fold(0, |hits, byte| hits << 1 | u32::from(*byte == needle.0[0]))
+    }
+
+    /// [`Self::hits`] of a whole block.
+    ///
+    /// # Safety
+    ///
+    /// `at < self.blocks_end`.
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    unsafe fn block_hits(&self, at: usize, needle: &Needle) -> u32 {
+        use core::arch::x86_64::{__m128i, _mm_cmpeq_epi8, _mm_loadu_si128, _mm_movemask_epi8};
+        // SAFETY: SSE2 belongs to the x86-64 baseline. `blocks_end` is 0 or `len - 15`, so with the
+        // caller's promise `at + 16 <= len`; the needle has 16 bytes. Neither load needs alignment.
+        unsafe {
+            let block = _mm_loadu_si128(self.bytes.as_ptr().add(at).cast::<__m128i>());
+            let needles = _mm_loadu_si128(needle.0.as_ptr().cast::<__m128i>());
+            _mm_movemask_epi8(_mm_cmpeq_epi8(block, needles)) as u32
+        }
+    }
+
+    /// [`Self::hits`] of a whole block.
+    ///
+    /// # Safety
+    ///
+    /// None is needed here.
+    #[cfg(not(target_arch = "x86_64"))]
+    unsafe fn block_hits(&self, at: usize, needle: &Needle) -> u32 {
+        self.short_hits(at, needle)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BLOCK, Haystack, MAX_STRETCH, Needle, find_byte};
+    use proptest::prelude::*;
+
+    fn naive(haystack: &[u8], from: usize, needle: u8) -> Option<usize> {
+        (from..haystack.len()).find(|&at| haystack[at] == needle)
+    }
+
+    #[test]
+    fn every_position_of_every_length_around_the_block_size() {
+        for len in 0..50 {
+            for at in 0..len {
+                let mut haystack = vec![b'a'; len];
+                haystack[at] = b'"';
+                for from in 0..len + 2 {
+                    assert_eq!(find_byte(&haystack, from, b'"'), naive(&haystack, from, b'"'), "{len} {at} {from}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn past_the_end_is_nothing() {
+        assert_eq!(find_byte(b"", 0, 0), None);
+        assert_eq!(find_byte(b"abc", 3, b'c'), None);
+        assert_eq!(find_byte(&[b'x'; 40], usize::MAX, b'x'), None);
+    }
+
+    #[test]
+    fn every_stretch_around_the_block_size() {
+        for len in 0..70 {
+            for at in 0..len {
+                let mut haystack = vec![b'a'; len];
+                haystack[at] = b'"';
+                for from in 0..=len {
+                    for stretch in 0..=MAX_STRETCH.min(len - from) {
+                        let free = !(from..from + stretch).contains(&at);
+                        let absent = Haystack::new(&haystack).lacks(from, stretch, &Needle::new(b'"'));
+                        assert_eq!(absent, free, "{len} {at} {from} {stretch}");
+                    }
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_a_naive_search(
+            haystack in prop::collection::vec(0u8..40, 0..200),
+            from in 0usize..210,
+            needle in 0u8..41,
+        ) {
+            prop_assert_eq!(find_byte(&haystack, from, needle), naive(&haystack, from, needle));
+        }
+
+        #[test]
+        fn words_are_the_eight_bytes(haystack in prop::collection::vec(any::<u8>(), 0..40), at in 0usize..50) {
+            let expected = haystack.get(at..).and_then(|rest| rest.first_chunk()).map(|chunk| u64::from_le_bytes(*chunk));
+            prop_assert_eq!(Haystack::new(&haystack).word(at), expected);
+        }
+
+        #[test]
+        fn no_needle_in_a_range_is_overlooked(
+            haystack in prop::collection::vec(0u8..40, 0..120),
+            start in 0usize..130,
+            len in 0usize..130,
+        ) {
+            let end = (start + len).min(haystack.len());
+            let held = naive(&haystack, start, 7).is_some_and(|at| at < end);
+            let may_hold = Haystack::new(&haystack).may_hold(start, end, &Needle::new(7));
+            prop_assert!(may_hold || !held);
+            let near = naive(&haystack, start, 7).is_some_and(|at| at < end + 2 * BLOCK);
+            prop_assert!(near || !may_hold);
+        }
+    }
+}

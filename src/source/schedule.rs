@@ -1,0 +1,151 @@
+//! Which chunk of which input comes next.
+//!
+//! The input that lags behind in log time goes first, so that overlapping inputs advance together and
+//! little has to be kept. The schedule decides about memory and speed only: no result may depend on it.
+
+use super::lines::{Chunk, Chunker};
+use super::probe::Probe;
+use std::io;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+/// A chunk to read.
+pub struct Job {
+    /// The input, by its place in the run.
+    pub input: usize,
+    /// The chunk's number within the input.
+    pub number: u64,
+    /// The newest request of the input that is known so far.
+    pub newest_ms: Option<i64>,
+    /// The chunk.
+    pub chunk: Chunk,
+}
+
+/// What a worker gets when it asks.
+pub enum Next {
+    /// A chunk.
+    Job(Job),
+    /// The end of one input: how many chunks it had, and whether it broke off.
+    Ended(usize, u64, Option<io::Error>),
+    /// Nothing is left.
+    Done,
+}
+
+/// The inputs' places, shared by all workers.
+pub struct Schedule {
+    inputs: Mutex<Vec<Place>>,
+    changed: Condvar,
+    chunk_bytes: usize,
+    /// Chunks of one input that may be under way at once.
+    max_in_flight: u64,
+}
+
+struct Place {
+    state: State,
+    /// No request still to come is known to be older.
+    frontier_ms: i64,
+    newest_ms: Option<i64>,
+    next_number: u64,
+    in_flight: u64,
+}
+
+enum State {
+    /// Nothing to read, but its end has not been told.
+    Empty,
+    Waiting(Box<Probe>),
+    Open(Chunker),
+    /// A worker is reading the next chunk.
+    Reading,
+    Ended,
+}
+
+impl Schedule {
+    /// A schedule over inputs, the times of their first requests, and whether they hold anything.
+    pub fn new(inputs: Vec<(Probe, Option<i64>, bool)>, chunk_bytes: usize, max_in_flight: u64) -> Self {
+        let places = inputs.into_iter().map(|(probe, first_ms, has_lines)| Place {
+            state: if has_lines { State::Waiting(Box::new(probe)) } else { State::Empty },
+            frontier_ms: first_ms.unwrap_or(i64::MIN),
+            newest_ms: None,
+            next_number: 0,
+            in_flight: 0,
+        });
+        Schedule { inputs: Mutex::new(places.collect()), changed: Condvar::new(), chunk_bytes, max_in_flight }
+    }
+
+    /// The next chunk; waits while too much is under way.
+    pub fn next(&self) -> Next {
+        let mut places = self.lock();
+        loop {
+            let unfinished = places.iter().enumerate().filter(|(_, place)| !matches!(place.state, State::Ended));
+            let Some(input) = unfinished.min_by_key(|(_, place)| place.frontier_ms).map(|(input, _)| input) else {
+                return Next::Done;
+            };
+            let place = &mut places[input];
+            let is_busy = matches!(place.state, State::Reading) || place.in_flight >= self.max_in_flight;
+            if is_busy {
+                places = self.changed.wait(places).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            match std::mem::replace(&mut place.state, State::Reading) {
+                State::Empty => return self.end(input, place, None),
+                State::Waiting(probe) => match probe.into_chunker() {
+                    Ok(chunker) => place.state = State::Open(chunker),
+                    Err(error) => return self.end(input, place, Some(error)),
+                },
+                State::Open(mut chunker) if chunker.reads() => {
+                    drop(places);
+                    let read = chunker.next(self.chunk_bytes);
+                    places = self.lock();
+                    return self.take(input, &mut places[input], chunker, read);
+                }
+                State::Open(mut chunker) => {
+                    let read = chunker.next(self.chunk_bytes);
+                    return self.take(input, place, chunker, read);
+                }
+                State::Reading | State::Ended => {}
+            }
+        }
+    }
+
+    fn take(&self, input: usize, place: &mut Place, chunker: Chunker, read: io::Result<Option<Chunk>>) -> Next {
+        match read {
+            Ok(Some(chunk)) => {
+                place.state = State::Open(chunker);
+                let number = place.next_number;
+                place.next_number += 1;
+                place.in_flight += 1;
+                self.changed.notify_all();
+                Next::Job(Job { input, number, newest_ms: place.newest_ms, chunk })
+            }
+            Ok(None) => self.end(input, place, None),
+            Err(error) => self.end(input, place, Some(error)),
+        }
+    }
+
+    fn end(&self, input: usize, place: &mut Place, error: Option<io::Error>) -> Next {
+        place.state = State::Ended;
+        self.changed.notify_all();
+        Next::Ended(input, place.next_number, error)
+    }
+
+    /// Says that a chunk has been merged, and how far its input has come.
+    pub fn merged(&self, input: usize, newest_ms: Option<i64>) {
+        let mut places = self.lock();
+        let place = &mut places[input];
+        place.in_flight -= 1;
+        place.newest_ms = place.newest_ms.max(newest_ms);
+        if let Some(newest_ms) = place.newest_ms {
+            place.frontier_ms = newest_ms;
+        }
+        self.changed.notify_all();
+    }
+
+    /// Ends every input, so that no worker waits or starts anew.
+    pub fn stop(&self) {
+        self.lock().iter_mut().for_each(|place| place.state = State::Ended);
+        self.changed.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Place>> {
+        self.inputs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

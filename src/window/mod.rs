@@ -1,0 +1,7 @@
+//! Requests grouped by time and endpoint: exact, mergeable panes, and the window aggregates made of them.
+//!
+//! Counts only: what is unusual or what to do about it is for `rules` and `tuning`.
+
+pub mod aggregate;
+pub mod pane;
+pub mod value_counts;

@@ -1,0 +1,159 @@
+//! Exact value counts of one endpoint over the whole log, for percentiles by nearest rank.
+//!
+//! Most logs write whole milliseconds, so the small ones of a busy endpoint are counted in an array;
+//! everything else is kept as sorted runs of (value, count). No sketch: the same input gives the same bytes.
+
+/// Values kept unsorted before an endpoint is worth an array.
+const BUSY: usize = 4096;
+
+/// Whole milliseconds below this are counted by index.
+const DENSE_MS: u64 = 1024;
+
+const NANOS_PER_MS: u64 = 1_000_000;
+
+/// How often each duration occurred.
+#[derive(Clone, Debug, Default)]
+pub struct ValueCounts {
+    dense: Vec<u64>,
+    runs: Vec<(u64, u64)>,
+    pending: Vec<u64>,
+    len: u64,
+}
+
+impl ValueCounts {
+    /// Counts durations, in nanoseconds.
+    pub fn extend(&mut self, values_ns: &[u64]) {
+        self.len += values_ns.len() as u64;
+        if self.dense.is_empty() {
+            self.pending.extend_from_slice(values_ns);
+            if self.pending.len() >= BUSY {
+                self.dense.resize(DENSE_MS as usize, 0);
+                let pending = std::mem::take(&mut self.pending);
+                self.count(&pending);
+            }
+        } else {
+            self.count(values_ns);
+        }
+    }
+
+    fn count(&mut self, values_ns: &[u64]) {
+        for &nanos in values_ns {
+            let ms = nanos / NANOS_PER_MS;
+            if ms < DENSE_MS && ms * NANOS_PER_MS == nanos {
+                self.dense[ms as usize] += 1;
+            } else {
+                self.pending.push(nanos);
+            }
+        }
+        // Compacting only when the runs have doubled keeps the cost per value logarithmic.
+        if self.pending.len() >= BUSY.max(self.runs.len()) {
+            self.compact();
+        }
+    }
+
+    fn compact(&mut self) {
+        self.pending.sort_unstable();
+        let mut merged = Vec::with_capacity(self.runs.len() + self.pending.len());
+        let mut runs = self.runs.iter().copied().peekable();
+        for chunk in self.pending.chunk_by(|a, b| a == b) {
+            let (value, mut count) = (chunk[0], chunk.len() as u64);
+            while let Some(run) = runs.next_if(|run| run.0 <= value) {
+                if run.0 == value {
+                    count += run.1;
+                } else {
+                    merged.push(run);
+                }
+            }
+            merged.push((value, count));
+        }
+        merged.extend(runs);
+        merged.shrink_to_fit();
+        self.runs = merged;
+        self.pending = Vec::new();
+    }
+
+    /// How many values were counted.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether nothing was counted.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Every distinct value in nanoseconds with its count, ascending.
+    pub fn into_sorted(mut self) -> Vec<(u64, u64)> {
+        self.compact();
+        let dense = self.dense.iter().enumerate().filter(|(_, count)| **count > 0);
+        let mut all: Vec<_> = dense.map(|(ms, count)| (ms as u64 * NANOS_PER_MS, *count)).collect();
+        all.append(&mut self.runs);
+        all.sort_unstable();
+        // A whole millisecond may have been counted both before and after the array existed.
+        all.dedup_by(|later, earlier| {
+            let same = later.0 == earlier.0;
+            if same {
+                earlier.1 += later.1;
+            }
+            same
+        });
+        all
+    }
+}
+
+/// The nearest-rank position of a percentile, from 0: `max(0, ceil(percent / 100 * n) - 1)`, computed as
+/// the npm package does.
+pub fn nearest_rank(percent: f64, n: u64) -> u64 {
+    ((percent / 100.0 * n as f64).ceil() as u64).saturating_sub(1)
+}
+
+/// The value at a rank (from 0) of ascending (value, count) runs.
+pub fn value_at(sorted: &[(u64, u64)], rank: u64) -> Option<u64> {
+    let mut seen = 0;
+    sorted.iter().find_map(|(value, count)| {
+        seen += count;
+        (seen > rank).then_some(*value)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn ranks_are_nearest_rank() {
+        let ranks = |n| [50.0, 95.0, 99.0].map(|percent| nearest_rank(percent, n));
+        assert_eq!(ranks(0), [0, 0, 0]);
+        assert_eq!(ranks(1), [0, 0, 0]);
+        assert_eq!(ranks(2), [0, 1, 1]);
+        assert_eq!(ranks(20), [9, 18, 19]);
+        assert_eq!(ranks(21), [10, 19, 20]);
+        assert_eq!(ranks(100), [49, 94, 98]);
+        assert_eq!(ranks(101), [50, 95, 99]);
+    }
+
+    proptest! {
+        #[test]
+        fn counts_equal_a_sort(
+            parts in prop::collection::vec(prop::collection::vec(0u64..3000, 0..2000), 0..12),
+            unit in prop::sample::select(vec![1u64, 1000, NANOS_PER_MS]),
+        ) {
+            let mut counts = ValueCounts::default();
+            let mut all = Vec::new();
+            for part in &parts {
+                let values: Vec<u64> = part.iter().map(|v| v * unit).collect();
+                counts.extend(&values);
+                all.extend(values);
+            }
+            all.sort_unstable();
+            prop_assert_eq!(counts.len(), all.len() as u64);
+            let sorted = counts.into_sorted();
+            prop_assert!(sorted.is_sorted_by(|a, b| a.0 < b.0));
+            for (rank, value) in all.iter().enumerate() {
+                prop_assert_eq!(value_at(&sorted, rank as u64), Some(*value));
+            }
+            prop_assert_eq!(value_at(&sorted, all.len() as u64), None);
+        }
+    }
+}
