@@ -1,0 +1,21 @@
+//! The integration suite: the built binary against the npm package, against a second implementation of its rules,
+//! against its own promises (properties, commands, schemas, README).
+//!
+//! `bash tests/run.sh` installs what the suite needs and runs it. A missing tool is a failure, never a skipped test.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed test says what failed by panicking")]
+
+mod binary;
+mod cases;
+mod commands;
+mod cycle;
+mod documented;
+mod fixture;
+mod oracle;
+mod properties;
+mod readme;
+mod record;
+mod reference;
+mod rng;
+mod schema;
+mod thresholds;
+mod traffic;
