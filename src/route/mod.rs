@@ -3,8 +3,10 @@
 //! A segment is replaced as a whole or not at all, and by what it looks like alone, so that a route
 //! never depends on the lines before it. This module must not know methods, statuses or counts.
 
+mod classify;
 pub mod endpoint;
 
+use classify::{Classes, MAX_LEN, classify};
 use memchr::memchr2;
 
 /// What stands for a segment that names one thing among many.
@@ -20,13 +22,12 @@ const UUID_LEN: usize = 36;
 const ULID_LEN: usize = 26;
 const DATE_LEN: usize = 10;
 
-const NOT_DIGIT: u8 = 1;
-const NOT_HEX: u8 = 1 << 1;
-const NOT_TOKEN: u8 = 1 << 2;
-const DIGIT: u8 = 1 << 3;
-const UPPER: u8 = 1 << 4;
-const LOWER: u8 = 1 << 5;
-const AT_SIGN: u8 = 1 << 6;
+const NOT_HEX: u8 = 1;
+const NOT_TOKEN: u8 = 1 << 1;
+const DIGIT: u8 = 1 << 2;
+const UPPER: u8 = 1 << 3;
+const LOWER: u8 = 1 << 4;
+const AT_SIGN: u8 = 1 << 5;
 const MIXED: u8 = DIGIT | UPPER | LOWER;
 
 /// For every byte, what a segment that holds it is or cannot be.
@@ -38,8 +39,6 @@ const TRAITS: [u8; 256] = {
         let mut traits = 0;
         if byte.is_ascii_digit() {
             traits |= DIGIT;
-        } else {
-            traits |= NOT_DIGIT;
         }
         if byte.is_ascii_uppercase() {
             traits |= UPPER;
@@ -79,28 +78,60 @@ pub fn path_of(target: &[u8]) -> &[u8] {
     }
 }
 
-/// The route of a path: every segment that looks like an identifier becomes `:id`.
+/// The route of a request target: its path with `:id` for every segment that looks like an identifier.
 ///
 /// Identifiers are numbers, UUIDs, ULIDs, hexadecimal strings of 8 or more, dates, e-mail addresses and
 /// base64-like tokens of 20 or more. `scratch` is used only when something is replaced.
-pub fn template<'a>(path: &'a [u8], scratch: &'a mut Vec<u8>) -> &'a [u8] {
-    let mut copied = 0;
-    let mut start = 0;
-    let mut traits = 0u8;
+#[inline(always)]
+pub fn route_of<'a>(target: &'a [u8], scratch: &'a mut Vec<u8>) -> &'a [u8] {
+    if target.first() == Some(&b'/') {
+        let classes = classify(target);
+        let len = if classes.stop == 0 { target.len() } else { classes.stop.trailing_zeros() as usize };
+        if len < MAX_LEN {
+            return template_short(&target[..len], &classes, scratch);
+        }
+    }
+    template(path_of(target), scratch)
+}
+
+/// [`template`] for a path that fits the masks: it looks closely only at segments that may be identifiers.
+#[inline(always)]
+fn template_short<'a>(path: &'a [u8], classes: &Classes, scratch: &'a mut Vec<u8>) -> &'a [u8] {
+    let in_path = (1u64 << path.len()) - 1;
+    let hex = (classes.digit | classes.hex_letter) & in_path;
+    // Bit i of `runs` is set where MIN_HEX_LEN hexadecimal digits end.
+    let pairs = hex & (hex << 1);
+    let fours = pairs & (pairs << 2);
+    let runs = fours & (fours << 4);
+    let telling = (classes.digit | classes.at_sign) & in_path | runs;
+    if telling == 0 {
+        return path;
+    }
+    replace_identifiers(path, classes.slash & in_path, classes.digit, telling, scratch)
+}
+
+fn replace_identifiers<'a>(
+    path: &'a [u8],
+    mut slashes: u64,
+    digit: u64,
+    telling: u64,
+    scratch: &'a mut Vec<u8>,
+) -> &'a [u8] {
     scratch.clear();
-    for position in 0..=path.len() {
-        if position < path.len() && path[position] != b'/' {
-            traits |= TRAITS[usize::from(path[position])];
+    let mut copied = 0;
+    while slashes != 0 {
+        let start = slashes.trailing_zeros() as usize + 1;
+        slashes &= slashes - 1;
+        let end = if slashes == 0 { path.len() } else { slashes.trailing_zeros() as usize };
+        let segment = (1u64 << end) - (1u64 << start);
+        if telling & segment == 0 {
             continue;
         }
-        let segment = &path[start..position];
-        if traits != 0 && is_identifier(segment, traits) {
+        if digit & segment == segment || is_long_identifier(&path[start..end]) {
             scratch.extend_from_slice(&path[copied..start]);
             scratch.extend_from_slice(PARAMETER);
-            copied = position;
+            copied = end;
         }
-        start = position + 1;
-        traits = 0;
     }
     if copied == 0 {
         return path;
@@ -109,23 +140,38 @@ pub fn template<'a>(path: &'a [u8], scratch: &'a mut Vec<u8>) -> &'a [u8] {
     scratch
 }
 
-#[inline(always)]
-fn is_identifier(segment: &[u8], traits: u8) -> bool {
-    if traits & NOT_DIGIT == 0 {
-        return true;
+/// The plain rule, for any path.
+fn template<'a>(path: &'a [u8], scratch: &'a mut Vec<u8>) -> &'a [u8] {
+    scratch.clear();
+    let (mut copied, mut start) = (0, 0);
+    for segment in path.split(|byte| *byte == b'/') {
+        let end = start + segment.len();
+        let is_number = !segment.is_empty() && segment.iter().all(u8::is_ascii_digit);
+        if is_number || is_long_identifier(segment) {
+            scratch.extend_from_slice(&path[copied..start]);
+            scratch.extend_from_slice(PARAMETER);
+            copied = end;
+        }
+        start = end + 1;
     }
-    if segment.len() < MIN_HEX_LEN && traits & AT_SIGN == 0 {
-        return false;
+    if copied == 0 {
+        return path;
     }
-    is_long_identifier(segment, traits)
+    scratch.extend_from_slice(&path[copied..]);
+    scratch
 }
 
-fn is_long_identifier(segment: &[u8], traits: u8) -> bool {
+/// Whether a segment is an identifier other than a short number.
+fn is_long_identifier(segment: &[u8]) -> bool {
+    let traits = segment.iter().fold(0, |traits, byte| traits | TRAITS[usize::from(*byte)]);
     if traits & AT_SIGN != 0 && is_email(segment) {
         return true;
     }
+    if segment.len() < MIN_HEX_LEN {
+        return false;
+    }
     if traits & NOT_HEX == 0 {
-        return segment.len() >= MIN_HEX_LEN;
+        return true;
     }
     if traits & NOT_TOKEN == 0 && traits & MIXED == MIXED && segment.len() >= MIN_TOKEN_LEN {
         return true;
@@ -174,12 +220,31 @@ fn is_email(segment: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[track_caller]
     fn check(target: &str, expected: &str) {
         let mut scratch = Vec::new();
-        let route = template(path_of(target.as_bytes()), &mut scratch);
+        let route = route_of(target.as_bytes(), &mut scratch);
         assert_eq!(String::from_utf8_lossy(route), expected);
+        // The same target, too long for the masks.
+        let long = format!("/{}{target}", "x".repeat(MAX_LEN));
+        let route = route_of(long.as_bytes(), &mut scratch);
+        if target.starts_with('/') {
+            assert_eq!(String::from_utf8_lossy(route), format!("/{}{expected}", "x".repeat(MAX_LEN)));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn masks_change_no_route(
+            target in "(/([a-f]{7,9}|[0-9]{1,3}|[a-z0-9-]{1,12}|[A-Za-z0-9_=+]{18,22}|[a-z]@[a-z.]{1,4}|\
+                       [a-z]%40[a-z.]{2,4}|[0-9]{4}-[0-9]{2}-[0-9]{2}T?|)){0,6}[?#]?[a-z/0-9]{0,8}",
+        ) {
+            let (mut fast, mut plain) = (Vec::new(), Vec::new());
+            let target = target.as_bytes();
+            prop_assert_eq!(route_of(target, &mut fast), template(path_of(target), &mut plain));
+        }
     }
 
     #[test]

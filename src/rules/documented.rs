@@ -78,7 +78,13 @@ impl Documented {
         let mut anomalies = Vec::new();
         let existing = self.existing_windows(end_ms, origin_ms);
         self.windows.resize(existing, Counts::default());
-        for endpoint in horizon.endpoints() {
+        let limit = self.thresholds.frequency_deviation_threshold * MIN_FREQUENCY_SCALE;
+        let history_limit = limit * existing as f64;
+        // Too few requests for a mean or a rate, and both count and mean within the smallest deviation.
+        let is_surely_normal = move |current: u32, history: u32| {
+            u64::from(current) < MIN_REQUESTS && f64::from(current) <= limit && f64::from(history) <= history_limit
+        };
+        for endpoint in horizon.endpoints(|current, history| !is_surely_normal(current, history)) {
             self.judge_endpoint(&endpoint, &mut anomalies);
         }
         self.report_unknown(end_ms, origin_ms, &mut anomalies);
@@ -187,7 +193,8 @@ impl Documented {
     /// The two largest p95 among endpoints with enough durations; equal ones by name.
     fn slowest(&mut self, horizon: &Horizon, names: &EndpointNames) -> Option<Slowest> {
         let first = self.last_slowest.and_then(|endpoint| horizon.endpoint(endpoint));
-        let others = horizon.endpoints().filter(|view| Some(view.endpoint) != self.last_slowest);
+        let busy = horizon.endpoints(|current, _| u64::from(current) >= MIN_REQUESTS);
+        let others = busy.filter(|view| Some(view.endpoint) != self.last_slowest);
         let mut top: [Option<(u64, u32)>; 2] = [None, None];
         for view in first.into_iter().chain(others) {
             if view.current().timed < MIN_REQUESTS {

@@ -11,7 +11,7 @@ use crate::plan::{Filter, ReplayPlan, RuleSet};
 use crate::replay::Replay;
 use crate::request::{DecimalMs, Line, Rejection, Request};
 use crate::route::endpoint::Interner;
-use crate::route::{path_of, template};
+use crate::route::{path_of, route_of};
 use crate::rules::published::Arrival;
 use crate::usage::count::{UsageBuilder, UsageCell};
 use crate::window::pane::{PaneBuilder, PanePart};
@@ -248,8 +248,7 @@ impl ChunkReader {
 
     #[inline(always)]
     fn endpoint_of(&mut self, request: &Request) -> u32 {
-        let path = path_of(request.path);
-        let route = if self.plan.raw_paths { path } else { template(path, &mut self.route) };
+        let route = if self.plan.raw_paths { path_of(request.path) } else { route_of(request.path, &mut self.route) };
         let group = match self.plan.group_by {
             Some(index) => request.extras[index].unwrap_or(b"-"),
             None => b"",

@@ -4,9 +4,6 @@
 //! a whole search over the 5 to 20 bytes of a typical field. These searches are inlined where they are
 //! used. They know nothing of fields or formats; this is the only place in the crate with `unsafe` code.
 
-/// The longest stretch that [`Haystack::lacks`] judges, in bytes.
-pub(crate) const MAX_STRETCH: usize = 2 * BLOCK;
-
 /// Bytes that are compared at a time.
 const BLOCK: usize = 16;
 const WORD: usize = size_of::<u64>();
@@ -26,6 +23,29 @@ impl Needle {
     #[inline(always)]
     pub(crate) fn new(byte: u8) -> Needle {
         Needle([byte; BLOCK])
+    }
+}
+
+/// A number of bytes that [`Haystack::lacks`] judges at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stretch {
+    /// Which bytes of the first block belong to it.
+    first: u32,
+    /// Which bytes of the second.
+    second: u32,
+}
+
+impl Stretch {
+    /// The longest, in bytes.
+    pub(crate) const MAX: usize = 2 * BLOCK;
+
+    /// A stretch of `len` bytes, at most [`Self::MAX`].
+    pub(crate) const fn new(len: usize) -> Option<Stretch> {
+        if len > Stretch::MAX {
+            return None;
+        }
+        let bits = (1u64 << len) - 1;
+        Some(Stretch { first: (bits & 0xFFFF) as u32, second: (bits >> BLOCK) as u32 })
     }
 }
 
@@ -50,6 +70,11 @@ impl<'a> Haystack<'a> {
     #[inline(always)]
     pub(crate) fn bytes(&self) -> &'a [u8] {
         self.bytes
+    }
+
+    #[inline(always)]
+    pub(crate) fn byte_before(&self, at: usize) -> Option<u8> {
+        self.bytes.get(at.wrapping_sub(1)).copied()
     }
 
     /// The eight bytes from `at` on, little-endian, when there are as many.
@@ -87,16 +112,12 @@ impl<'a> Haystack<'a> {
         memchr::memchr(needle.0[0], self.bytes.get(from..)?).map(|offset| from + offset)
     }
 
-    /// Whether `needle` is none of the `len` bytes from `from` on, which are at most [`MAX_STRETCH`]; bytes
-    /// past the end are none. Without a loop, so that the processor need not guess how long the stretch is.
+    /// Whether `needle` is not in the stretch from `from` on; what lies past the end is no needle. Without
+    /// a loop, so that the processor need not guess how long the stretch is.
     #[inline(always)]
-    pub(crate) fn lacks(&self, from: usize, len: usize, needle: &Needle) -> bool {
-        let low = self.hits(from, needle);
-        if len <= BLOCK {
-            return low & ((1 << len) - 1) == 0;
-        }
-        let high = self.hits(from.saturating_add(BLOCK), needle);
-        low == 0 && u64::from(high) & ((1 << (len - BLOCK)) - 1) == 0
+    pub(crate) fn lacks(&self, from: usize, stretch: &Stretch, needle: &Needle) -> bool {
+        self.hits(from, needle) & stretch.first == 0
+            && (stretch.second == 0 || self.hits(from.saturating_add(BLOCK), needle) & stretch.second == 0)
     }
 
     /// Whether `needle` may be among the bytes from `start` to `end`. Never wrong about "no"; a needle up
@@ -137,6 +158,7 @@ impl<'a> Haystack<'a> {
     }
 
     #[cold]
+    #[inline(never)]
     fn short_hits(&self, at: usize, needle: &Needle) -> u32 {
         let rest = self.bytes.get(at..).unwrap_or_default();
         rest.iter().take(BLOCK).rev().fold(0, |hits, byte| hits << 1 | u32::from(*byte == needle.0[0]))
@@ -173,7 +195,7 @@ impl<'a> Haystack<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::{BLOCK, Haystack, MAX_STRETCH, Needle, find_byte};
+    use super::{BLOCK, Haystack, Needle, Stretch, find_byte};
     use proptest::prelude::*;
 
     fn naive(haystack: &[u8], from: usize, needle: u8) -> Option<usize> {
@@ -207,9 +229,10 @@ mod tests {
                 let mut haystack = vec![b'a'; len];
                 haystack[at] = b'"';
                 for from in 0..=len {
-                    for stretch in 0..=MAX_STRETCH.min(len - from) {
+                    for stretch in 0..=Stretch::MAX.min(len - from) {
                         let free = !(from..from + stretch).contains(&at);
-                        let absent = Haystack::new(&haystack).lacks(from, stretch, &Needle::new(b'"'));
+                        let absent =
+                            Haystack::new(&haystack).lacks(from, &Stretch::new(stretch).unwrap(), &Needle::new(b'"'));
                         assert_eq!(absent, free, "{len} {at} {from} {stretch}");
                     }
                 }

@@ -49,6 +49,15 @@ struct Series {
     seen: bool,
 }
 
+/// What decides for most endpoints that a rule need not look at them, kept side by side because all of it
+/// is read in every cycle.
+#[derive(Clone, Copy, Debug)]
+struct Active {
+    endpoint: u32,
+    current_requests: u32,
+    history_requests: u32,
+}
+
 /// The sliding windows of every endpoint.
 #[derive(Debug)]
 pub struct Horizon {
@@ -56,7 +65,7 @@ pub struct Horizon {
     end_pane: i64,
     series: Vec<Series>,
     /// Endpoints with a pane in the horizon, in no particular order.
-    active: Vec<u32>,
+    active: Vec<Active>,
     /// Which endpoints a pane touched, oldest pane first: those of the current window, then of the history.
     recent: VecDeque<(i64, Vec<u32>)>,
     old: VecDeque<(i64, Vec<u32>)>,
@@ -163,10 +172,11 @@ impl Horizon {
                     series.seen = true;
                     on_new(endpoint);
                 }
-                self.active.push(endpoint);
+                self.active.push(Active { endpoint, current_requests: 0, history_requests: 0 });
                 series.active = self.active.len();
             }
             series.current.add(&part.counts);
+            series.refresh(&mut self.active);
             series.panes.push_back(SeriesPane { pane: number, counts: part.counts, values_ns: part.values_ns });
         }
         self.total.current.add(&total);
@@ -182,6 +192,7 @@ impl Horizon {
             let Some((pane, endpoints)) = self.recent.pop_front() else { break };
             for &endpoint in &endpoints {
                 self.series[endpoint as usize].age(pane);
+                self.series[endpoint as usize].refresh(&mut self.active);
             }
             self.total.age(pane);
             self.old.push_back((pane, endpoints));
@@ -200,19 +211,21 @@ impl Horizon {
         let series = &mut self.series[endpoint as usize];
         series.forget_oldest();
         if !series.panes.is_empty() {
-            return;
+            return series.refresh(&mut self.active);
         }
         let position = series.active - 1;
         series.active = 0;
         self.active.swap_remove(position);
-        if let Some(&moved) = self.active.get(position) {
-            self.series[moved as usize].active = position + 1;
+        if let Some(moved) = self.active.get(position) {
+            self.series[moved.endpoint as usize].active = position + 1;
         }
     }
 
-    /// Every endpoint with a request in the horizon, in no particular order.
-    pub fn endpoints(&self) -> impl Iterator<Item = EndpointView<'_>> {
-        self.active.iter().map(|&endpoint| self.view(endpoint, &self.series[endpoint as usize]))
+    /// Every endpoint with a request in the horizon whose counts pass, in no particular order. `passes` is
+    /// given the requests of the current window and of all the horizon before it.
+    pub fn endpoints(&self, passes: impl Fn(u32, u32) -> bool) -> impl Iterator<Item = EndpointView<'_>> {
+        let passing = self.active.iter().filter(move |entry| passes(entry.current_requests, entry.history_requests));
+        passing.map(|entry| self.view(entry.endpoint, &self.series[entry.endpoint as usize]))
     }
 
     /// One endpoint; `None` when it has no request in the horizon.
@@ -232,6 +245,14 @@ impl Horizon {
 }
 
 impl Series {
+    /// Copies what [`Active`] repeats of the series; counts past `u32` stay at its end, far above any limit.
+    fn refresh(&self, active: &mut [Active]) {
+        if let Some(entry) = self.active.checked_sub(1).and_then(|position| active.get_mut(position)) {
+            entry.current_requests = u32::try_from(self.current.requests).unwrap_or(u32::MAX);
+            entry.history_requests = u32::try_from(self.history.requests).unwrap_or(u32::MAX);
+        }
+    }
+
     /// Moves one pane from the current window to the history.
     fn age(&mut self, pane: i64) {
         if let Ok(index) = self.panes.binary_search_by_key(&pane, |entry| entry.pane) {
@@ -303,7 +324,7 @@ mod tests {
         );
         horizon.advance(8);
         assert!(horizon.endpoint(0).is_none() && horizon.endpoint(4).is_none());
-        assert_eq!(horizon.endpoints().count(), 0);
+        assert_eq!(horizon.endpoints(|_, _| true).count(), 0);
     }
 
     #[test]

@@ -134,9 +134,10 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
         #[test]
         fn counts_equal_a_sort(
-            parts in prop::collection::vec(prop::collection::vec(0u64..3000, 0..2000), 0..12),
+            parts in prop::collection::vec(prop::collection::vec(0u64..3000, 0..1000), 0..12),
             unit in prop::sample::select(vec![1u64, 1000, NANOS_PER_MS]),
         ) {
             let mut counts = ValueCounts::default();

@@ -138,8 +138,8 @@ fn rate_ties(rng: &mut Rng) -> (Vec<Record>, Value) {
     // Failures of 100 requests, per endpoint.
     let failures = *rng.pick(&[
         [10, 10, 10, 10],
-        [30, 5, 0, 5],
-        [5, 10, 15, 10],
+        [1, 8, 3, 28],
+        [1, 14, 17, 8],
         [1, 1, 1, 1],
         [0, 3, 1, 0],
         [5, 5, 5, 5],
@@ -183,7 +183,9 @@ fn idle(rng: &mut Rng) -> (Vec<Record>, Value) {
         at += span_ms + *rng.pick(&[1, 4, 5, 6, 20, 61, 200]) * MINUTE_MS + rng.range(0, 2);
     }
     let max_gap = *rng.pick(&[1200, 3600, 3661, 14_400]);
-    (records, json!({ "order": { "maxGap": max_gap } }))
+    // With 0 the cycles of the silence act too, on nothing.
+    let min_samples = *rng.pick(&[0, 10]);
+    (records, json!({ "order": { "maxGap": max_gap }, "loopConfig": { "minSamplesBeforeTuning": min_samples } }))
 }
 
 /// More requests in one window than the package remembers.

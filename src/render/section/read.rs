@@ -8,10 +8,11 @@ use crate::report::{Input, Report, Summary};
 
 /// What was read, per input and in all.
 pub(super) fn input(report: &Report) -> Section {
-    let mut blocks = Vec::new();
-    if !report.inputs.is_empty() {
-        blocks = capped_table(input_columns(), &report.inputs, input_row);
-    }
+    let mut blocks = match &report.inputs[..] {
+        [] => Vec::new(),
+        [input] => vec![Block::Line(input_sentence(input))],
+        inputs => capped_table(input_columns(), inputs, input_row),
+    };
     let broken: Vec<Text> = report.inputs.iter().filter_map(broken_input).collect();
     if !broken.is_empty() {
         blocks.push(capped_list(broken.into_iter()));
@@ -28,6 +29,20 @@ pub(super) fn input(report: &Report) -> Section {
         blocks.push(capped_list(report.summary.rejected_samples.iter().map(Text::name)));
     }
     Section { title: "What was read".to_owned(), blocks }
+}
+
+/// A lone input in words, which leave its path whole; its counts are those of the run.
+fn input_sentence(input: &Input) -> Text {
+    let mut text = Text::name(&input.path).then_plain(": ").then_name(&input.format);
+    text = match (&input.latency_field, input.latency_unit) {
+        (Some(field), Some(unit)) => text.then_plain(", latency ").then_name(field).then_plain(format!(" in {unit}")),
+        (Some(field), None) => text.then_plain(", latency ").then_name(field),
+        (None, _) => text.then_plain(", no latency"),
+    };
+    if let Some(field) = &input.developer_field {
+        text = text.then_plain(", developer ").then_name(field);
+    }
+    text.then_plain(".")
 }
 
 fn input_columns() -> Vec<Column> {
@@ -111,6 +126,19 @@ fn filter_line(report: &Report) -> Option<Block> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_lone_input_is_told_in_words() {
+        let mut report = crate::render::sample::busy();
+        report.inputs.truncate(1);
+        let section = input(&report);
+        let Block::Line(text) = &section.blocks[0] else { panic!("a table") };
+        let word = |span: &Span| match span {
+            Span::Plain(text) | Span::Name(text) | Span::Prose(text) => text.clone(),
+        };
+        let words: String = text.0.iter().map(word).collect();
+        assert_eq!(words, "access.log: nginx combined, latency request_time in s, developer remote_user.");
+    }
 
     #[test]
     fn only_counts_above_zero_are_listed() {

@@ -5,45 +5,18 @@
 //! here, once, so that reading lines allocates nothing.
 
 use super::FormatError;
-use super::matcher::{Last, Layout, Literal, SLOTS, Shape, Slot, Step};
+use super::kept::Kept;
+use super::matcher::{Exempt, Last, Layout, Literal, SLOTS, Slot, Step, Usual};
 use super::syntax::{Escape, Piece, Template};
+use super::variable::{self, Clock, Form};
 use crate::plan::{FieldOverride, Latency, Role, Unit, Wanted};
 use crate::request::MAX_EXTRA_FIELDS;
 use crate::source::FormatInfo;
-use crate::source::scan::MAX_STRETCH;
 
 /// The most values that can be kept: time, status, request, method, path, duration, developer, content
 /// type and the extras.
 const MAX_KEPT: usize = 8 + MAX_EXTRA_FIELDS;
 const _: () = assert!(MAX_KEPT < SLOTS);
-
-/// Variables whose values never hold a space.
-const WORDS: [&str; 20] = [
-    "body_bytes_sent",
-    "bytes_sent",
-    "connection",
-    "connection_requests",
-    "connection_time",
-    "content_length",
-    "gzip_ratio",
-    "host",
-    "msec",
-    "pid",
-    "pipe",
-    "remote_addr",
-    "request_id",
-    "request_length",
-    "request_time",
-    "scheme",
-    "server_name",
-    "server_port",
-    "status",
-    "time_iso8601",
-];
-
-/// Variables with a time for each upstream server tried.
-const UPSTREAM_TIMES: [&str; 4] =
-    ["upstream_connect_time", "upstream_header_time", "upstream_queue_time", "upstream_response_time"];
 
 /// What each kept value means.
 #[derive(Clone, Debug)]
@@ -80,28 +53,6 @@ pub(super) struct Duration {
     pub(super) unit_exponent: i8,
 }
 
-/// How a duration is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
-    /// One number.
-    Single,
-    /// One number for each upstream server tried.
-    List,
-}
-
-/// How a time is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Clock {
-    /// `01/May/2025:00:00:00 +0000`
-    Local,
-    /// RFC 3339
-    Iso8601,
-    /// Seconds, or milliseconds, since 1970
-    Epoch,
-    /// Each line's own shape decides.
-    Any,
-}
-
 /// A format made ready to read lines.
 #[derive(Debug)]
 pub(super) struct Compiled {
@@ -118,7 +69,7 @@ pub(super) fn compile(name: &str, template: &Template, wanted: &Wanted) -> Resul
 
     let (request, method, path) = request_slots(&mut kept, overridden)?;
     let (time_name, time) = time_slot(&mut kept, overridden(Role::Timestamp))?;
-    let clock = clock_of(time_name);
+    let clock = variable::clock(time_name);
     let status = status_slot(&mut kept, overridden(Role::Status))?;
     let latency = latency(&mut kept, overridden(Role::Duration), wanted.latency)?;
     let developer = developer_slot(&mut kept, wanted.developer.as_deref())?;
@@ -130,7 +81,7 @@ pub(super) fn compile(name: &str, template: &Template, wanted: &Wanted) -> Resul
         latency_field: latency.as_ref().map(|latency| latency.0.to_owned()),
         latency_unit: latency.as_ref().map(|latency| latency.1),
         developer_field: developer.map(|(name, _)| name.to_owned()),
-        developer_is_key: developer.is_some_and(|(name, _)| names_a_secret(name)),
+        developer_is_key: developer.is_some_and(|(name, _)| variable::is_secret(name)),
         whole_second_stamps: matches!(clock, Clock::Local | Clock::Iso8601),
     };
     let roles = Roles {
@@ -157,70 +108,6 @@ fn check_separated(pieces: &[Piece]) -> Result<(), FormatError> {
         }
     }
     Ok(())
-}
-
-/// Which variables of a format are kept, and where.
-struct Kept<'a> {
-    /// The variables' names, in the format's order.
-    names: Vec<&'a str>,
-    /// The index into `names` of each slot from 1.
-    taken: Vec<usize>,
-}
-
-impl<'a> Kept<'a> {
-    fn new(pieces: &'a [Piece]) -> Kept<'a> {
-        let name = |piece: &'a Piece| match piece {
-            Piece::Variable(name) => Some(name.as_str()),
-            Piece::Literal(_) => None,
-        };
-        Kept { names: pieces.iter().filter_map(name).collect(), taken: Vec::new() }
-    }
-
-    /// The slot of a variable, which is kept from now on; `None` when it is not logged.
-    fn optional(&mut self, name: &str) -> Option<Slot> {
-        let index = self.names.iter().position(|&logged| logged == name)?;
-        let place = self.taken.iter().position(|&taken| taken == index).unwrap_or_else(|| {
-            self.taken.push(index);
-            self.taken.len() - 1
-        });
-        u8::try_from(place + 1).ok().map(Slot)
-    }
-
-    /// The slot of a variable that somebody asked for by name, and the name.
-    fn asked<'n>(&mut self, name: &'n str) -> Result<(&'n str, Slot), FormatError> {
-        let name = name.strip_prefix('$').unwrap_or(name);
-        match self.optional(name) {
-            Some(slot) => Ok((name, slot)),
-            None => Err(self.unknown(name)),
-        }
-    }
-
-    /// The first of these variables that is logged.
-    fn first<'n>(&mut self, names: &[&'n str]) -> Option<(&'n str, Slot)> {
-        names.iter().find_map(|&name| Some((name, self.optional(name)?)))
-    }
-
-    fn slot_at(&self, index: usize) -> Slot {
-        let place = self.taken.iter().position(|&taken| taken == index);
-        place.and_then(|place| u8::try_from(place + 1).ok()).map_or(Slot::UNREAD, Slot)
-    }
-
-    fn unknown(&self, asked: &str) -> FormatError {
-        let mut known = Vec::new();
-        for &name in &self.names {
-            if !known.contains(&name) {
-                known.push(name);
-            }
-        }
-        // Up to a third of the letters may be wrong; past that a hint misleads.
-        let near = |name: &&&str| edit_distance(asked, name) <= asked.len().div_ceil(3);
-        let nearest = known.iter().filter(near).min_by_key(|name| edit_distance(asked, name));
-        FormatError::UnknownVariable {
-            asked: asked.to_owned(),
-            nearest: nearest.map(|&name| name.to_owned()),
-            known: known.join(", "),
-        }
-    }
 }
 
 type RequestSlots = (Option<Slot>, Option<Slot>, Option<Slot>);
@@ -257,22 +144,13 @@ fn time_slot<'w>(kept: &mut Kept, asked: Option<&'w FieldOverride>) -> Result<(&
     };
     let missing = FormatError::Missing { what: "time", remedy: "`$time_local`, `$time_iso8601` or `$msec`" };
     let (name, slot) = found.ok_or(missing)?;
-    let form = match clock_of(name) {
+    let form = match variable::clock(name) {
         Clock::Local => "a time like 01/May/2025:00:00:00 +0000",
         Clock::Iso8601 => "a time like 2025-05-01T00:00:00+00:00",
         Clock::Epoch => "seconds since 1970",
         Clock::Any => "a time",
     };
     Ok((name, Judged { slot, expected: format!("`${name}`, {form}").into() }))
-}
-
-fn clock_of(name: &str) -> Clock {
-    match name {
-        "time_local" => Clock::Local,
-        "time_iso8601" => Clock::Iso8601,
-        "msec" => Clock::Epoch,
-        _ => Clock::Any,
-    }
 }
 
 fn status_slot(kept: &mut Kept, asked: Option<&FieldOverride>) -> Result<Judged, FormatError> {
@@ -299,7 +177,7 @@ fn latency<'w>(
     };
     let Some((name, slot)) = found else { return Ok(None) };
     let unit = asked.and_then(|field| field.unit).unwrap_or(Unit::Seconds);
-    let form = if name.starts_with("upstream_") { Form::List } else { Form::Single };
+    let form = variable::form(name);
     let numbers = match form {
         Form::Single => "a number",
         Form::List => "numbers",
@@ -314,12 +192,6 @@ fn developer_slot<'w>(kept: &mut Kept, asked: Option<&'w str>) -> Result<Option<
         Some(name) => kept.asked(name).map(Some),
         None => Ok(kept.first(&["remote_user"])),
     }
-}
-
-/// Whether a variable of this name holds credentials.
-fn names_a_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    ["key", "token", "secret", "authorization"].iter().any(|mark| name.contains(mark))
 }
 
 fn extra_slots(kept: &mut Kept, extras: &[String]) -> Result<Box<[Slot]>, FormatError> {
@@ -342,41 +214,18 @@ fn layout(template: &Template, kept: &Kept) -> Layout {
         match pair {
             [Piece::Variable(name), Piece::Literal(literal)] => steps.push(Step {
                 slot,
-                literal: Literal::new(literal.as_bytes(), template.escape != Escape::None),
-                usual_len: usual_len(name).min(MAX_STRETCH),
+                literal: Literal::new(literal.as_bytes(), variable::exempt(name, literal, template.escape)),
+                usual: variable::usual_len(name).and_then(Usual::new),
                 expected: format!("`${name}` and then `{}`", visible(literal)).into(),
             }),
             [Piece::Variable(name)] => {
-                last = Some(Last { slot, shape: shape(name) });
+                last = Some(Last { slot, shape: variable::shape(name) });
             }
             _ => {}
         }
     }
     let lead_expected = format!("`{}` at the start of the line", visible(lead)).into();
-    Layout { lead: Literal::new(lead.as_bytes(), false), lead_expected, steps: steps.into(), last }
-}
-
-fn shape(name: &str) -> Shape {
-    if WORDS.contains(&name) {
-        Shape::Word
-    } else if UPSTREAM_TIMES.contains(&name) {
-        Shape::List
-    } else {
-        Shape::Text
-    }
-}
-
-/// How long a variable's value is on most lines; 0 where that varies.
-fn usual_len(name: &str) -> usize {
-    match name {
-        "time_local" => "01/May/2025:00:00:00 +0000".len(),
-        "time_iso8601" => "2025-05-01T00:00:00+00:00".len(),
-        "msec" => "1746057600.000".len(),
-        "status" => "200".len(),
-        "remote_user" => "-".len(),
-        "request_time" | "upstream_response_time" | "upstream_connect_time" | "upstream_header_time" => "0.123".len(),
-        _ => 0,
-    }
+    Layout { lead: Literal::new(lead.as_bytes(), Exempt::Nothing), lead_expected, steps: steps.into(), last }
 }
 
 /// A literal as it can stand in a message.
@@ -386,19 +235,4 @@ fn visible(literal: &str) -> String {
         if c.is_control() { text.extend(c.escape_default()) } else { text.push(c) }
     }
     text
-}
-
-/// The Levenshtein distance of two names, in bytes.
-fn edit_distance(left: &str, right: &str) -> usize {
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, a) in left.bytes().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, b) in right.bytes().enumerate() {
-            let substituted = diagonal + usize::from(a != b);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[right.len()]
 }

@@ -4,7 +4,7 @@
 //! program: it allocates nothing and copies nothing. It must not look into any value.
 
 use crate::request::Rejection;
-use crate::source::scan::{Haystack, Needle};
+use crate::source::scan::{Haystack, Needle, Stretch};
 
 /// Room for every value that one line can deliver, the unread one included; a power of two, so that a
 /// slot is masked rather than checked.
@@ -31,7 +31,10 @@ impl Spans {
     #[inline(always)]
     pub(super) fn get<'a>(&self, line: &'a [u8], slot: Slot) -> &'a [u8] {
         let (start, end) = self.0[usize::from(slot.0) % SLOTS];
-        line.get(start..end).unwrap_or_default()
+        match line.get(start..end) {
+            Some(value) => value,
+            None => nothing(),
+        }
     }
 
     /// Whether one value may hold `needle`; see [`Haystack::may_hold`].
@@ -54,7 +57,15 @@ impl Spans {
     }
 }
 
+/// What a slot that was never set holds; apart, so that reading the others stays a mere comparison.
 #[cold]
+#[inline(never)]
+fn nothing<'a>() -> &'a [u8] {
+    &[]
+}
+
+#[cold]
+#[inline(never)]
 fn reject_rest<'a>(line: &'a [u8], at: usize, expected: &'a str) -> Rejection<'a> {
     Rejection { column: at + 1, found: cut(line.get(at..).unwrap_or_default()), expected }
 }
@@ -81,13 +92,27 @@ pub(super) struct Layout {
 pub(super) struct Step {
     pub(super) slot: Slot,
     pub(super) literal: Literal,
-    /// How many bytes the value has on most lines, at most 32; 0 where that varies.
+    /// How long the value is on most lines; `None` where that varies.
     ///
     /// Only speed depends on it: a guess that the processor can run ahead of, where a search makes it
     /// wait for the bytes.
-    pub(super) usual_len: usize,
+    pub(super) usual: Option<Usual>,
     /// Names both, for rejections.
     pub(super) expected: Box<str>,
+}
+
+/// A usual length of a value.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Usual {
+    len: usize,
+    stretch: Stretch,
+}
+
+impl Usual {
+    /// `None` for a length that is too long to be judged at once.
+    pub(super) fn new(len: usize) -> Option<Usual> {
+        Some(Usual { len, stretch: Stretch::new(len)? })
+    }
 }
 
 /// The variable that ends a format.
@@ -116,9 +141,11 @@ impl Shape {
         let stranger = match self {
             Shape::Text => None,
             Shape::Word => value.iter().position(|&byte| byte == b' '),
-            Shape::List => {
-                value.iter().position(|byte| !matches!(byte, b'0'..=b'9' | b'.' | b',' | b':' | b' ' | b'-'))
-            }
+            Shape::List => match value {
+                // The usual forms, without the loop.
+                b"-" | [b'0'..=b'9', b'.', b'0'..=b'9', b'0'..=b'9', b'0'..=b'9'] => None,
+                _ => value.iter().position(|byte| !matches!(byte, b'0'..=b'9' | b'.' | b',' | b':' | b' ' | b'-')),
+            },
         };
         stranger.map_or(line.len(), |offset| start + offset)
     }
@@ -127,7 +154,7 @@ impl Shape {
 impl Layout {
     /// Finds the values of `line`, or where it stops to fit.
     pub(super) fn split<'a>(&'a self, line: &Haystack<'a>, spans: &mut Spans) -> Result<(), Rejection<'a>> {
-        if !self.lead.stands_at(line, 0) {
+        if !self.lead.ends_value(line, 0, 0) {
             return Err(reject_rest(line.bytes(), 0, &self.lead_expected));
         }
         let mut at = self.lead.text.len();
@@ -154,16 +181,32 @@ impl Step {
     /// Where the value that begins at `start` ends: at the first occurrence of the literal.
     #[inline(always)]
     fn find_end(&self, line: &Haystack, start: usize) -> Option<usize> {
-        if self.usual_len > 0 {
-            let guess = start + self.usual_len;
-            let nearer_ruled_out = line.lacks(start + self.literal.probe_at, self.usual_len, &self.literal.probe);
-            if nearer_ruled_out && self.literal.stands_at(line, guess) && !self.literal.is_escaped(line, start, guess) {
+        if let Some(usual) = &self.usual {
+            let guess = start + usual.len;
+            let nearer_ruled_out = line.lacks(start + self.literal.probe_at, &usual.stretch, &self.literal.probe);
+            if nearer_ruled_out && self.literal.ends_value(line, start, guess) {
                 return Some(guess);
             }
         }
         self.literal.find(line, start)
     }
 }
+
+/// Which occurrences of a literal do not end the value before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Exempt {
+    /// None.
+    Nothing,
+    /// A `"` behind an odd number of backslashes.
+    EscapedQuote,
+    /// The space inside of `$time_local`.
+    StampSpace,
+    /// The spaces of `, ` and ` : ` in an upstream list.
+    ListSeparator,
+}
+
+/// Where `01/May/2025:00:00:00 +0000` has its space.
+const STAMP_SPACE_AT: usize = 20;
 
 /// A literal of the format, ready to be searched for.
 #[derive(Clone, Debug)]
@@ -177,30 +220,31 @@ pub(super) struct Literal {
     probe: Needle,
     /// Where in `text` it stands.
     probe_at: usize,
-    /// A `"` behind a backslash belongs to the value.
-    skip_escaped: bool,
+    check: Check,
+    exempt: Exempt,
 }
 
 const WORD_LEN: usize = size_of::<u64>();
 
 impl Literal {
-    /// `quotes_escaped`: the log escapes quotes inside of values.
-    pub(super) fn new(text: &[u8], quotes_escaped: bool) -> Literal {
+    /// A literal, of at least one byte unless it is a lead.
+    pub(super) fn new(text: &[u8], exempt: Exempt) -> Literal {
         let mut word = [0; WORD_LEN];
         let mut mask = [0; WORD_LEN];
         for (at, &byte) in text.iter().take(WORD_LEN).enumerate() {
             word[at] = byte;
             mask[at] = 0xFF;
         }
-        let (probe_at, probe) =
-            text.iter().copied().enumerate().min_by_key(|&(_, byte)| frequency(byte)).unwrap_or((0, 0));
+        let rarest = text.iter().copied().enumerate().min_by_key(|&(_, byte)| frequency(byte));
+        let (probe_at, probe) = rarest.unwrap_or_default();
         Literal {
             text: text.into(),
             word: u64::from_le_bytes(word),
             mask: u64::from_le_bytes(mask),
             probe: Needle::new(probe),
             probe_at,
-            skip_escaped: quotes_escaped && text.first() == Some(&b'"'),
+            check: Check::of(text, exempt),
+            exempt,
         }
     }
 
@@ -210,39 +254,67 @@ impl Literal {
         let mut at = from;
         loop {
             let begin = line.find(at + self.probe_at, &self.probe)? - self.probe_at;
-            if self.stands_at(line, begin) && !self.is_escaped(line, from, begin) {
+            if self.ends_value(line, from, begin) {
                 return Some(begin);
             }
             at = begin + 1;
         }
     }
 
+    /// Whether the literal stands at `begin` and ends the value that began at `start`.
     #[inline(always)]
-    fn stands_at(&self, line: &Haystack, begin: usize) -> bool {
+    fn ends_value(&self, line: &Haystack, start: usize, begin: usize) -> bool {
         match line.word(begin) {
-            Some(word) if self.text.len() <= WORD_LEN => (word ^ self.word) & self.mask == 0,
-            _ => self.stands_whole(line.bytes(), begin),
+            Some(word) if (word ^ self.word) & self.mask != 0 => false,
+            Some(_) if self.check == Check::Word => true,
+            Some(_) if self.check == Check::WordAndBackslash && line.byte_before(begin) != Some(b'\\') => true,
+            _ => self.ends_value_in_full(line.bytes(), start, begin),
         }
     }
 
-    #[cold]
-    fn stands_whole(&self, line: &[u8], begin: usize) -> bool {
-        line.get(begin..).is_some_and(|rest| rest.starts_with(&self.text))
-    }
-
-    /// Whether a `"` at `begin` belongs to the value from `start` on: an odd number of backslashes
-    /// stands before it.
-    #[inline(always)]
-    fn is_escaped(&self, line: &Haystack, start: usize, begin: usize) -> bool {
-        self.skip_escaped
-            && line.bytes().get(begin.wrapping_sub(1)) == Some(&b'\\')
-            && ends_in_escape(line.bytes().get(start..begin).unwrap_or_default())
+    /// [`Self::ends_value`] without shortcuts.
+    #[inline(never)]
+    fn ends_value_in_full(&self, line: &[u8], start: usize, begin: usize) -> bool {
+        let stands = line.get(begin..).is_some_and(|rest| rest.starts_with(&self.text));
+        stands && !self.exempt.spares(line, start, begin)
     }
 }
 
-#[cold]
-fn ends_in_escape(value: &[u8]) -> bool {
-    value.iter().rev().take_while(|&&byte| byte == b'\\').count() % 2 == 1
+/// What is left to check before a word that fits is taken for the whole literal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Check {
+    /// The word is all there is.
+    Word,
+    /// Only whether a backslash stands before it.
+    WordAndBackslash,
+    /// Everything.
+    Full,
+}
+
+impl Check {
+    fn of(text: &[u8], exempt: Exempt) -> Check {
+        match exempt {
+            Exempt::Nothing if text.len() <= WORD_LEN => Check::Word,
+            Exempt::EscapedQuote if text.len() <= WORD_LEN => Check::WordAndBackslash,
+            _ => Check::Full,
+        }
+    }
+}
+
+impl Exempt {
+    /// Whether an occurrence at `begin` belongs to the value that began at `start`.
+    fn spares(self, line: &[u8], start: usize, begin: usize) -> bool {
+        let before = line.get(start..begin).unwrap_or_default();
+        match self {
+            Exempt::Nothing => false,
+            Exempt::EscapedQuote => before.iter().rev().take_while(|&&byte| byte == b'\\').count() % 2 == 1,
+            Exempt::StampSpace => before.len() == STAMP_SPACE_AT,
+            Exempt::ListSeparator => {
+                let after = line.get(begin..).unwrap_or_default();
+                before.ends_with(b",") || before.ends_with(b" :") || after.starts_with(b" : ")
+            }
+        }
+    }
 }
 
 /// A rough rank of how often a byte stands inside of logged values; only speed depends on it.

@@ -7,11 +7,13 @@
 
 mod compile;
 mod error;
+mod kept;
 mod matcher;
 mod syntax;
 #[cfg(test)]
 mod tests;
 mod value;
+mod variable;
 
 pub use error::FormatError;
 
@@ -20,11 +22,12 @@ use crate::request::{DecimalMs, Line, MAX_EXTRA_FIELDS, Request};
 use crate::source::scan::{Haystack, Needle};
 use crate::source::time::TimeParser;
 use crate::source::{FormatInfo, ParseLine};
-use compile::{Clock, Compiled, Form, Judged, Roles};
+use compile::{Compiled, Judged, Roles};
 use matcher::{Slot, Spans};
 use std::sync::Arc;
 use syntax::{Escape, Template};
 use value::Malformed;
+use variable::{Clock, Form};
 
 /// What marks a response as a stream of events, whose duration is no latency.
 const EVENT_STREAM: &[u8] = b"text/event-stream";

@@ -132,8 +132,9 @@ pub(super) fn is_method(text: &[u8]) -> bool {
 /// The target in ` TARGET PROTOCOL` or ` TARGET`; it may hold spaces itself.
 #[inline(always)]
 fn request_target(text: &[u8]) -> Option<&[u8]> {
-    if let Some((target, [b' ', b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'])) =
-        text.split_last_chunk()
+    if let Some((target, protocol)) = text.split_last_chunk::<{ " HTTP/1.1".len() }>()
+        && protocol.starts_with(b" HTTP/")
+        && let [b'0'..=b'9', b'.', b'0'..=b'9'] = protocol[" HTTP/".len()..]
         && let [b' ', target @ ..] = target
         && target.first().is_some_and(|&byte| byte != b' ')
         && target.last() != Some(&b' ')

@@ -1,0 +1,137 @@
+//! Byte classes of a short text as bit masks, sixteen bytes at a time.
+//!
+//! Bit i of a mask speaks of byte i. This is the one place of `route` that knows the processor.
+
+/// The longest text that fits the masks.
+pub const MAX_LEN: usize = 64;
+
+/// Bytes looked at together.
+const BLOCK: usize = 16;
+
+/// One bit per byte of the text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Classes {
+    /// `/`.
+    pub slash: u64,
+    /// `?` or `#`, where a path ends.
+    pub stop: u64,
+    /// `0` to `9`.
+    pub digit: u64,
+    /// `a` to `f`, either case.
+    pub hex_letter: u64,
+    /// `@`, or `%` which may begin an encoded one.
+    pub at_sign: u64,
+}
+
+/// The classes of the first [`MAX_LEN`] bytes.
+#[inline(always)]
+pub fn classify(text: &[u8]) -> Classes {
+    let text = &text[..text.len().min(MAX_LEN)];
+    let mut classes = Classes::default();
+    let (blocks, rest) = text.as_chunks::<BLOCK>();
+    for (number, block) in blocks.iter().enumerate() {
+        classes.add(block, BLOCK * number, 0);
+    }
+    if !rest.is_empty() {
+        let start = BLOCK * blocks.len();
+        match text.last_chunk::<BLOCK>() {
+            // The last block overlaps the one before it; what was seen is shifted out.
+            Some(block) => classes.add(block, start, BLOCK - rest.len()),
+            None => classes.add(&padded(rest), start, 0),
+        }
+    }
+    classes
+}
+
+/// A text shorter than a block, with zeros behind it; two overlapping words instead of a copy of any length.
+#[inline(always)]
+fn padded(text: &[u8]) -> [u8; BLOCK] {
+    let mut block = [0; BLOCK];
+    if let (Some(first), Some(last)) = (text.first_chunk::<8>(), text.last_chunk::<8>()) {
+        let seen_bits = 8 * (BLOCK - text.len()) as u32;
+        let rest = u64::from_le_bytes(*last).checked_shr(seen_bits).unwrap_or(0);
+        block[..8].copy_from_slice(first);
+        block[8..].copy_from_slice(&rest.to_le_bytes());
+    } else {
+        for (slot, byte) in block.iter_mut().zip(text) {
+            *slot = *byte;
+        }
+    }
+    block
+}
+
+impl Classes {
+    /// Adds the classes of a block that begins at `start`, its first `skipped` bytes left out.
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn add(&mut self, bytes: &[u8; BLOCK], start: usize, skipped: usize) {
+        use std::arch::x86_64::*;
+        // SAFETY: SSE2 belongs to every x86-64 processor, and the load reads exactly the array's 16 bytes.
+        unsafe {
+            let text = _mm_loadu_si128(bytes.as_ptr().cast());
+            let is = |byte: u8| _mm_cmpeq_epi8(text, _mm_set1_epi8(byte as i8));
+            // min(x - low, span) == x - low, unsigned, where x lies within low..=low + span.
+            let within = |text: __m128i, low: u8, span: u8| {
+                let offset = _mm_sub_epi8(text, _mm_set1_epi8(low as i8));
+                _mm_cmpeq_epi8(_mm_min_epu8(offset, _mm_set1_epi8(span as i8)), offset)
+            };
+            let mask = |vector: __m128i| (u64::from(_mm_movemask_epi8(vector) as u16) >> skipped) << start;
+            let lower = _mm_or_si128(text, _mm_set1_epi8(0x20));
+            self.slash |= mask(is(b'/'));
+            self.stop |= mask(_mm_or_si128(is(b'?'), is(b'#')));
+            self.digit |= mask(within(text, b'0', 9));
+            self.hex_letter |= mask(within(lower, b'a', 5));
+            self.at_sign |= mask(_mm_or_si128(is(b'@'), is(b'%')));
+        }
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    fn add(&mut self, bytes: &[u8; BLOCK], start: usize, skipped: usize) {
+        for (i, byte) in bytes[skipped..].iter().enumerate() {
+            let bit = 1 << (start + i);
+            match byte {
+                b'/' => self.slash |= bit,
+                b'?' | b'#' => self.stop |= bit,
+                b'0'..=b'9' => self.digit |= bit,
+                b'a'..=b'f' | b'A'..=b'F' => self.hex_letter |= bit,
+                b'@' | b'%' => self.at_sign |= bit,
+                _ => {}
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn naive(text: &[u8]) -> Classes {
+        let mask = |is: &dyn Fn(u8) -> bool| {
+            let bits = text.iter().take(MAX_LEN).enumerate().filter(|(_, byte)| is(**byte));
+            bits.fold(0, |mask, (i, _)| mask | 1u64 << i)
+        };
+        Classes {
+            slash: mask(&|b| b == b'/'),
+            stop: mask(&|b| b"?#".contains(&b)),
+            digit: mask(&|b| b.is_ascii_digit()),
+            hex_letter: mask(&|b| b.is_ascii_hexdigit() && !b.is_ascii_digit()),
+            at_sign: mask(&|b| b"@%".contains(&b)),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn masks_equal_a_byte_by_byte_look(text: Vec<u8>) {
+            prop_assert_eq!(classify(&text), naive(&text));
+        }
+    }
+
+    #[test]
+    fn every_byte_has_its_class() {
+        for byte in 0..=255u8 {
+            let text = [b'x', byte];
+            assert_eq!(classify(&text), naive(&text), "{byte}");
+        }
+    }
+}
