@@ -18,7 +18,7 @@ use crate::route::endpoint::EndpointNames;
 use crate::rules::published::Arrival;
 use crate::usage::UsageReplay;
 use crate::window::aggregate::Geometry;
-use crate::window::pane::{Counts, Span};
+use crate::window::pane::{Counts, Span, ValueRun};
 use arrival_loop::ArrivalLoop;
 use event_loop::EventLoop;
 use feedback::Feedback;
@@ -73,10 +73,10 @@ impl Replay {
     }
 
     /// Counts requests of one endpoint in one pane, or in [`crate::window::pane::NO_PANE`].
-    pub fn count(&mut self, pane: i64, endpoint: u32, counts: &Counts, values_ns: &[u64]) {
-        self.totals.add(endpoint, counts, values_ns);
+    pub fn count(&mut self, pane: i64, endpoint: u32, counts: &Counts, values: ValueRun) {
+        self.totals.add(endpoint, counts, values.values_ns());
         if let Engine::Event(engine) = &mut self.engine {
-            engine.open_panes.add(pane, endpoint, counts, values_ns);
+            engine.open_panes.add(pane, endpoint, counts, values);
         }
     }
 

@@ -17,7 +17,8 @@ pub struct Interner {
 
 struct Entry {
     hash: u64,
-    /// Ends of the parts in `bytes`; the entry starts where the one before it ends.
+    /// Where the parts lie in `bytes`, one behind the other: the start of the first and the end of each.
+    start: usize,
     ends: [usize; 3],
 }
 
@@ -34,9 +35,8 @@ impl Interner {
         let hash = state.finish();
         let (entries, bytes) = (&self.entries, &self.bytes);
         let same = |number: &u32| {
-            let index = *number as usize;
-            let known = parts_of(entries, bytes, index);
-            entries[index].hash == hash && known.iter().zip(&parts).all(|(known, part)| are_equal(known, part))
+            let entry = &entries[*number as usize];
+            entry.hash == hash && entry.parts(bytes).iter().zip(&parts).all(|(known, part)| are_equal(known, part))
         };
         match self.table.find(hash, same) {
             Some(number) => *number,
@@ -47,11 +47,12 @@ impl Interner {
     #[cold]
     fn insert(&mut self, hash: u64, parts: [&[u8]; 3]) -> u32 {
         let number = self.entries.len() as u32;
+        let start = self.bytes.len();
         let ends = parts.map(|part| {
             self.bytes.extend_from_slice(part);
             self.bytes.len()
         });
-        self.entries.push(Entry { hash, ends });
+        self.entries.push(Entry { hash, start, ends });
         let entries = &self.entries;
         self.table.insert_unique(hash, number, |other| entries[*other as usize].hash);
         number
@@ -59,7 +60,7 @@ impl Interner {
 
     /// The parts that a number stands for.
     pub fn parts(&self, number: u32) -> [&[u8]; 3] {
-        parts_of(&self.entries, &self.bytes, number as usize)
+        self.entries[number as usize].parts(&self.bytes)
     }
 
     /// How many numbers were given.
@@ -88,11 +89,12 @@ fn are_equal(a: &[u8], b: &[u8]) -> bool {
     word(a_end) == word(b_end) && words.into_iter().all(|(x, y)| word(x) == word(y))
 }
 
-#[inline(always)]
-fn parts_of<'a>(entries: &[Entry], bytes: &'a [u8], index: usize) -> [&'a [u8]; 3] {
-    let start = if index == 0 { 0 } else { entries[index - 1].ends[2] };
-    let [a, b, c] = entries[index].ends;
-    [&bytes[start..a], &bytes[a..b], &bytes[b..c]]
+impl Entry {
+    #[inline(always)]
+    fn parts<'a>(&self, bytes: &'a [u8]) -> [&'a [u8]; 3] {
+        let [a, b, c] = self.ends;
+        [&bytes[self.start..a], &bytes[a..b], &bytes[b..c]]
+    }
 }
 
 /// Who answers: a method, a route, and the value of the `--group-by` field when one is in force.

@@ -89,13 +89,14 @@ impl Documented {
         }
         self.report_unknown(end_ms, origin_ms, &mut anomalies);
         let (severe_anomalies, count) = tally(&anomalies);
-        let signals = Signals {
+        // Without a request there is no aggregate, and tuning needs one.
+        let signals = (requests > 0).then(|| Signals {
             slowest: self.slowest(horizon, names),
             error_ratio: window.current().error_ratio(),
             severe_anomalies,
             anomalies: count,
-        };
-        Findings { requests, signals: Some(signals), anomalies }
+        });
+        Findings { requests, signals, anomalies }
     }
 
     fn judge_endpoint(&mut self, endpoint: &EndpointView, anomalies: &mut Vec<Anomaly>) {
@@ -237,7 +238,7 @@ mod tests {
     use super::*;
     use crate::settings::knob::Knobs;
     use crate::window::aggregate::Geometry;
-    use crate::window::pane::{EndpointPane, Pane, Span};
+    use crate::window::pane::{EndpointPane, Pane, Span, ValueRun, ValueRuns};
 
     const WINDOW_MS: i64 = 300_000;
 
@@ -256,9 +257,9 @@ mod tests {
             let values_ns = vec![duration_ms * 1_000_000; requests as usize];
             let duration_ns = values_ns.iter().map(|ns| u128::from(*ns)).sum();
             let counts = Counts { requests, errors, timed: requests, duration_ns };
+            let values = ValueRuns::from_iter([ValueRun::new(&values_ns.into(), 0..requests as usize)]);
             let span = Span { pane: number, first_ms: 0, last_ms: 0 };
-            let endpoints =
-                if requests == 0 { Vec::new() } else { vec![(endpoint, EndpointPane { counts, values_ns })] };
+            let endpoints = if requests == 0 { Vec::new() } else { vec![(endpoint, EndpointPane { counts, values })] };
             let pane = Pane { span, endpoints: endpoints.into_iter().collect() };
             horizon.push(pane, |endpoint| rules.first_seen(endpoint, number * WINDOW_MS));
         }

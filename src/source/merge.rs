@@ -12,8 +12,10 @@ use super::tally::InputTally;
 use crate::replay::Replay;
 use crate::rules::published::Arrival;
 use crate::usage::display_name;
+use crate::window::pane::ValueRun;
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
+use std::rc::Rc;
 
 /// Chunks looked ahead for the neighbour of a request at a chunk's end.
 const MAX_LOOKAHEAD: u64 = 3;
@@ -237,11 +239,13 @@ impl<'a> Merge<'a> {
     fn merge(&mut self, input: usize, worker: usize, mut part: ChunkPart, file_bytes: u64) {
         let numbering = &self.numberings[worker];
         part.panes.spans.iter().for_each(|span| self.replay.open_pane(*span));
-        let mut values = &part.panes.values_ns[..];
+        let chunk_ns = Rc::new(std::mem::take(&mut part.panes.values_ns));
+        let mut start = 0;
         for cell in &part.panes.cells {
-            let (own, rest) = values.split_at(cell.counts.timed as usize);
-            values = rest;
-            self.replay.count(cell.pane, numbering.endpoints[cell.endpoint as usize], &cell.counts, own);
+            let end = start + cell.counts.timed as usize;
+            let values = ValueRun::new(&chunk_ns, start..end);
+            self.replay.count(cell.pane, numbering.endpoints[cell.endpoint as usize], &cell.counts, values);
+            start = end;
         }
         for span in &part.panes.spans {
             self.replay.usage.note_span(span.first_ms, span.last_ms);

@@ -4,7 +4,7 @@
 //! Memory follows the (endpoint, pane) pairs of the horizon. Durations themselves are kept for the current
 //! window only: history needs their sum. This module must not know what the aggregates are judged by.
 
-use super::pane::{Counts, Pane};
+use super::pane::{Counts, EndpointPane, Pane, ValueRuns};
 use super::value_counts::nearest_rank;
 use std::collections::VecDeque;
 
@@ -34,13 +34,16 @@ impl Geometry {
 struct SeriesPane {
     pane: i64,
     counts: Counts,
-    values_ns: Vec<u64>,
 }
 
 /// One endpoint's panes within the horizon, oldest first, and their sums.
 #[derive(Debug, Default)]
 struct Series {
     panes: VecDeque<SeriesPane>,
+    /// How many of them, the oldest, belong to the history.
+    aged: usize,
+    /// The durations of the others.
+    values: VecDeque<ValueRuns>,
     current: Counts,
     history: Counts,
     /// Position in `Horizon::active` plus one; 0 when not there.
@@ -110,8 +113,7 @@ impl<'a> EndpointView<'a> {
 
     /// The durations of the current window, in nanoseconds, pane by pane.
     fn values(&self) -> impl Iterator<Item = &'a [u64]> + use<'a> {
-        let first = self.end_pane - self.geometry.window_panes;
-        self.series.panes.iter().rev().take_while(move |pane| pane.pane > first).map(|pane| &pane.values_ns[..])
+        self.series.values.iter().flat_map(ValueRuns::iter)
     }
 
     /// How many durations of the current window are greater than `limit_ns`.
@@ -160,7 +162,6 @@ impl Horizon {
         let mut touched = Vec::with_capacity(pane.endpoints.len());
         let mut total = Counts::default();
         for (endpoint, part) in pane.endpoints {
-            touched.push(endpoint);
             total.add(&part.counts);
             let index = endpoint as usize;
             if index >= self.series.len() {
@@ -175,12 +176,12 @@ impl Horizon {
                 self.active.push(Active { endpoint, current_requests: 0, history_requests: 0 });
                 series.active = self.active.len();
             }
-            series.current.add(&part.counts);
+            if series.add(number, part) {
+                touched.push(endpoint);
+            }
             series.refresh(&mut self.active);
-            series.panes.push_back(SeriesPane { pane: number, counts: part.counts, values_ns: part.values_ns });
         }
-        self.total.current.add(&total);
-        self.total.panes.push_back(SeriesPane { pane: number, counts: total, values_ns: Vec::new() });
+        self.total.add(number, EndpointPane { counts: total, values: ValueRuns::default() });
         self.recent.push_back((number, touched));
     }
 
@@ -191,10 +192,11 @@ impl Horizon {
         while self.recent.front().is_some_and(|(pane, _)| *pane <= window_start) {
             let Some((pane, endpoints)) = self.recent.pop_front() else { break };
             for &endpoint in &endpoints {
-                self.series[endpoint as usize].age(pane);
-                self.series[endpoint as usize].refresh(&mut self.active);
+                let series = &mut self.series[endpoint as usize];
+                series.age();
+                series.refresh(&mut self.active);
             }
-            self.total.age(pane);
+            self.total.age();
             self.old.push_back((pane, endpoints));
         }
         let horizon_start = window_start - self.geometry.window_panes * self.geometry.history_windows;
@@ -253,18 +255,34 @@ impl Series {
         }
     }
 
-    /// Moves one pane from the current window to the history.
-    fn age(&mut self, pane: i64) {
-        if let Ok(index) = self.panes.binary_search_by_key(&pane, |entry| entry.pane) {
-            let entry = &mut self.panes[index];
-            entry.values_ns = Vec::new();
+    /// Adds a part of a pane to the current window; whether the pane is new here.
+    fn add(&mut self, pane: i64, part: EndpointPane) -> bool {
+        self.current.add(&part.counts);
+        if let (Some(last), Some(values)) = (self.panes.back_mut(), self.values.back_mut())
+            && last.pane == pane
+        {
+            last.counts.add(&part.counts);
+            values.append(part.values);
+            return false;
+        }
+        self.panes.push_back(SeriesPane { pane, counts: part.counts });
+        self.values.push_back(part.values);
+        true
+    }
+
+    /// Moves the oldest pane of the current window to the history.
+    fn age(&mut self) {
+        if let Some(entry) = self.panes.get(self.aged) {
             self.current.subtract(&entry.counts);
             self.history.add(&entry.counts);
+            self.aged += 1;
+            self.values.pop_front();
         }
     }
 
     fn forget_oldest(&mut self) {
         if let Some(entry) = self.panes.pop_front() {
+            self.aged -= 1;
             self.history.subtract(&entry.counts);
         }
     }
@@ -272,18 +290,19 @@ impl Series {
 
 #[cfg(test)]
 mod tests {
-    use super::super::pane::{EndpointPane, Span};
+    use super::super::pane::{Span, ValueRun};
     use super::*;
-    use hashbrown::HashMap;
+    use std::rc::Rc;
 
     fn pane(number: i64, endpoints: &[(u32, &[u64])]) -> Pane {
         let endpoints = endpoints.iter().map(|(endpoint, values)| {
             let n = values.len() as u64;
             let duration_ns = values.iter().map(|v| u128::from(*v)).sum();
             let counts = Counts { requests: n, errors: 0, timed: n, duration_ns };
-            (*endpoint, EndpointPane { counts, values_ns: values.to_vec() })
+            let run = ValueRun::new(&Rc::new(values.to_vec()), 0..values.len());
+            (*endpoint, EndpointPane { counts, values: ValueRuns::from_iter([run]) })
         });
-        Pane { span: Span { pane: number, first_ms: 0, last_ms: 0 }, endpoints: endpoints.collect::<HashMap<_, _>>() }
+        Pane { span: Span { pane: number, first_ms: 0, last_ms: 0 }, endpoints: endpoints.collect() }
     }
 
     fn history(view: EndpointView, windows: usize) -> Vec<u64> {

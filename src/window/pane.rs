@@ -5,8 +5,9 @@
 //! one chunk of lines; [`OpenPanes`] adds the results up until no more can come for a pane. The order of
 //! additions must not show in the result.
 
-use hashbrown::HashMap;
 use std::collections::BTreeMap;
+use std::ops::Range;
+use std::rc::Rc;
 
 /// The pane of requests that belong to no cycle (too late): they count in totals only.
 pub const NO_PANE: i64 = i64::MIN;
@@ -230,13 +231,69 @@ impl PaneBuilder {
     }
 }
 
+/// A stretch of one chunk's durations. The chunk's buffer is shared, because copying every duration into
+/// a place of its own would cost more than the whole merge.
+#[derive(Clone, Debug)]
+pub struct ValueRun {
+    chunk_ns: Rc<Vec<u64>>,
+    start: u32,
+    end: u32,
+}
+
+impl ValueRun {
+    /// The stretch `range` of a chunk's durations, which lies within them.
+    pub fn new(chunk_ns: &Rc<Vec<u64>>, range: Range<usize>) -> Self {
+        ValueRun { chunk_ns: Rc::clone(chunk_ns), start: range.start as u32, end: range.end as u32 }
+    }
+
+    /// The durations, in nanoseconds.
+    pub fn values_ns(&self) -> &[u64] {
+        &self.chunk_ns[self.start as usize..self.end as usize]
+    }
+}
+
+/// Runs of durations; the first two, which is nearly always all, without an allocation.
+#[derive(Debug, Default)]
+pub struct ValueRuns {
+    first: [Option<ValueRun>; 2],
+    rest: Vec<ValueRun>,
+}
+
+impl ValueRuns {
+    /// Adds a run.
+    pub fn push(&mut self, run: ValueRun) {
+        match self.first.iter_mut().find(|slot| slot.is_none()) {
+            Some(slot) => *slot = Some(run),
+            None => self.rest.push(run),
+        }
+    }
+
+    /// Adds another's runs.
+    pub fn append(&mut self, other: ValueRuns) {
+        other.first.into_iter().flatten().chain(other.rest).for_each(|run| self.push(run));
+    }
+
+    /// The durations, run by run.
+    pub fn iter(&self) -> impl Iterator<Item = &[u64]> {
+        self.first.iter().flatten().chain(&self.rest).map(ValueRun::values_ns)
+    }
+}
+
+impl FromIterator<ValueRun> for ValueRuns {
+    fn from_iter<I: IntoIterator<Item = ValueRun>>(runs: I) -> Self {
+        let mut all = ValueRuns::default();
+        runs.into_iter().for_each(|run| all.push(run));
+        all
+    }
+}
+
 /// One endpoint's part of a pane, all chunks together.
 #[derive(Debug, Default)]
 pub struct EndpointPane {
     /// What was counted.
     pub counts: Counts,
-    /// The durations in nanoseconds, in no particular order.
-    pub values_ns: Vec<u64>,
+    /// The durations, in no particular order.
+    pub values: ValueRuns,
 }
 
 /// One pane, all endpoints.
@@ -244,29 +301,39 @@ pub struct EndpointPane {
 pub struct Pane {
     /// First and last timestamp.
     pub span: Span,
-    /// By endpoint, in the run's numbering.
-    pub endpoints: HashMap<u32, EndpointPane>,
+    /// By endpoint, in the run's numbering; where chunks overlap, an endpoint may stand more than once.
+    pub endpoints: Vec<(u32, EndpointPane)>,
 }
 
 /// Panes that may still grow.
 #[derive(Debug, Default)]
 pub struct OpenPanes {
     panes: BTreeMap<i64, Pane>,
+    /// Pane and position of each endpoint's last entry, so that its next part finds it without a search.
+    last: Vec<(i64, u32)>,
 }
 
 impl OpenPanes {
     /// Adds one cell's counts and durations; `endpoint` in the run's numbering.
-    pub fn add(&mut self, pane: i64, endpoint: u32, counts: &Counts, values_ns: &[u64]) {
-        if let Some(pane) = self.panes.get_mut(&pane) {
-            let entry = pane.endpoints.entry(endpoint).or_default();
-            entry.counts.add(counts);
-            entry.values_ns.extend_from_slice(values_ns);
+    pub fn add(&mut self, pane: i64, endpoint: u32, counts: &Counts, values: ValueRun) {
+        let Some(Pane { endpoints, .. }) = self.panes.get_mut(&pane) else { return };
+        let index = endpoint as usize;
+        if index >= self.last.len() {
+            self.last.resize(index + 1, (NO_PANE, 0));
         }
+        let last = &mut self.last[index];
+        if last.0 != pane {
+            *last = (pane, endpoints.len() as u32);
+            endpoints.push((endpoint, EndpointPane::default()));
+        }
+        let (_, entry) = &mut endpoints[last.1 as usize];
+        entry.counts.add(counts);
+        entry.values.push(values);
     }
 
     /// Opens the pane of `span`, or widens its span.
     pub fn open(&mut self, span: Span) {
-        let pane = self.panes.entry(span.pane).or_insert_with(|| Pane { span, endpoints: HashMap::new() });
+        let pane = self.panes.entry(span.pane).or_insert_with(|| Pane { span, endpoints: Vec::new() });
         pane.span.first_ms = pane.span.first_ms.min(span.first_ms);
         pane.span.last_ms = pane.span.last_ms.max(span.last_ms);
     }
