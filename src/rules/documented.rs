@@ -238,7 +238,8 @@ mod tests {
     use super::*;
     use crate::settings::knob::Knobs;
     use crate::window::aggregate::Geometry;
-    use crate::window::pane::{EndpointPane, Pane, Span, ValueRun, ValueRuns};
+    use crate::window::pane::{EndpointPane, Pane, Span};
+    use crate::window::value_run::{ValueRun, ValueRuns};
 
     const WINDOW_MS: i64 = 300_000;
 

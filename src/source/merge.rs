@@ -12,7 +12,7 @@ use super::tally::InputTally;
 use crate::replay::Replay;
 use crate::rules::published::Arrival;
 use crate::usage::display_name;
-use crate::window::pane::ValueRun;
+use crate::window::value_run::ValueRun;
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::rc::Rc;

@@ -6,6 +6,7 @@
 //! ```
 
 mod chunk;
+mod filter;
 mod format;
 pub mod json;
 mod lines;

@@ -45,7 +45,7 @@ enum Origin {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The operating system said no.
-    #[error("{path}: cannot be read: {source}")]
+    #[error("{path}: cannot be read")]
     Io {
         /// The input.
         path: String,

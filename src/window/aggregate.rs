@@ -4,8 +4,9 @@
 //! Memory follows the (endpoint, pane) pairs of the horizon. Durations themselves are kept for the current
 //! window only: history needs their sum. This module must not know what the aggregates are judged by.
 
-use super::pane::{Counts, EndpointPane, Pane, ValueRuns};
+use super::pane::{Counts, EndpointPane, Pane};
 use super::value_counts::nearest_rank;
+use super::value_run::ValueRuns;
 use std::collections::VecDeque;
 
 /// Lengths that never change during a run, in panes.
@@ -290,7 +291,8 @@ impl Series {
 
 #[cfg(test)]
 mod tests {
-    use super::super::pane::{Span, ValueRun};
+    use super::super::pane::Span;
+    use super::super::value_run::ValueRun;
     use super::*;
     use std::rc::Rc;
 

@@ -5,3 +5,4 @@
 pub mod aggregate;
 pub mod pane;
 pub mod value_counts;
+pub mod value_run;

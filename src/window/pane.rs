@@ -5,9 +5,8 @@
 //! one chunk of lines; [`OpenPanes`] adds the results up until no more can come for a pane. The order of
 //! additions must not show in the result.
 
+use super::value_run::{ValueRun, ValueRuns};
 use std::collections::BTreeMap;
-use std::ops::Range;
-use std::rc::Rc;
 
 /// The pane of requests that belong to no cycle (too late): they count in totals only.
 pub const NO_PANE: i64 = i64::MIN;
@@ -228,62 +227,6 @@ impl PaneBuilder {
             self.part.values_ns[*slot as usize] = nanos;
             *slot += 1;
         }
-    }
-}
-
-/// A stretch of one chunk's durations. The chunk's buffer is shared, because copying every duration into
-/// a place of its own would cost more than the whole merge.
-#[derive(Clone, Debug)]
-pub struct ValueRun {
-    chunk_ns: Rc<Vec<u64>>,
-    start: u32,
-    end: u32,
-}
-
-impl ValueRun {
-    /// The stretch `range` of a chunk's durations, which lies within them.
-    pub fn new(chunk_ns: &Rc<Vec<u64>>, range: Range<usize>) -> Self {
-        ValueRun { chunk_ns: Rc::clone(chunk_ns), start: range.start as u32, end: range.end as u32 }
-    }
-
-    /// The durations, in nanoseconds.
-    pub fn values_ns(&self) -> &[u64] {
-        &self.chunk_ns[self.start as usize..self.end as usize]
-    }
-}
-
-/// Runs of durations; the first two, which is nearly always all, without an allocation.
-#[derive(Debug, Default)]
-pub struct ValueRuns {
-    first: [Option<ValueRun>; 2],
-    rest: Vec<ValueRun>,
-}
-
-impl ValueRuns {
-    /// Adds a run.
-    pub fn push(&mut self, run: ValueRun) {
-        match self.first.iter_mut().find(|slot| slot.is_none()) {
-            Some(slot) => *slot = Some(run),
-            None => self.rest.push(run),
-        }
-    }
-
-    /// Adds another's runs.
-    pub fn append(&mut self, other: ValueRuns) {
-        other.first.into_iter().flatten().chain(other.rest).for_each(|run| self.push(run));
-    }
-
-    /// The durations, run by run.
-    pub fn iter(&self) -> impl Iterator<Item = &[u64]> {
-        self.first.iter().flatten().chain(&self.rest).map(ValueRun::values_ns)
-    }
-}
-
-impl FromIterator<ValueRun> for ValueRuns {
-    fn from_iter<I: IntoIterator<Item = ValueRun>>(runs: I) -> Self {
-        let mut all = ValueRuns::default();
-        runs.into_iter().for_each(|run| all.push(run));
-        all
     }
 }
 
