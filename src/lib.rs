@@ -24,6 +24,7 @@
 //! | `report` | what a run found, as the JSON has it |
 //! | `render` | report to bytes; one file per format |
 //! | `deliver` | bytes out: files whole or not at all, standard output |
+//! | `nearest` | the known name that an unknown one is likely to mean |
 //!
 //! Invariants:
 //!
@@ -37,6 +38,7 @@
 
 pub mod cli;
 pub mod deliver;
+pub(crate) mod nearest;
 pub mod plan;
 pub mod render;
 pub mod replay;
@@ -84,10 +86,8 @@ pub fn run(cli: cli::Cli) -> anyhow::Result<ExitCode> {
 fn replay_logs(plan: &ReplayPlan) -> anyhow::Result<ExitCode> {
     let report = replay_report(plan)?;
     let bytes = render::render(&report, &plan.output)?;
-    if plan.output.format == OutputFormat::Config && !plan.output.quiet {
-        for setting in render::carried_over(&report) {
-            tell(&format!("{setting} could not be recommended; the current value is carried over"));
-        }
+    if !plan.output.quiet {
+        unsaid(plan, &report).iter().for_each(|message| tell(message));
     }
     write_out(plan.output.file.as_deref(), &bytes)?;
     report_broken_inputs(plan, &report)
@@ -105,6 +105,32 @@ pub fn replay_report(plan: &ReplayPlan) -> anyhow::Result<Report> {
     let reading = reading?;
     replay.finish();
     Ok(replay.into_report(plan, reading))
+}
+
+/// What the formats for programs leave for a message: where some of the log or of the config is missing.
+fn unsaid(plan: &ReplayPlan, report: &Report) -> Vec<String> {
+    let format = plan.output.format;
+    let mut messages = Vec::new();
+    if !matches!(format, OutputFormat::Table | OutputFormat::Markdown) {
+        messages.extend(rejected_lines(plan, report));
+    }
+    if format == OutputFormat::Config {
+        let say = |setting| format!("{setting} could not be recommended; the current value is carried over");
+        messages.extend(render::carried_over(report).into_iter().map(say));
+    }
+    messages
+}
+
+/// How many lines were rejected, the first of them, and where all of them are.
+fn rejected_lines(plan: &ReplayPlan, report: &Report) -> Option<String> {
+    let summary = &report.summary;
+    let first = summary.rejected_samples.first()?;
+    let all = match &plan.input.rejects {
+        Some(file) => format!("all of them are in {}", file.display()),
+        None => "collect all of them with --rejects FILE".to_owned(),
+    };
+    let (rejected, lines) = (summary.rejected, summary.lines);
+    Some(format!("{rejected} of {lines} lines were rejected, the first: {first}; {all}"))
 }
 
 /// Names every input that broke off; what was read of it is in the result.

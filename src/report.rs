@@ -258,7 +258,8 @@ pub struct Gap {
     pub to: String,
 }
 
-/// A setting at a bound of its rule.
+/// A setting at a bound of its rule; the timeout counts as there within `adjustmentStepMs` of the bound that it
+/// heads for.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Rail {

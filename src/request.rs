@@ -63,7 +63,8 @@ pub struct DecimalMs {
 /// The longest duration taken for real, in nanoseconds: 1,000 days.
 pub const MAX_DURATION_NS: u64 = 86_400_000_000_000_000;
 
-const POW10_U64: [u64; 20] = {
+/// Every power of ten that a `u64` holds.
+pub(crate) const POW10_U64: [u64; 20] = {
     let mut table = [1u64; 20];
     let mut i = 1;
     while i < 20 {

@@ -153,6 +153,23 @@ pub struct OutputFlags {
     pub quiet: bool,
 }
 
+/// The most that a worker may be given at once: one chunk is held in memory whole.
+const MAX_CHUNK_BYTES: usize = 1 << 30;
+
 fn chunk_bytes(text: &str) -> Result<usize, String> {
-    text.parse().ok().filter(|bytes| *bytes > 0).ok_or_else(|| "expected a whole number above 0".to_owned())
+    let bytes = text.parse().ok().filter(|bytes| (1..=MAX_CHUNK_BYTES).contains(bytes));
+    bytes.ok_or_else(|| format!("expected a whole number from 1 to {MAX_CHUNK_BYTES}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_are_neither_empty_nor_larger_than_memory() {
+        for (text, bytes) in [("1", Some(1)), ("1073741824", Some(MAX_CHUNK_BYTES)), ("0", None), ("1073741825", None)]
+        {
+            assert_eq!(chunk_bytes(text).ok(), bytes, "{text}");
+        }
+    }
 }

@@ -12,10 +12,10 @@ use super::{
 };
 use crate::cli::Color;
 use crate::cli::replay::{InputFlags, OutputFlags, ReplayArgs, SelectionFlags};
+use crate::nearest::nearest;
 use crate::report::{InputSettings, format_time};
 use crate::request::MAX_EXTRA_FIELDS;
 use crate::settings::knob::{Chosen, Given, KNOBS, Knobs};
-use crate::settings::nearest::nearest;
 use crate::settings::{Environment, InputDefaults, Settings, overlay_fields};
 use crate::source::preset;
 use crate::tuning::TunableConfig;

@@ -4,7 +4,7 @@
 //! names the flag or the key, and says what was found.
 
 use super::{FieldOverride, Latency, Role, RuleSet, TimeBound, Timezone, Unit};
-use crate::settings::nearest::nearest;
+use crate::nearest::nearest;
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone};
 use std::fmt;
 use std::str::FromStr;

@@ -55,17 +55,31 @@ pub fn markdown_name(text: &str) -> String {
     format!("{fence}{pad}{text}{pad}{fence}")
 }
 
-/// A sentence with log text in it for Markdown: plain words and numbers stay, every other word becomes
-/// a code span as in [`markdown_name`].
+/// A sentence with log text in it for Markdown: plain words and numbers stay, each run of other words
+/// becomes a code span as in [`markdown_name`].
 ///
 /// Naming what is plain is the safe way round: whatever GitHub comes to recognise, a word of letters
 /// alone is not it.
 pub fn markdown_prose(text: &str) -> String {
-    let words = terminal(text);
-    let words = words.split(' ').filter(|word| !word.is_empty());
-    let shown: Vec<String> =
-        words.map(|word| if is_plain_word(word) { word.to_owned() } else { markdown_name(word) }).collect();
-    shown.join(" ")
+    let text = terminal(text);
+    let words: Vec<&str> = text.split(' ').filter(|word| !word.is_empty()).collect();
+    let is_bare = |place: usize| is_plain_word(words[place]) && !(place == 0 && is_list_marker(words[place]));
+    let places: Vec<usize> = (0..words.len()).collect();
+    let runs = places.chunk_by(|&left, &right| is_bare(left) == is_bare(right));
+    let shown = runs.map(|run| {
+        let joined = words[run[0]..run[0] + run.len()].join(" ");
+        if is_bare(run[0]) { joined } else { code_in_sentence(&joined) }
+    });
+    shown.collect::<Vec<_>>().join(" ")
+}
+
+/// A code span with the punctuation of the sentence behind it.
+fn code_in_sentence(words: &str) -> String {
+    let name = words.trim_end_matches([',', ';', '.']);
+    if name.is_empty() || name.ends_with(' ') {
+        return markdown_name(words);
+    }
+    markdown_name(name) + &words[name.len()..]
 }
 
 /// A text cell for CSV: hidden characters are written out, and a cell that a spreadsheet would run as a
@@ -81,16 +95,28 @@ fn longest_backtick_run(text: &str) -> usize {
     text.split(|c| c != '`').map(str::len).max().unwrap_or(0)
 }
 
-/// Letters alone, or a number, with the punctuation of a sentence around it.
+/// An English word, a number, a percentile such as `p95`, `=` or `%`, with the punctuation of a sentence around it.
 fn is_plain_word(word: &str) -> bool {
     let core = word.strip_prefix('(').unwrap_or(word);
     let core = core.trim_end_matches([',', ';', ':', '.', ')']);
-    let letters = !core.is_empty() && core.bytes().all(|b| b.is_ascii_alphabetic());
-    // `1.` and `1)` at the start of a line would begin a list.
-    let number = core.starts_with(|c: char| c.is_ascii_digit())
-        && core.bytes().all(|b| b.is_ascii_digit() || b == b'.')
-        && !word.ends_with(['.', ')']);
-    letters || number || word == "=" || word == "%"
+    let is_english = core.split('\'').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphabetic()));
+    let is_number = |text: &str| {
+        text.starts_with(|c: char| c.is_ascii_digit()) && text.bytes().all(|b| b.is_ascii_digit() || b == b'.')
+    };
+    let is_percentile = core.strip_prefix('p').is_some_and(is_number);
+    (is_english || is_number(core) || is_percentile || matches!(core, "=" | "%")) && !may_name_commit(core)
+}
+
+/// GitHub takes seven hexadecimal digits for the name of a commit.
+fn may_name_commit(word: &str) -> bool {
+    const LEAST_DIGITS: usize = 7;
+    let mut runs = word.split(|c: char| !c.is_ascii_hexdigit());
+    runs.any(|run| run.len() >= LEAST_DIGITS)
+}
+
+/// `1.` and `1)` at the start of a line begin a list.
+fn is_list_marker(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_ascii_digit()) && word.ends_with(['.', ')'])
 }
 
 /// Whether a spreadsheet may take the cell for a formula: its first character, after spaces and quotes,
@@ -163,13 +189,31 @@ mod tests {
     #[test]
     fn only_plain_words_of_a_sentence_stay_bare() {
         let check = |text, expected| assert_eq!(markdown_prose(text), expected, "{text:?}");
-        check("2 x p95 of GET /a = 1 240 ms, smoothed 0.3", "2 x `p95` of GET `/a` = 1 240 ms, smoothed 0.3");
+        check("2 x p95 of GET /a = 1 240 ms, smoothed 0.3", "2 x p95 of GET `/a` = 1 240 ms, smoothed 0.3");
         check("(fixed) 87 % of it.", "(fixed) 87 % of it.");
-        check("see #12 GH-12 @you you@x.org", "see `#12` `GH-12` `@you` `you@x.org`");
-        check("<img src=x> [a](b) **b** _i_", "`<img` `src=x>` `[a](b)` `**b**` `_i_`");
-        check("http://x.org www.x.org :tada: a|b", "`http://x.org` `www.x.org` `:tada:` `a\\x7Cb`");
-        check("1. + - 1)", "`1.` `+` `-` `1)`");
-        check("a\u{202e}b \u{e9}", "`a\\u{202E}b` `\u{e9}`");
+        check("3 times (above 10 %), 3 down (11 of 12);", "3 times (above 10 %), 3 down (11 of 12);");
+        check("the rule's own p99.9, not p", "the rule's own p99.9, not p");
+        check("a note: see log_format, then", "a note: see `log_format`, then");
+        check("add $a '$b - $c'; to it", "add `$a '$b - $c'`; to it");
+        check("see #12 GH-12 @you you@x.org", "see `#12 GH-12 @you you@x.org`");
+        check("#12 and @you. GH-12, x", "`#12` and `@you. GH-12`, x");
+        check("<img src=x> [a](b) **b** _i_", "`<img src=x> [a](b) **b** _i_`");
+        check("http://x.org www.x.org :tada: a|b", "`http://x.org www.x.org :tada: a\\x7Cb`");
+        check("x.org, p.org p1x 1x 'a a' a''b", "`x.org, p.org p1x 1x 'a a' a''b`");
+        check("... ; x", "`... ;` x");
+        check("1) x 1. + - 1)", "`1)` x 1. `+ -` 1)");
+        check("a\u{202e}b \u{e9}", "`a\\u{202E}b \u{e9}`");
+    }
+
+    #[test]
+    fn what_may_name_a_commit_does_not_stay_bare() {
+        for (bare, code) in
+            [("facade", "defaced"), ("123456", "1234567"), ("0.123456", "0.1234567"), ("p1", "deadbeef")]
+        {
+            assert_eq!(markdown_prose(bare), bare);
+            assert_eq!(markdown_prose(code), format!("`{code}`"));
+            assert_eq!(markdown_prose(&format!("(see {code}).")), format!("(see `{code})`."));
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Reports for the tests of this module: one without findings, one with a bit of everything.
 
 use crate::report::*;
+use crate::settings::knob::Knobs;
 use crate::tuning::{CircuitBreaker, TunableConfig};
 
 fn text(value: &str) -> Option<String> {
@@ -8,34 +9,13 @@ fn text(value: &str) -> Option<String> {
 }
 
 fn settings() -> Settings {
+    let Knobs { anomaly, tuner, looping, usage } = Knobs::default();
     Settings {
         rules: "documented",
-        anomaly_config: AnomalyConfig {
-            latency_std_dev_threshold: 2.5,
-            error_rate_threshold: 0.05,
-            frequency_deviation_threshold: 3.0,
-            enable_unknown_endpoint_detection: true,
-        },
-        tuner_config: TunerConfig {
-            min_timeout_ms: 1_000.0,
-            max_timeout_ms: 30_000.0,
-            smoothing_factor: 0.3,
-            adjustment_step_ms: 500.0,
-            cooldown_ms: 60_000.0,
-        },
-        loop_config: LoopConfig {
-            default_interval_ms: 60_000,
-            window_size_minutes: 5.0,
-            min_samples_before_tuning: 10.0,
-            cooldown_between_changes_ms: 120_000.0,
-            prune_ttl_hours: 24.0,
-            max_patterns: 10_000,
-            baseline_windows: 12,
-            min_baseline_windows: 3,
-            lateness_ms: 300_000,
-            max_gap_ms: 604_800_000,
-        },
-        usage: UsageConfig { multiplier: 5.0, baseline_windows: 12, window_ms: 300_000 },
+        anomaly_config: anomaly,
+        tuner_config: tuner,
+        loop_config: looping,
+        usage,
         input: InputSettings { latency: "request", timezone: "UTC".to_owned(), ..InputSettings::default() },
     }
 }

@@ -135,6 +135,24 @@ fn a_usage_event_has_no_type() {
     assert!(!validator.is_valid(&event));
 }
 
+/// The package checks none of them, so 0 is a value like any other.
+const KNOBS_FROM_ZERO: [&str; 5] = [
+    "anomalyConfig/latencyStdDevThreshold",
+    "anomalyConfig/frequencyDeviationThreshold",
+    "tunerConfig/minTimeoutMs",
+    "tunerConfig/maxTimeoutMs",
+    "loopConfig/pruneTtlHours",
+];
+
+#[test]
+fn the_least_values_pass() {
+    let mut document = replay_document(&sample::busy());
+    for knob in KNOBS_FROM_ZERO {
+        *document.pointer_mut(&format!("/settings/{knob}")).unwrap() = json!(0);
+    }
+    assert_valid(&validator(REPLAY), &document);
+}
+
 #[test]
 fn values_out_of_range_do_not_pass() {
     let check = |pointer: &str, wrong: Value| {
@@ -152,6 +170,9 @@ fn values_out_of_range_do_not_pass() {
     check("/current/circuitBreaker/failureThreshold", json!(100.5));
     check("/current/httpClient/timeoutMs", json!(null));
     check("/recommended/circuitBreaker/failureThreshold", json!(-0.5));
+    for knob in KNOBS_FROM_ZERO {
+        check(&format!("/settings/{knob}"), json!(-0.001));
+    }
     check("/anomalies/0/metric", json!("errorRate"));
     check("/anomalies/0/severity", json!("fatal"));
     check("/anomalies/0/direction", json!("sideways"));

@@ -135,7 +135,7 @@ Rules: documented; 178 cycles, 4 of them skipped for too few requests.
 | `circuitBreaker.failureThreshold` | 50 % | 10 % | 10 less for each high or critical anomaly, 5 more in a calm cycle |
 | `circuitBreaker.openTimeoutMs` | 30 000 ms | - | the rules never change it |
 | `bulkhead.maxConcurrentCalls` | 10 | - | the rules never change it |
-| `httpClient.timeoutMs` | 10 000 ms | 1 240 ms | 2 x `p95` of GET `/api/search` = 1 240 ms, smoothed 0.3 over 14 changes; without `GET /api/search` it would head for 1 000 ms. |
+| `httpClient.timeoutMs` | 10 000 ms | 1 240 ms | 2 x p95 of GET `/api/search` = 1 240 ms, smoothed 0.3 over 14 changes; without `GET /api/search` it would head for 1 000 ms. |
 | `httpClient.maxRetries` | 3 | 2 | errors stayed below 1 % |
 
 - `circuitBreaker.failureThreshold` sat at its floor (10) for 87 % of the log, and is there now.
@@ -172,7 +172,7 @@ Nearly or wholly silent after busy windows (an outage, or a hole in the log):
 
 ## Notes
 
-- `access.log.2.gz` has no latency; add `` `rt=$request_time` `` to its `log_format.`
+- `access.log.2.gz` has no latency; add `` `rt=$request_time` `` to its `log_format`.
 "#;
 
 #[test]

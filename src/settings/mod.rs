@@ -5,7 +5,6 @@
 
 mod environment;
 pub mod knob;
-pub(crate) mod nearest;
 mod reader;
 
 pub use environment::Environment;

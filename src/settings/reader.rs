@@ -4,8 +4,8 @@
 //! nearest known key and the section where it belongs. Opens no file.
 
 use super::knob::{Given, KNOBS, Knob, KnobValue};
-use super::nearest::nearest;
 use super::{InputDefaults, Settings};
+use crate::nearest::nearest;
 use crate::plan::text::{share, thread_count};
 use crate::plan::{FieldOverride, Latency, Role, RuleSet};
 use std::ops::Range;

@@ -101,7 +101,7 @@ impl StreamChunker {
     fn next(&mut self, chunk_bytes: usize) -> io::Result<Option<Chunk>> {
         let mut bytes = Vec::with_capacity(chunk_bytes + self.rest.len());
         bytes.append(&mut self.rest);
-        while !self.is_done && bytes.len() < chunk_bytes {
+        if !self.is_done {
             self.fill(&mut bytes, chunk_bytes);
         }
         if !self.is_done {
@@ -121,19 +121,11 @@ impl StreamChunker {
         Ok(Some(Chunk { body: Body::Bytes(bytes), file_bytes, is_first }))
     }
 
-    /// Reads once, up to `limit` bytes in all.
+    /// Reads until there are `limit` bytes in all, or no more.
     fn fill(&mut self, bytes: &mut Vec<u8>, limit: usize) {
-        let start = bytes.len();
-        bytes.resize(limit, 0);
-        let read = loop {
-            match self.reader.read(&mut bytes[start..]) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                other => break other,
-            }
-        };
-        let count = *read.as_ref().unwrap_or(&0);
-        bytes.truncate(start + count);
-        self.is_done = count == 0;
+        let room = limit.saturating_sub(bytes.len()) as u64;
+        let read = self.reader.by_ref().take(room).read_to_end(bytes);
+        self.is_done = bytes.len() < limit;
         self.failed = read.err();
     }
 

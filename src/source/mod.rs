@@ -19,6 +19,7 @@ pub mod scan;
 mod schedule;
 mod tally;
 pub mod time;
+mod value;
 
 use crate::plan::{InputName, ReplayPlan, TimeBound};
 use crate::replay::{Reading, Replay};

@@ -105,7 +105,7 @@ impl InputTally {
         let Some(spool) = self.spool.take() else { return Ok(()) };
         let mut file = spool.into_inner().map_err(io::IntoInnerError::into_error).context(failed)?;
         file.rewind().context(failed)?;
-        io::copy(&mut file, out).context("rejected lines cannot be written")?;
+        io::copy(&mut file, out)?;
         Ok(())
     }
 

@@ -236,11 +236,11 @@ fn every_knob(rng: &mut Rng) -> (Vec<Record>, Value) {
 
 fn knobs(rng: &mut Rng) -> Value {
     let choices = [
-        ("anomalyConfig", "latencyStdDevThreshold", json!([0.1, 0.5, 1.2, 2, 3.5, 10])),
+        ("anomalyConfig", "latencyStdDevThreshold", json!([0, 0.1, 0.5, 1.2, 2, 3.5, 10])),
         ("anomalyConfig", "errorRateThreshold", json!([0, 0.01, 0.1, 0.2, 1])),
-        ("anomalyConfig", "frequencyDeviationThreshold", json!([0.1, 1, 2.5, 6])),
+        ("anomalyConfig", "frequencyDeviationThreshold", json!([0, 0.1, 1, 2.5, 6])),
         ("anomalyConfig", "enableUnknownEndpointDetection", json!([true, false])),
-        ("tunerConfig", "minTimeoutMs", json!([1, 50, 300, 2500.5])),
+        ("tunerConfig", "minTimeoutMs", json!([0, 1, 50, 300, 2500.5])),
         ("tunerConfig", "maxTimeoutMs", json!([5000, 12_000, 60_000])),
         ("tunerConfig", "smoothingFactor", json!([0, 0.1, 0.7, 1])),
         ("tunerConfig", "adjustmentStepMs", json!([0, 1, 50, 2000])),
@@ -248,7 +248,7 @@ fn knobs(rng: &mut Rng) -> Value {
         ("loopConfig", "windowSizeMinutes", json!([0.1, 0.7, 1, 1.25, 2.3, 10])),
         ("loopConfig", "minSamplesBeforeTuning", json!([0, 1, 3, 25])),
         ("loopConfig", "cooldownBetweenChangesMs", json!([0, 1, 30_000, 60_000, 300_000])),
-        ("loopConfig", "pruneTtlHours", json!([0.02, 0.1, 1, 48])),
+        ("loopConfig", "pruneTtlHours", json!([0, 0.02, 0.1, 1, 48])),
         ("loopConfig", "baselineWindows", json!([1, 3, 6, 20])),
         ("loopConfig", "minBaselineWindows", json!([1, 2, 5])),
         ("limits", "maxPatterns", json!([1, 5, 40, 150])),

@@ -2,7 +2,7 @@
 //!
 //! Read by hand rather than through serde, so that an error names the key in full.
 
-use crate::settings::nearest::nearest;
+use crate::nearest::nearest;
 use crate::tuning::{Bulkhead, CircuitBreaker, HttpClient, TunableConfig};
 use anyhow::{Context, anyhow, bail, ensure};
 use serde_json::{Map, Value};

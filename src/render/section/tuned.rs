@@ -5,6 +5,9 @@ use super::super::document::{Block, Column, Fit, Row, Section, Span, Table, Text
 use super::super::figure::{count, counted, number, share};
 use crate::report::{Rail, Report};
 
+/// The setting whose rail is near its bound, not at it.
+const TIMEOUT: &str = "httpClient.timeoutMs";
+
 /// What the traffic supports, with the reason for each value.
 pub(super) fn recommendation(report: &Report) -> Section {
     let columns = vec![
@@ -18,7 +21,8 @@ pub(super) fn recommendation(report: &Report) -> Section {
         Block::Table(Table { columns, rows, note_title: Some("Reason") }),
     ];
     if !report.summary.rails.is_empty() {
-        blocks.push(Block::List(report.summary.rails.iter().map(rail).collect()));
+        let step_ms = report.settings.tuner_config.adjustment_step_ms;
+        blocks.push(Block::List(report.summary.rails.iter().map(|rail| rail_line(rail, step_ms)).collect()));
     }
     Section { title: "Recommended config".to_owned(), blocks }
 }
@@ -62,8 +66,55 @@ fn reason(setting: &Setting<'_>) -> Option<Text> {
     (!text.0.is_empty()).then_some(text)
 }
 
-fn rail(rail: &Rail) -> Text {
+/// How long a setting was at a bound. The timeout moves no further once it is within `step_ms` of the bound that it
+/// heads for, so it seldom gets there.
+fn rail_line(rail: &Rail, step_ms: f64) -> Text {
+    let (side, value) = (rail.side, number(rail.value));
+    let place = if rail.setting != TIMEOUT {
+        format!("sat at its {side} ({value})")
+    } else if step_ms > 0.0 {
+        format!("stayed within one step ({} ms) of its {side} ({value} ms)", number(step_ms))
+    } else {
+        format!("sat at its {side} ({value} ms)")
+    };
     let end = if rail.at_end { ", and is there now." } else { ", but is not there now." };
-    let sat = format!(" sat at its {} ({}) for {} of the log{end}", rail.side, number(rail.value), share(rail.share));
-    Text::name(rail.setting).then_plain(sat)
+    Text::name(rail.setting).then_plain(format!(" {place} for {} of the log{end}", share(rail.share)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rail_says_how_near_the_bound_it_is() {
+        let check = |setting, value, at_end, step_ms, expected: &str| {
+            let rail = Rail { setting, side: "floor", value, cycles: 81, share: 0.45, at_end };
+            let [Span::Name(name), Span::Plain(words)] = &rail_line(&rail, step_ms).0[..] else {
+                panic!("other spans")
+            };
+            assert_eq!(format!("{name}{words}"), expected);
+        };
+        check(
+            TIMEOUT,
+            1_000.0,
+            true,
+            500.0,
+            "httpClient.timeoutMs stayed within one step (500 ms) of its floor (1 000 ms) for 45 % of the log, \
+             and is there now.",
+        );
+        check(
+            TIMEOUT,
+            1_000.0,
+            false,
+            0.0,
+            "httpClient.timeoutMs sat at its floor (1 000 ms) for 45 % of the log, but is not there now.",
+        );
+        check(
+            "httpClient.maxRetries",
+            0.0,
+            true,
+            500.0,
+            "httpClient.maxRetries sat at its floor (0) for 45 % of the log, and is there now.",
+        );
+    }
 }

@@ -292,11 +292,12 @@ mod tests {
                 assert!(knob(flag).read(text).is_err(), "--{flag} {text}");
             }
         };
-        for positive in ["latency-std-dev-threshold", "frequency-deviation-threshold", "usage-multiplier"] {
-            check(positive, &["1e-300", "2.5", "1e300"], &["0", "-0", "-1e-300"]);
+        check("usage-multiplier", &["1e-300", "2.5", "1e300"], &["0", "-0", "-1e-300"]);
+        for multiple in ["latency-std-dev-threshold", "frequency-deviation-threshold"] {
+            check(multiple, &["0", "1e-300", "2.5", "1e300"], &["-1e-300"]);
         }
-        for positive in ["min-timeout-ms", "max-timeout-ms", "prune-ttl-hours"] {
-            check(positive, &["0.001", "1000"], &["0", "-0.001"]);
+        for amount in ["min-timeout-ms", "max-timeout-ms", "prune-ttl-hours"] {
+            check(amount, &["0", "0.001", "1000"], &["-0.001"]);
         }
         for ratio in ["error-rate-threshold", "smoothing-factor"] {
             check(ratio, &["0", "0.05", "1"], &["-0.000001", "1.000001"]);

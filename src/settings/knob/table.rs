@@ -15,7 +15,7 @@ pub const KNOBS: &[Knob] = &[
         "latencyStdDevThreshold",
         "latency-std-dev-threshold",
         "LEARN_LATENCY_STD_DEV_THRESHOLD",
-        Kind::Number(Bounds::Positive, |knobs| &mut knobs.anomaly.latency_std_dev_threshold),
+        Kind::Number(Bounds::NotNegative, |knobs| &mut knobs.anomaly.latency_std_dev_threshold),
         "Latency is anomalous above this multiple of its baseline (documented) or of its spread (published)",
     ),
     Knob::new(
@@ -31,7 +31,7 @@ pub const KNOBS: &[Knob] = &[
         "frequencyDeviationThreshold",
         "frequency-deviation-threshold",
         "LEARN_FREQUENCY_DEVIATION_THRESHOLD",
-        Kind::Number(Bounds::Positive, |knobs| &mut knobs.anomaly.frequency_deviation_threshold),
+        Kind::Number(Bounds::NotNegative, |knobs| &mut knobs.anomaly.frequency_deviation_threshold),
         "Request counts are anomalous this many standard deviations off their baseline (documented)",
     )
     .ignored_by(Published),
@@ -49,7 +49,7 @@ pub const KNOBS: &[Knob] = &[
         "minTimeoutMs",
         "min-timeout-ms",
         "LEARN_MIN_TIMEOUT_MS",
-        Kind::Number(Bounds::Positive, |knobs| &mut knobs.tuner.min_timeout_ms),
+        Kind::Number(Bounds::NotNegative, |knobs| &mut knobs.tuner.min_timeout_ms),
         "Never aim for a timeout below this",
     ),
     Knob::new(
@@ -57,7 +57,7 @@ pub const KNOBS: &[Knob] = &[
         "maxTimeoutMs",
         "max-timeout-ms",
         "LEARN_MAX_TIMEOUT_MS",
-        Kind::Number(Bounds::Positive, |knobs| &mut knobs.tuner.max_timeout_ms),
+        Kind::Number(Bounds::NotNegative, |knobs| &mut knobs.tuner.max_timeout_ms),
         "Never aim for a timeout above this",
     ),
     Knob::new(
@@ -123,7 +123,7 @@ pub const KNOBS: &[Knob] = &[
         "pruneTtlHours",
         "prune-ttl-hours",
         "LEARN_PRUNE_TTL_HOURS",
-        Kind::Number(Bounds::Positive, |knobs| &mut knobs.looping.prune_ttl_hours),
+        Kind::Number(Bounds::NotNegative, |knobs| &mut knobs.looping.prune_ttl_hours),
         "Forget requests older than this (published)",
     )
     .ignored_by(Documented),

@@ -3,9 +3,9 @@
 //! Sample lines and the user's wishes in, field names and the unit of the duration out.
 
 use super::sample::{Logged, Sample};
-use super::value;
 use crate::plan::{Latency, Role, Timezone, Unit, Wanted};
 use crate::source::time::TimeParser;
+use crate::source::value;
 
 const TIMESTAMPS: [&str; 12] = [
     "timestamp",
@@ -123,7 +123,7 @@ pub enum NoFields {
         lines: usize,
     },
     /// A role has no field.
-    #[error("no field of the JSON lines holds {}: found {known}; name it with `--field {}=NAME`", what(*.role), flag(*.role))]
+    #[error("no field of the JSON lines holds {}: found {known}; name it with `--field {}=NAME`", what(*.role), role.name())]
     Missing {
         /// The role.
         role: Role,
@@ -131,7 +131,7 @@ pub enum NoFields {
         known: String,
     },
     /// A field that the user named is in no line.
-    #[error("no sampled line has the field `{name}` of `--field {}={name}`: found {known}; name one of these", flag(*.role))]
+    #[error("no sampled line has the field `{name}` of `--field {}={name}`: found {known}; name one of these", role.name())]
     Unknown {
         /// The role.
         role: Role,
@@ -150,17 +150,6 @@ fn what(role: Role) -> &'static str {
         Role::Status => "the status code",
         Role::Duration => "the duration",
         Role::Request => "the request line",
-    }
-}
-
-fn flag(role: Role) -> &'static str {
-    match role {
-        Role::Timestamp => "timestamp",
-        Role::Method => "method",
-        Role::Path => "path",
-        Role::Status => "status",
-        Role::Duration => "duration",
-        Role::Request => "request",
     }
 }
 
@@ -190,7 +179,7 @@ impl Fields {
             whole_second_stamps: !sample.values(&timestamp).iter().any(has_millis),
             timestamp,
             status: chooser
-                .required(Role::Status, &STATUSES, |logged| value::status(logged.text.as_bytes()).is_ok())?,
+                .required(Role::Status, &STATUSES, |logged| value::status_number(logged.text.as_bytes()).is_ok())?,
             method,
             path,
             request_line,
@@ -318,7 +307,7 @@ fn is_request_line(logged: &Logged) -> bool {
 }
 
 fn is_duration(logged: &Logged) -> bool {
-    logged.is_text_or_number && matches!(value::duration(logged.text.as_bytes(), Unit::Millis), Ok(Some(_)))
+    logged.is_text_or_number && matches!(value::upstream_duration(logged.text.as_bytes(), 0), Ok(Some(_)))
 }
 
 fn unit_of(sample: &Sample, name: &str) -> Unit {

@@ -2,7 +2,7 @@
 //!
 //! `sample` and `fields` look at the first lines and decide which field means what. After that `scan` walks once
 //! through the bytes of each line, `names` says which keys matter, `slots` keeps where their values are, and
-//! `value` and `text` make sense of them. Nothing here does I/O. Lines with only plain keys allocate nothing.
+//! `text` decodes their escapes. Nothing here does I/O. Lines with only plain keys allocate nothing.
 
 mod fields;
 mod names;
@@ -12,13 +12,13 @@ mod slots;
 #[cfg(test)]
 mod tests;
 mod text;
-mod value;
 
 pub use fields::NoFields;
 
 use crate::plan::{Timezone, Unit, Wanted};
 use crate::request::{DecimalMs, Line, MAX_EXTRA_FIELDS, Rejection, Request};
 use crate::source::time::TimeParser;
+use crate::source::value::{self, Malformed, is_event_stream, present};
 use crate::source::{FormatInfo, ParseLine};
 use fields::Fields;
 use names::Names;
@@ -26,10 +26,6 @@ use sample::Sample;
 use scan::Fault;
 use slots::{Found, Values};
 use std::sync::Arc;
-use value::Malformed;
-
-/// What marks a response as a stream of events, whose duration is no latency.
-const EVENT_STREAM: &[u8] = b"text/event-stream";
 
 /// Which field of a JSON log means what.
 #[derive(Clone, Debug)]
@@ -161,7 +157,7 @@ impl Roles {
         // Whatever can be wrong is read before the request, for a broken one excuses nothing else.
         let stamp = self.timestamp.text(found)?;
         let Some(timestamp_ms) = time.any(stamp) else { return Err(self.timestamp.reject(found)) };
-        let Ok(status) = value::status(self.status.text(found)?) else { return Err(self.status.reject(found)) };
+        let Ok(status) = value::status_number(self.status.text(found)?) else { return Err(self.status.reject(found)) };
         let duration = self.duration(found)?;
         let (Some((method, path)), Some(status)) = (self.target.read(found)?, status) else { return Ok(None) };
         let content_type = self.content_type.and_then(|slot| found.string_or_number(slot));
@@ -183,7 +179,7 @@ impl Roles {
         if found.span(field.slot).is_none() {
             return Ok(None);
         }
-        value::duration(field.text(found)?, *unit).map_err(|Malformed| field.reject(found))
+        value::upstream_duration(field.text(found)?, unit.millis_exponent()).map_err(|Malformed| field.reject(found))
     }
 }
 
@@ -203,8 +199,7 @@ impl Target {
             },
             _ => return Ok(None),
         };
-        let is_present = |text: &[u8]| !matches!(text, b"" | b"-");
-        Ok((is_present(method) && is_present(path)).then_some((method, path)))
+        Ok(present(method).zip(present(path)))
     }
 }
 
@@ -236,10 +231,6 @@ fn slot_of(name: &str, names: &mut Vec<String>) -> u8 {
         names.len() - 1
     });
     index as u8
-}
-
-fn is_event_stream(content_type: &[u8]) -> bool {
-    content_type.get(..EVENT_STREAM.len()).is_some_and(|head| head.eq_ignore_ascii_case(EVENT_STREAM))
 }
 
 /// Reads lines of one [`FieldMap`].

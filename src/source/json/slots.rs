@@ -5,6 +5,7 @@
 
 use super::text;
 use crate::request::MAX_EXTRA_FIELDS;
+use crate::source::value::present;
 
 /// Time, method, path, request line, status, duration, developer, content type, and the extra fields.
 pub(super) const MAX_SLOTS: usize = 8 + MAX_EXTRA_FIELDS;
@@ -133,7 +134,7 @@ impl<'a> Found<'a> {
     /// A string or number that names somebody: neither empty nor `-`.
     #[inline(always)]
     pub(super) fn name(&self, slot: u8) -> Option<&'a [u8]> {
-        self.string_or_number(slot).filter(|text| !matches!(*text, b"" | b"-"))
+        self.string_or_number(slot).and_then(present)
     }
 
     /// The same, or `true` or `false`.

@@ -3,6 +3,7 @@
 use super::FormatError;
 use super::matcher::Slot;
 use super::syntax::Piece;
+use crate::nearest::similar;
 
 /// Which variables of a format are kept, and where.
 pub(super) struct Kept<'a> {
@@ -57,28 +58,10 @@ impl<'a> Kept<'a> {
                 known.push(name);
             }
         }
-        // Up to a third of the letters may be wrong; past that a hint misleads.
-        let near = |name: &&&str| edit_distance(asked, name) <= asked.len().div_ceil(3);
-        let nearest = known.iter().filter(near).min_by_key(|name| edit_distance(asked, name));
         FormatError::UnknownVariable {
             asked: asked.to_owned(),
-            nearest: nearest.map(|&name| name.to_owned()),
+            nearest: similar(asked, known.iter().copied()).map(str::to_owned),
             known: known.join(", "),
         }
     }
-}
-
-/// The Levenshtein distance of two names, in bytes.
-fn edit_distance(left: &str, right: &str) -> usize {
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, a) in left.bytes().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, b) in right.bytes().enumerate() {
-            let substituted = diagonal + usize::from(a != b);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[right.len()]
 }

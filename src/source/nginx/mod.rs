@@ -2,8 +2,8 @@
 //!
 //! In go a `log_format` as it stands in nginx.conf and the lines written with it, out come requests or
 //! the column where a line stops to fit. A format is compiled once: `syntax` takes the string apart,
-//! `compile` gives variables their roles, `matcher` splits a line, `value` reads the pieces. Nothing
-//! here does I/O, and no line allocates.
+//! `compile` gives variables their roles, `matcher` splits a line, `unescape` undoes what nginx did to
+//! a value. Nothing here does I/O, and no line allocates.
 
 mod compile;
 mod error;
@@ -12,7 +12,7 @@ mod matcher;
 mod syntax;
 #[cfg(test)]
 mod tests;
-mod value;
+mod unescape;
 mod variable;
 
 pub use error::FormatError;
@@ -21,16 +21,13 @@ use crate::plan::{Timezone, Wanted};
 use crate::request::{DecimalMs, Line, MAX_EXTRA_FIELDS, Request};
 use crate::source::scan::{Haystack, Needle};
 use crate::source::time::TimeParser;
+use crate::source::value::{self, Malformed, is_event_stream};
 use crate::source::{FormatInfo, ParseLine};
 use compile::{Compiled, Judged, Roles};
 use matcher::{Slot, Spans};
 use std::sync::Arc;
 use syntax::{Escape, Template};
-use value::Malformed;
 use variable::{Clock, Form};
-
-/// What marks a response as a stream of events, whose duration is no latency.
-const EVENT_STREAM: &[u8] = b"text/event-stream";
 
 /// A compiled `log_format`.
 #[derive(Clone, Debug)]
@@ -211,7 +208,7 @@ impl<'a> Texts<'a> {
         let texts = [Some(self.path), self.developer, e0, e1, e2, e3];
         scratch.clear();
         let ends = texts.map(|text| {
-            value::unescape(text.unwrap_or_default(), escape, scratch);
+            unescape::unescape(text.unwrap_or_default(), escape, scratch);
             scratch.len()
         });
         let mut start = 0;
@@ -240,8 +237,4 @@ impl Clock {
             Clock::Any => time.any(stamp),
         }
     }
-}
-
-fn is_event_stream(content_type: &[u8]) -> bool {
-    content_type.get(..EVENT_STREAM.len()).is_some_and(|start| start.eq_ignore_ascii_case(EVENT_STREAM))
 }

@@ -437,7 +437,7 @@ proptest! {
                         let index = names.iter().chain(&["http_z"]).position(|&other| other == name);
                         let expected = index.map_or(&b"/"[..], |index| split[index]);
                         let mut unescaped = Vec::new();
-                        value::unescape(value::present(expected).unwrap_or_default(), Escape::Default, &mut unescaped);
+                        unescape::unescape(value::present(expected).unwrap_or_default(), Escape::Default, &mut unescaped);
                         prop_assert_eq!(extra.unwrap_or_default(), &unescaped[..], "{} in {}", name, line);
                     }
                 }

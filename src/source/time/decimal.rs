@@ -2,21 +2,13 @@
 //!
 //! Bytes in, `mantissa * 10^exponent` out, without a float in between: `0.1` has to stay a tenth.
 
+use crate::request::POW10_U64;
+
 /// Digits that always fit a `u64`.
 const MAX_DIGITS: u32 = 19;
 
 /// Exponents are held within this, which is far past every use.
 const MAX_EXPONENT: i32 = 1_000_000;
-
-const POW10: [u64; 20] = {
-    let mut table = [1u64; 20];
-    let mut i = 1;
-    while i < 20 {
-        table[i] = table[i - 1] * 10;
-        i += 1;
-    }
-    table
-};
 
 /// A decimal number; digits past the 19th significant one are cut off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +71,7 @@ impl Decimal {
 
     /// The magnitude without its fraction; `None` past a `u64`.
     pub(crate) fn truncated(self) -> Option<u64> {
-        let power = POW10.get(self.exponent.unsigned_abs() as usize).copied();
+        let power = POW10_U64.get(self.exponent.unsigned_abs() as usize).copied();
         match (self.exponent < 0, power) {
             (false, Some(power)) => self.mantissa.checked_mul(power),
             (false, None) => (self.mantissa == 0).then_some(0),
@@ -91,7 +83,7 @@ impl Decimal {
     /// The magnitude, if it is a whole number.
     pub(crate) fn whole(self) -> Option<u64> {
         let whole = self.truncated()?;
-        let exact = match POW10.get(self.exponent.unsigned_abs() as usize) {
+        let exact = match POW10_U64.get(self.exponent.unsigned_abs() as usize) {
             Some(power) if self.exponent < 0 => whole * power == self.mantissa,
             None if self.exponent < 0 => self.mantissa == 0,
             _ => true,
@@ -105,7 +97,7 @@ impl Decimal {
         let shift = coarse.exponent.abs_diff(fine.exponent) as usize;
         let aligned = match coarse.mantissa {
             0 => 0,
-            mantissa => mantissa.checked_mul(*POW10.get(shift)?)?,
+            mantissa => mantissa.checked_mul(*POW10_U64.get(shift)?)?,
         };
         Some(Decimal { negative: false, mantissa: aligned.checked_add(fine.mantissa)?, exponent: fine.exponent })
     }

@@ -108,6 +108,22 @@ fn fractions_are_cut_to_milliseconds() {
     assert_eq!(iso(UTC, "1969-12-31T23:59:59.999Z"), Some(-1));
 }
 
+/// A stamp may be damaged anywhere: no byte in place of another may overflow, nor pass for a digit.
+#[test]
+fn any_byte_may_stand_anywhere() {
+    for stamp in ["01/May/2025:00:00:00 +0000", "2025-05-01T00:00:00.000+00:00", "2025-05-01T00:00:00"] {
+        for place in 0..stamp.len() {
+            for byte in 0..=u8::MAX {
+                let mut damaged = stamp.as_bytes().to_vec();
+                damaged[place] = byte;
+                let read = TimeParser::new(BERLIN).any(&damaged);
+                let is_digit_lost = stamp.as_bytes()[place].is_ascii_digit() && !byte.is_ascii_digit();
+                assert!(!(is_digit_lost && read.is_some()), "{}", damaged.escape_ascii());
+            }
+        }
+    }
+}
+
 #[test]
 fn other_text_is_no_iso8601() {
     for text in [

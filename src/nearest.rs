@@ -1,6 +1,6 @@
 //! The known name nearest to an unknown one, for "did you mean".
 //!
-//! Names in, a name out; it decides nothing about whether the name is near enough to be worth saying.
+//! Names in, a name out; what is said about it is the caller's.
 
 /// The candidate with the fewest edits to `name`, the first of equals; `None` without candidates.
 ///
@@ -8,6 +8,13 @@
 pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let name = plain(name);
     candidates.into_iter().min_by_key(|candidate| distance(&name, &plain(candidate)))
+}
+
+/// The nearest candidate if at most a third of the letters of `name` is wrong: past that a hint misleads.
+pub(crate) fn similar<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let letters = plain(name);
+    let wrong = |candidate: &&str| distance(&letters, &plain(candidate));
+    nearest(name, candidates).filter(|candidate| wrong(candidate) <= letters.len().div_ceil(3))
 }
 
 /// A longer name is not compared further than this, which bounds the work on a hostile one.
@@ -56,5 +63,14 @@ mod tests {
         assert_eq!(nearest("ab", ["ax", "xb"]), Some("ax"));
         assert_eq!(nearest("x", []), None);
         assert_eq!(nearest(&"x".repeat(1_000_000), ["a", "b"]), Some("a"));
+    }
+
+    #[test]
+    fn a_name_is_similar_up_to_a_third_of_its_letters() {
+        assert_eq!(similar("requst_time", ["status", "request_time"]), Some("request_time"));
+        assert_eq!(similar("abcdxx", ["abcdef"]), Some("abcdef"));
+        assert_eq!(similar("abcxxx", ["abcdef"]), None);
+        assert_eq!(similar("", ["a"]), None);
+        assert_eq!(similar("x", []), None);
     }
 }

@@ -1,0 +1,345 @@
+//! The values that every log format writes alike: status, durations, the request line, what stands for nothing.
+//!
+//! In go the bytes of one value. Nothing here knows in which format they stood, or where in the line. What nginx
+//! writes nearly always is read without a detour, as this runs for every line.
+
+use crate::request::DecimalMs;
+use crate::source::time::decimal::Decimal;
+
+/// A value that its field cannot have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Malformed;
+
+/// The longest method taken for one; the longest registered (`UPDATEREDIRECTREF`) has 17 bytes.
+const MAX_METHOD_LEN: usize = 20;
+
+/// What marks a response as a stream of events, whose duration is no latency.
+const EVENT_STREAM: &[u8] = b"text/event-stream";
+
+/// The value, unless there was none and the log says `-` or nothing.
+#[inline(always)]
+pub(super) fn present(text: &[u8]) -> Option<&[u8]> {
+    match text {
+        [] | b"-" => None,
+        text => Some(text),
+    }
+}
+
+/// A status code from 100 to 599 in three digits; `None` for `000` and `009`, which nginx writes where no answer
+/// with a status was begun.
+#[inline(always)]
+pub(super) fn status(text: &[u8]) -> Result<Option<u16>, Malformed> {
+    let &[a, b, c] = text else { return Err(Malformed) };
+    let [a, b, c] = [a, b, c].map(|digit| digit.wrapping_sub(b'0'));
+    if a > 9 || b > 9 || c > 9 {
+        return Err(Malformed);
+    }
+    status_of(u64::from(a) * 100 + u64::from(b) * 10 + u64::from(c))
+}
+
+/// A status code as [`status`] has it, or any other way to write that whole number, such as `200.0`, `0` or `9`.
+#[inline(always)]
+pub(super) fn status_number(text: &[u8]) -> Result<Option<u16>, Malformed> {
+    if text.len() == 3 {
+        return status(text).or_else(|Malformed| any_status(text));
+    }
+    any_status(text)
+}
+
+#[cold]
+fn any_status(text: &[u8]) -> Result<Option<u16>, Malformed> {
+    magnitude(text).and_then(Decimal::whole).ok_or(Malformed).and_then(status_of)
+}
+
+#[inline(always)]
+fn status_of(code: u64) -> Result<Option<u16>, Malformed> {
+    match code {
+        100..=599 => Ok(Some(code as u16)),
+        0 | 9 => Ok(None),
+        _ => Err(Malformed),
+    }
+}
+
+/// One duration, a number in units of `10^unit_exponent` milliseconds; `None` for `-` and nothing.
+#[inline(always)]
+pub(super) fn duration(text: &[u8], unit_exponent: i8) -> Result<Option<DecimalMs>, Malformed> {
+    // `0.123`, as nginx writes nearly all of them.
+    if let &[a, b'.', b, c, d] = text {
+        let [a, b, c, d] = [a, b, c, d].map(|digit| u64::from(digit.wrapping_sub(b'0')));
+        if a <= 9 && b <= 9 && c <= 9 && d <= 9 {
+            let mantissa = a * 1000 + b * 100 + c * 10 + d;
+            return decimal_ms(mantissa, i32::from(unit_exponent) - 3).map(Some);
+        }
+    }
+    any_duration(text, unit_exponent)
+}
+
+fn any_duration(text: &[u8], unit_exponent: i8) -> Result<Option<DecimalMs>, Malformed> {
+    let Some(text) = present(text) else { return Ok(None) };
+    in_millis(magnitude(text).ok_or(Malformed)?, unit_exponent).map(Some)
+}
+
+/// The total of an upstream list, `0.010, 0.003 : 0.002`: one number for each server tried, `:` between groups of
+/// servers, `-` where a server was not reached. A single duration is a list of one.
+#[inline(always)]
+pub(super) fn upstream_duration(text: &[u8], unit_exponent: i8) -> Result<Option<DecimalMs>, Malformed> {
+    duration(text, unit_exponent).or_else(|Malformed| upstream_sum(text, unit_exponent))
+}
+
+#[cold]
+fn upstream_sum(text: &[u8], unit_exponent: i8) -> Result<Option<DecimalMs>, Malformed> {
+    let mut sum: Option<Decimal> = None;
+    for part in text.split(|byte| matches!(byte, b',' | b':')).map(<[u8]>::trim_ascii) {
+        if part == b"-" {
+            continue;
+        }
+        let number = magnitude(part).ok_or(Malformed)?;
+        sum = Some(match sum {
+            Some(before) => before.checked_add(number).ok_or(Malformed)?,
+            None => number,
+        });
+    }
+    sum.map(|sum| in_millis(sum, unit_exponent)).transpose()
+}
+
+#[inline(always)]
+fn magnitude(text: &[u8]) -> Option<Decimal> {
+    Decimal::parse(text).filter(|number| !number.is_negative())
+}
+
+#[inline(always)]
+fn in_millis(number: Decimal, unit_exponent: i8) -> Result<DecimalMs, Malformed> {
+    decimal_ms(number.mantissa(), number.exponent() + i32::from(unit_exponent))
+}
+
+/// `mantissa * 10^exponent` milliseconds; zero has one form only.
+#[inline(always)]
+fn decimal_ms(mantissa: u64, exponent: i32) -> Result<DecimalMs, Malformed> {
+    let duration = match i8::try_from(exponent) {
+        _ if mantissa == 0 => DecimalMs::new(0, 0),
+        Ok(exponent) => DecimalMs::new(mantissa, exponent),
+        // 19 digits behind more than a hundred zeros.
+        Err(_) if exponent < 0 => DecimalMs::new(0, 0),
+        Err(_) => None,
+    };
+    duration.ok_or(Malformed)
+}
+
+/// The method and target of `METHOD TARGET PROTOCOL` or, as HTTP/0.9 has it, `METHOD TARGET`; `None` when there is
+/// no method or no target, as in what port scanners send.
+#[inline(always)]
+pub(super) fn request_line(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (method, rest) = if text.starts_with(b"GET ") {
+        text.split_at(3)
+    } else if text.starts_with(b"POST ") {
+        text.split_at(4)
+    } else {
+        split_method(text)?
+    };
+    Some((method, request_target(rest)?))
+}
+
+fn split_method(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = text.iter().take(MAX_METHOD_LEN + 1).position(|&byte| byte == b' ')?;
+    let (method, rest) = text.split_at(end);
+    is_method(method).then_some((method, rest))
+}
+
+/// Whether `text` can be a method: upper-case letters, then also `-` and `_`.
+#[inline(always)]
+pub(super) fn is_method(text: &[u8]) -> bool {
+    let is_tail = |byte: &u8| byte.is_ascii_uppercase() || matches!(byte, b'-' | b'_');
+    text.len() <= MAX_METHOD_LEN && text.first().is_some_and(u8::is_ascii_uppercase) && text.iter().all(is_tail)
+}
+
+/// The target in ` TARGET PROTOCOL` or ` TARGET`; it may hold spaces itself.
+#[inline(always)]
+fn request_target(text: &[u8]) -> Option<&[u8]> {
+    if let Some((target, protocol)) = text.split_last_chunk::<{ " HTTP/1.1".len() }>()
+        && protocol.starts_with(b" HTTP/")
+        && let [b'0'..=b'9', b'.', b'0'..=b'9'] = protocol[" HTTP/".len()..]
+        && let [b' ', target @ ..] = target
+        && target.first().is_some_and(|&byte| byte != b' ')
+        && target.last() != Some(&b' ')
+    {
+        return Some(target);
+    }
+    any_request_target(text)
+}
+
+fn any_request_target(text: &[u8]) -> Option<&[u8]> {
+    let target = match memchr::memrchr(b' ', text) {
+        Some(space) if text[space + 1..].starts_with(b"HTTP/") => &text[..space],
+        _ => text,
+    };
+    Some(target.trim_ascii()).filter(|target| !target.is_empty())
+}
+
+/// Whether this content type is a stream of events.
+pub(super) fn is_event_stream(content_type: &[u8]) -> bool {
+    content_type.get(..EVENT_STREAM.len()).is_some_and(|start| start.eq_ignore_ascii_case(EVENT_STREAM))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn millis(mantissa: u64, exponent: i8) -> Result<Option<DecimalMs>, Malformed> {
+        Ok(Some(DecimalMs::new(mantissa, exponent).unwrap()))
+    }
+
+    #[test]
+    fn a_status_is_three_digits() {
+        for read in [status, status_number] {
+            assert_eq!(read(b"099"), Err(Malformed));
+            assert_eq!(read(b"100"), Ok(Some(100)));
+            assert_eq!(read(b"599"), Ok(Some(599)));
+            assert_eq!(read(b"600"), Err(Malformed));
+            assert_eq!(read(b"000"), Ok(None));
+            assert_eq!(read(b"009"), Ok(None));
+            for bad in [&b""[..], b"-", b"20", b"2000", b"2x0", b" 20", b"20:", b"2/0"] {
+                assert_eq!(read(bad), Err(Malformed), "{}", bad.escape_ascii());
+            }
+        }
+    }
+
+    #[test]
+    fn a_status_number_is_whole_however_it_is_written() {
+        let code = |text: &str| status_number(text.as_bytes());
+        assert_eq!(code("99"), Err(Malformed));
+        assert_eq!(code("200.0"), Ok(Some(200)));
+        assert_eq!(code("2e2"), Ok(Some(200)));
+        for none in ["0", "9", "0.0"] {
+            assert_eq!(code(none), Ok(None), "{none}");
+            assert_eq!(status(none.as_bytes()), Err(Malformed), "{none}");
+        }
+        for bad in ["200.5", "-200", "OK", "20x", "99999999999999999999999", "65736"] {
+            assert_eq!(code(bad), Err(Malformed), "{bad}");
+        }
+    }
+
+    #[test]
+    fn durations_keep_their_digits() {
+        assert_eq!(duration(b"0.010", 3), millis(10, 0));
+        assert_eq!(duration(b"12.345", 3), millis(12_345, 0));
+        assert_eq!(duration(b"7", 0), millis(7, 0));
+        assert_eq!(duration(b"0.0000010", 3), millis(10, -4));
+        assert_eq!(duration(b"48.799", 0), millis(48_799, -3));
+        assert_eq!(duration(b"4.8799E1", 0), millis(48_799, -3));
+        assert_eq!(duration(b"1e-3", 3), millis(1, 0));
+        assert_eq!(duration(b"1250", -3), millis(1_250, -3));
+        assert_eq!(duration(b"357313", -6), millis(357_313, -6));
+        for zero in ["0", "-0", "0.000", "0.00000", "0e9"] {
+            assert_eq!(duration(zero.as_bytes(), 3), millis(0, 0), "{zero}");
+        }
+        assert_eq!(duration(b"-", 3), Ok(None));
+        assert_eq!(duration(b"", 3), Ok(None));
+        for bad in
+            ["-0.001", "-1", "0.", ".5", "1.2.3", "0,010", "0.01x", " 1", "0.01 ", "9999999999999999999999", "0.a00"]
+        {
+            assert_eq!(duration(bad.as_bytes(), 3), Err(Malformed), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_duration_is_no_longer_than_a_thousand_days() {
+        assert_eq!(duration(b"86400000.000", 3), millis(86_400_000_000, 0));
+        assert_eq!(duration(b"86400000.001", 3), Err(Malformed));
+        assert_eq!(duration(b"1e900", 3), Err(Malformed));
+    }
+
+    #[test]
+    fn a_duration_too_small_to_write_down_is_zero() {
+        assert_eq!(duration(format!("0.{}1", "0".repeat(130)).as_bytes(), 3), millis(1, -128));
+        assert_eq!(duration(format!("0.{}1", "0".repeat(131)).as_bytes(), 3), millis(0, 0));
+        assert_eq!(duration(b"1e-900", 3), millis(0, 0));
+    }
+
+    #[test]
+    fn an_upstream_list_is_summed() {
+        assert_eq!(upstream_duration(b"0.010, 0.003 : 0.002", 3), millis(15, 0));
+        assert_eq!(upstream_duration(b"0.010, 0.0005", 3), millis(105, -1));
+        assert_eq!(upstream_duration(b"-, 0.003", 3), millis(3, 0));
+        assert_eq!(upstream_duration(b"0.004", 3), millis(4, 0));
+        for none in ["", "-", "-, -", "-, - : -"] {
+            assert_eq!(upstream_duration(none.as_bytes(), 3), Ok(None), "{none}");
+        }
+        for bad in [
+            "0.010 0.003",
+            "0.010,",
+            ", 0.010",
+            "0.010, x",
+            "0.010, -0.001",
+            "0.010 : -1",
+            "-0.001",
+            "fast",
+            "1s",
+            "18446744073709551615, 1",
+            "1, 9999999999999999999",
+        ] {
+            assert_eq!(upstream_duration(bad.as_bytes(), 3), Err(Malformed), "{bad}");
+        }
+    }
+
+    #[test]
+    fn request_lines_good_and_broken() {
+        let split = |text: &str| {
+            let (method, target) = request_line(text.as_bytes())?;
+            Some(format!("{}|{}", method.escape_ascii(), target.escape_ascii()))
+        };
+        for (line, parts) in [
+            ("GET /a?b=1 HTTP/1.1", "GET|/a?b=1"),
+            ("POST / HTTP/2.0", "POST|/"),
+            ("PROPFIND /dav HTTP/3", "PROPFIND|/dav"),
+            ("SSTP_DUPLEX_POST /sra/ HTTP/1.1", "SSTP_DUPLEX_POST|/sra/"),
+            ("GET /old", "GET|/old"),
+            ("GET /a b c HTTP/1.1", "GET|/a b c"),
+            ("GET  /a  HTTP/1.1", "GET|/a"),
+            ("OPTIONS * HTTP/1.1", "OPTIONS|*"),
+            ("ABCDEFGHIJKLMNOPQRST /", "ABCDEFGHIJKLMNOPQRST|/"),
+        ] {
+            assert_eq!(split(line).as_deref(), Some(parts), "{line}");
+        }
+        for bad in [
+            "",
+            "-",
+            "GET",
+            "GET ",
+            "GET HTTP/1.1",
+            "GET  HTTP/1.1",
+            "GET   ",
+            "get / HTTP/1.1",
+            "- / HTTP/1.1",
+            " / HTTP/1.1",
+            "ABCDEFGHIJKLMNOPQRSTU /",
+            "\x16\x03 a",
+            "\\x16\\x03\\x01",
+            "\\x16\\x03 \\x01 HTTP/1.1",
+        ] {
+            assert_eq!(split(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn an_event_stream_is_known_by_the_start_of_its_type() {
+        assert!(is_event_stream(b"text/event-stream"));
+        assert!(is_event_stream(b"Text/Event-Stream; charset=utf-8"));
+        assert!(!is_event_stream(b"text/event-strea"));
+        assert!(!is_event_stream(b"text/html"));
+    }
+
+    proptest! {
+        #[test]
+        fn the_short_duration_form_agrees_with_the_general_one(text in "[0-9.:/-]{0,7}") {
+            prop_assert_eq!(duration(text.as_bytes(), 3), any_duration(text.as_bytes(), 3));
+        }
+
+        #[test]
+        fn the_usual_request_lines_agree_with_the_general_rule(text in "(GET|POST|PUT|get)?[ /aH]{0,6}( ?HTTP/[0-9. ]{0,4})?") {
+            let text = text.as_bytes();
+            let general = split_method(text).and_then(|(method, rest)| Some((method, any_request_target(rest)?)));
+            prop_assert_eq!(request_line(text), general);
+        }
+    }
+}
