@@ -20,7 +20,8 @@
 //! | `rules` | a window in, anomalies out; one file per rule set |
 //! | `tuning` | `TunableConfig`; one file per setting |
 //! | `replay` | the feedback loop over a log |
-//! | `usage` | calls per developer and the spike rule |
+//! | `usage` | calls per developer, the spike rules, and what a scan remembers |
+//! | `scan` | one scan of a usage table or of files, from its rows to its receivers |
 //! | `report` | what a run found, as the JSON has it |
 //! | `render` | report to bytes; one file per format |
 //! | `deliver` | bytes out: files whole or not at all, standard output |
@@ -46,6 +47,7 @@ pub mod report;
 pub mod request;
 pub mod route;
 pub mod rules;
+pub mod scan;
 pub mod settings;
 pub mod source;
 pub mod tuning;
@@ -54,6 +56,7 @@ pub mod window;
 
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
+use plan::scan::Resolved;
 use plan::{OutputFormat, ReplayPlan};
 use report::Report;
 use std::io::{self, Write};
@@ -76,6 +79,22 @@ pub fn run(cli: cli::Cli) -> anyhow::Result<ExitCode> {
                 warnings.iter().for_each(|warning| tell(warning));
             }
             replay_logs(&plan)
+        }
+        cli::Command::ScanUsage(args) => {
+            let environment = settings::Environment::read();
+            let settings = settings::Settings::load(args.settings.as_deref(), &environment)?;
+            match plan::scan::ScanPlan::resolve(&args, &settings, &environment)? {
+                Resolved::Disabled(message) => {
+                    tell(&message);
+                    Ok(ExitCode::SUCCESS)
+                }
+                Resolved::Ready(plan, warnings) => {
+                    if !plan.output.quiet {
+                        warnings.iter().for_each(|warning| tell(warning));
+                    }
+                    scan::run(&plan, &mut |bytes| write_out(plan.output.file.as_deref(), bytes).map(drop), &tell)
+                }
+            }
         }
         cli::Command::Completions(args) => write_out(None, &args.render()),
         cli::Command::Man(args) => write_out(None, &args.render()?),

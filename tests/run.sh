@@ -41,6 +41,15 @@ list_needs() {
   #    what                 how to see it                                                      apt    dnf        apk    pacman brew
   need 'Node.js 18 or newer' 'node -e "process.exit(+(parseInt(process.versions.node) < 18))"' nodejs nodejs     nodejs nodejs node
   need 'npm'                 'npm --version'                                                   npm    nodejs-npm npm    npm    node
+  # Debian keeps the server's programs out of PATH.
+  need 'PostgreSQL 14 or newer' \
+    'PATH=$PATH:$(echo /usr/lib/postgresql/*/bin | tr " " :); command -v initdb && command -v postgres && command -v psql' \
+    postgresql 'postgresql-server postgresql' 'postgresql postgresql-client' postgresql postgresql
+  # initdb refuses root; the tests step down with it.
+  need 'setpriv' 'command -v setpriv || test "$(id -u)" -ne 0' util-linux util-linux setpriv util-linux util-linux
+  need 'promtool' 'promtool --version' prometheus golang-github-prometheus prometheus prometheus prometheus
+  need 'Alertmanager' 'prometheus-alertmanager --version || alertmanager --version' \
+    prometheus-alertmanager golang-github-prometheus-alertmanager alertmanager alertmanager alertmanager
 }
 
 install_command() {

@@ -2,8 +2,10 @@
 //!
 //! Everything a single value can be wrong about is refused here, by clap, which names the flag.
 
+use crate::plan::scan::WebhookStyle;
 use crate::plan::{Latency, OutputFormat, RuleSet};
 use crate::settings::knob::{Chosen, Given, KNOBS, Knob, KnobValue};
+use crate::usage::mean5x::NewDeveloper;
 use clap::builder::{BoolishValueParser, PossibleValue, ValueParser};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches, ValueEnum};
@@ -71,6 +73,73 @@ pub enum Color {
 #[derive(Clone, Debug, Default)]
 pub struct KnobFlags(pub Chosen);
 
+/// Those of the usage rule alone.
+#[derive(Clone, Debug, Default)]
+pub struct UsageKnobFlags(pub Chosen);
+
+fn usage_knobs() -> impl Iterator<Item = &'static Knob> {
+    KNOBS.iter().filter(|knob| knob.section == "usage")
+}
+
+impl clap::Args for UsageKnobFlags {
+    fn augment_args(command: Command) -> Command {
+        command.args(usage_knobs().map(knob_arg))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for UsageKnobFlags {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut flags = UsageKnobFlags::default();
+        flags.update_from_arg_matches(matches)?;
+        Ok(flags)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        set_knobs(usage_knobs(), matches, &mut self.0);
+        Ok(())
+    }
+}
+
+fn set_knobs(knobs: impl Iterator<Item = &'static Knob>, matches: &ArgMatches, chosen: &mut Chosen) {
+    for knob in knobs {
+        if let Some(value) = matches.get_one::<KnobValue>(knob.flag) {
+            chosen.set(knob, Given { value: *value, origin: origin(matches, knob.flag, knob.variable) });
+        }
+    }
+}
+
+impl ValueEnum for WebhookStyle {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[WebhookStyle::Standard, WebhookStyle::Callora]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let help = match self {
+            WebhookStyle::Standard => "Standard Webhooks 1.0.0",
+            WebhookStyle::Callora => "The original detector's headers",
+        };
+        Some(PossibleValue::new(self.name()).help(help))
+    }
+}
+
+impl ValueEnum for NewDeveloper {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[NewDeveloper::Flag, NewDeveloper::Skip]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let help = match self {
+            NewDeveloper::Flag => "A spike with the first call, as in the original",
+            NewDeveloper::Skip => "No spike until there is a baseline",
+        };
+        Some(PossibleValue::new(self.name()).help(help))
+    }
+}
+
 const SWITCH: &str = "enable-unknown-endpoint-detection";
 const SWITCH_OFF: &str = "no-unknown-endpoint-detection";
 const SWITCH_OFF_VARIABLE: &str = "LEARN_NO_UNKNOWN_ENDPOINT_DETECTION";
@@ -127,11 +196,7 @@ impl FromArgMatches for KnobFlags {
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
-        for knob in KNOBS {
-            if let Some(value) = matches.get_one::<KnobValue>(knob.flag) {
-                self.0.set(knob, Given { value: *value, origin: origin(matches, knob.flag, knob.variable) });
-            }
-        }
+        set_knobs(KNOBS.iter(), matches, &mut self.0);
         let typed = |flag| matches.value_source(flag) == Some(ValueSource::CommandLine);
         if matches.get_flag(SWITCH_OFF) && (typed(SWITCH_OFF) || !typed(SWITCH)) {
             let switch = KNOBS.iter().find(|knob| knob.flag == SWITCH);

@@ -3,6 +3,7 @@
 //! `Plan::resolve` makes every cross-check; past this point no flag exists. It must not read a log.
 
 mod resolve;
+pub mod scan;
 pub(crate) mod text;
 
 use crate::report::{AnomalyConfig, InputSettings, LoopConfig, TunerConfig, UsageConfig};

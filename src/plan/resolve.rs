@@ -4,6 +4,7 @@
 
 mod current;
 mod files;
+mod scan;
 
 use super::text::{StatusRange, TimeText};
 use super::{

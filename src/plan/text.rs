@@ -178,6 +178,61 @@ impl TimeText {
     }
 }
 
+/// A moment as written, before the zone is known: a time or a date, nothing relative.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MomentText(TimeText);
+
+impl FromStr for MomentText {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        const EXPECTED: &str =
+            "expected a time such as 2026-06-01T12:00:00Z or a date such as 2026-06-01, years 1 to 9999";
+        match text.parse() {
+            Ok(TimeText::BeforeEnd(_)) | Err(_) => Err(EXPECTED.to_owned()),
+            Ok(moment) => {
+                let years = MIN_MOMENT_MS..=MAX_MOMENT_MS;
+                let moment = MomentText(moment);
+                if years.contains(&moment.millis(Timezone::default())) { Ok(moment) } else { Err(EXPECTED.to_owned()) }
+            }
+        }
+    }
+}
+
+/// A day inside the years 1 to 9999, so that no zone leads out of them.
+const MIN_MOMENT_MS: i64 = -62_135_596_800_000 + 86_400_000;
+const MAX_MOMENT_MS: i64 = 253_402_300_799_999 - 86_400_000;
+
+impl MomentText {
+    /// UTC milliseconds since the epoch, wall clock times being of this zone.
+    pub(crate) fn millis(self, zone: Timezone) -> i64 {
+        match self.0.bound(zone) {
+            TimeBound::At(millis) | TimeBound::BeforeEnd(millis) => millis,
+        }
+    }
+}
+
+/// The longest duration of a scan: a hundred years.
+const MAX_SPAN_MS: i64 = 36_525 * 86_400_000;
+
+/// A duration of 0 or more, in milliseconds.
+pub(crate) fn span_ms(text: &str) -> Result<i64, String> {
+    let millis = duration_ms(text).filter(|millis| *millis <= MAX_SPAN_MS);
+    millis.ok_or_else(|| "expected a duration with its unit, such as 30s, 5m, 2h or 7d".to_owned())
+}
+
+/// A duration above 0, in milliseconds.
+pub(crate) fn above_zero(text: &str) -> Result<i64, String> {
+    let millis = span_ms(text)?;
+    if millis > 0 { Ok(millis) } else { Err("expected a duration above 0".to_owned()) }
+}
+
+/// The threshold of `zscore-daily`, with the original's bounds.
+pub(crate) fn z_threshold(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|number| (1.0..=10.0).contains(number));
+    number.ok_or_else(|| "expected a number from 1 to 10".to_owned())
+}
+
 /// The first moment of that name; for a time that the clocks skipped, the first moment after it.
 fn zoned_millis(time: NaiveDateTime, zone: chrono_tz::Tz) -> i64 {
     const STEP_MINUTES: i64 = 15;

@@ -11,9 +11,9 @@ use super::layout::shorten;
 const LONGEST_NAME: usize = 200;
 const LONGEST_SENTENCE: usize = 1_000;
 
-/// The document as Markdown.
-pub(crate) fn render(document: &Document) -> Vec<u8> {
-    let mut shown = String::from("# learn replay\n");
+/// The document as Markdown, under the command that made it.
+pub(crate) fn render(command: &str, document: &Document) -> Vec<u8> {
+    let mut shown = format!("# learn {command}\n");
     for section in &document.sections {
         shown.extend(["\n## ", &section.title, "\n"]);
         for block in &section.blocks {

@@ -19,6 +19,7 @@ mod markdown;
 mod ndjson;
 #[cfg(test)]
 mod sample;
+pub mod scan;
 #[cfg(test)]
 mod schema_tests;
 mod section;
@@ -42,7 +43,7 @@ pub fn render(report: &Report, output: &OutputPlan) -> anyhow::Result<Vec<u8>> {
         OutputFormat::Json => json::render(report),
         OutputFormat::Ndjson => ndjson::render(report),
         OutputFormat::Csv => csv::render(report),
-        OutputFormat::Markdown => Ok(markdown::render(&section::document(report))),
+        OutputFormat::Markdown => Ok(markdown::render("replay", &section::document(report))),
         OutputFormat::Config => config::render(report),
     }
 }

@@ -24,8 +24,15 @@ impl TimeStyle {
     /// The shortest style that tells this report's times apart.
     pub(crate) fn of(report: &Report) -> Self {
         let bounds = report.summary.first_request.iter().chain(&report.summary.last_request);
+        let style = TimeStyle::of_times(shown_times(report).map(String::as_str));
         let dates = bounds.chain(shown_times(report)).filter_map(|time| Some(split(time)?.0));
-        let clocks = shown_times(report).filter_map(|time| Some(split(time)?.1));
+        TimeStyle { date_start: date_start(dates), ..style }
+    }
+
+    /// The shortest style that tells these times apart.
+    pub(crate) fn of_times<'a>(times: impl Iterator<Item = &'a str> + Clone) -> Self {
+        let dates = times.clone().filter_map(|time| Some(split(time)?.0));
+        let clocks = times.filter_map(|time| Some(split(time)?.1));
         TimeStyle { date_start: date_start(dates), clock_end: clocks.map(clock_end).max().unwrap_or(MINUTES) }
     }
 
@@ -67,7 +74,7 @@ pub(crate) fn log_range(from: &str, to: &str) -> String {
     TimeStyle { date_start: WHOLE_DATE, clock_end: SECONDS }.range(from, to)
 }
 
-fn shown_times(report: &Report) -> impl Iterator<Item = &String> {
+fn shown_times(report: &Report) -> impl Iterator<Item = &String> + Clone {
     let episodes = report.anomalies.iter().flat_map(|episode| [&episode.from, &episode.to]);
     let spikes = report.usage_spikes.iter().flat_map(|spike| [&spike.data.window_start, &spike.data.window_end]);
     let gaps = report.summary.gaps.iter().chain(&report.summary.skipped_gaps).flat_map(|gap| [&gap.from, &gap.to]);

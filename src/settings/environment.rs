@@ -1,6 +1,7 @@
 //! What the process finds around it, read once, so that everything after it is a function of values.
 
 use super::knob;
+use crate::source::postgres::DatabaseUrl;
 use std::env;
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -30,6 +31,14 @@ pub struct Environment {
     pub user_settings: Option<PathBuf>,
     /// The variables of the original usage detector (`USAGE_ANOMALY_*`) that are set, and their values.
     pub seed_variables: Vec<(&'static str, String)>,
+    /// `DATABASE_URL`.
+    pub database_url: Option<DatabaseUrl>,
+    /// `USAGE_ANOMALY_DETECTOR_ENABLED` of the original usage detector.
+    pub detector_enabled: Option<String>,
+    /// `XDG_STATE_HOME`.
+    pub state_home: Option<PathBuf>,
+    /// `HOME`.
+    pub home: Option<PathBuf>,
 }
 
 impl Environment {
@@ -51,6 +60,10 @@ impl Environment {
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             user_settings: user_settings(absolute_path("XDG_CONFIG_HOME"), absolute_path("HOME")),
             seed_variables: seed_variables.filter_map(|name| Some((name, variable(name)?))).collect(),
+            database_url: variable("DATABASE_URL").filter(|url| !url.is_empty()).map(DatabaseUrl::from),
+            detector_enabled: variable("USAGE_ANOMALY_DETECTOR_ENABLED"),
+            state_home: absolute_path("XDG_STATE_HOME"),
+            home: absolute_path("HOME"),
         }
     }
 }

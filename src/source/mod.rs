@@ -12,14 +12,18 @@ pub mod json;
 mod lines;
 mod merge;
 pub mod nginx;
+pub mod postgres;
 pub mod preset;
 mod probe;
 mod rejected;
 pub mod scan;
 mod schedule;
+pub mod table;
 mod tally;
 pub mod time;
+pub mod usage;
 mod value;
+mod wall;
 
 use crate::plan::{InputName, ReplayPlan, TimeBound};
 use crate::replay::{Reading, Replay};

@@ -144,6 +144,12 @@ impl TimeParser {
         Some(self.offset.offset_ms)
     }
 
+    /// The moment that a wall clock of this parser's zone shows as `wall_ms`, both in milliseconds since the
+    /// epoch; doubled and skipped times as in [`TimeParser::new`].
+    pub(crate) fn moment_ms(&mut self, wall_ms: i64) -> Option<i64> {
+        Some(wall_ms - self.zone_offset_ms(wall_ms)?)
+    }
+
     fn zone_offset_ms(&mut self, wall_ms: i64) -> Option<i64> {
         match self.zone {
             Timezone::Offset(seconds) => Some(i64::from(seconds) * SECOND_MS),

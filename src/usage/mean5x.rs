@@ -10,10 +10,51 @@ use std::collections::VecDeque;
 /// The event's name in the original.
 const EVENT: &str = "usage.anomaly.detected";
 
+/// What keeps a spike from being reported; nothing in the original.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Guards {
+    /// Fewer calls than this are no spike.
+    pub min_calls: u64,
+    /// Whether a developer without a call in the whole baseline can spike.
+    pub new_developer: NewDeveloper,
+}
+
+/// What a developer without a call in the whole baseline is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NewDeveloper {
+    /// A spike with the first call.
+    #[default]
+    Flag,
+    /// None until there is a baseline.
+    Skip,
+}
+
+impl NewDeveloper {
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            NewDeveloper::Flag => "flag",
+            NewDeveloper::Skip => "skip",
+        }
+    }
+}
+
+/// A spike with the windows that show it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finding {
+    /// The event.
+    pub spike: UsageSpike,
+    /// The start of the window, UTC milliseconds since the epoch.
+    pub start_ms: i64,
+    /// Calls in each window of the baseline and in the tested one, oldest first.
+    pub trend: Vec<u64>,
+}
+
 /// The rule over consecutive windows; constant work per developer and window.
 #[derive(Debug)]
 pub struct Mean5x {
     config: UsageConfig,
+    guards: Guards,
     /// The last windows, oldest first, with their calls by developer.
     baseline: VecDeque<(i64, HashMap<u32, u64>)>,
     /// Each developer's calls within `baseline`.
@@ -28,12 +69,19 @@ struct Spike {
     calls: u64,
     baseline_sum: u64,
     is_partial: bool,
+    trend: Vec<u64>,
 }
 
 impl Mean5x {
     /// The rule without any window.
     pub fn new(config: UsageConfig) -> Self {
-        Mean5x { config, baseline: VecDeque::new(), sums: Vec::new(), spikes: Vec::new() }
+        let (guards, baseline) = (Guards::default(), VecDeque::new());
+        Mean5x { config, guards, baseline, sums: Vec::new(), spikes: Vec::new() }
+    }
+
+    /// The rule with other guards.
+    pub fn with_guards(self, guards: Guards) -> Self {
+        Mean5x { guards, ..self }
     }
 
     /// Windows that make a baseline.
@@ -49,7 +97,8 @@ impl Mean5x {
             for (&developer, &calls) in &calls {
                 let baseline_sum = self.sums.get(developer as usize).copied().unwrap_or(0);
                 if self.is_spike(calls, baseline_sum) {
-                    self.spikes.push(Spike { window, developer, calls, baseline_sum, is_partial });
+                    let trend = self.trend(window, developer, calls);
+                    self.spikes.push(Spike { window, developer, calls, baseline_sum, is_partial, trend });
                 }
             }
         }
@@ -64,8 +113,24 @@ impl Mean5x {
     }
 
     fn is_spike(&self, calls: u64, baseline_sum: u64) -> bool {
+        let is_guarded =
+            calls < self.guards.min_calls || (baseline_sum == 0 && self.guards.new_developer == NewDeveloper::Skip);
         let mean = baseline_sum as f64 / self.config.baseline_windows as f64;
-        calls as f64 > mean * self.config.multiplier
+        !is_guarded && calls as f64 > mean * self.config.multiplier
+    }
+
+    /// The developer's calls in the windows before `window`, then those in it.
+    fn trend(&self, window: i64, developer: u32, calls: u64) -> Vec<u64> {
+        let mut trend = vec![0; self.config.baseline_windows + 1];
+        let first = window - self.baseline_windows();
+        for (before, by_developer) in &self.baseline {
+            let slot = usize::try_from(before - first).ok().and_then(|index| trend.get_mut(index));
+            if let (Some(slot), Some(calls)) = (slot, by_developer.get(&developer)) {
+                *slot = *calls;
+            }
+        }
+        trend[self.config.baseline_windows] = calls;
+        trend
     }
 
     fn forget_before(&mut self, window: i64) {
@@ -78,20 +143,20 @@ impl Mean5x {
     }
 
     /// The spikes found, by window, then developer.
-    pub fn take_spikes(&mut self, names: &[String]) -> Vec<UsageSpike> {
+    pub fn take_findings(&mut self, names: &[String]) -> Vec<Finding> {
         let mut spikes = std::mem::take(&mut self.spikes);
         spikes.sort_by(|a, b| {
             let name = |spike: &Spike| &names[spike.developer as usize];
             a.window.cmp(&b.window).then_with(|| name(a).cmp(name(b)))
         });
-        spikes.into_iter().map(|spike| self.event(spike, names)).collect()
+        spikes.into_iter().map(|spike| self.finding(spike, names)).collect()
     }
 
-    fn event(&self, spike: Spike, names: &[String]) -> UsageSpike {
+    fn finding(&self, spike: Spike, names: &[String]) -> Finding {
         let mean = spike.baseline_sum as f64 / self.config.baseline_windows as f64;
         let start_ms = spike.window * self.config.window_ms;
         let end = format_time(start_ms + self.config.window_ms);
-        UsageSpike {
+        let event = UsageSpike {
             event: EVENT,
             timestamp: end.clone(),
             developer_id: names[spike.developer as usize].clone(),
@@ -105,7 +170,8 @@ impl Mean5x {
                 window_ms: self.config.window_ms,
             },
             partial: spike.is_partial,
-        }
+        };
+        Finding { spike: event, start_ms, trend: spike.trend }
     }
 }
 
@@ -122,13 +188,38 @@ mod tests {
 
     /// Feeds one developer's calls in consecutive windows (0 = no row) and gives the windows that spiked.
     fn spikes(calls: &[u64]) -> Vec<i64> {
-        let mut rule = Mean5x::new(CONFIG);
+        guarded(calls, Guards::default()).iter().map(|spike| spike.window).collect()
+    }
+
+    fn guarded(calls: &[u64], guards: Guards) -> Vec<Spike> {
+        let mut rule = Mean5x::new(CONFIG).with_guards(guards);
         for (window, &calls) in calls.iter().enumerate() {
             if calls > 0 {
                 rule.close(window as i64, HashMap::from([(0, calls)]), 0, false);
             }
         }
-        rule.spikes.iter().map(|spike| spike.window).collect()
+        rule.spikes
+    }
+
+    #[test]
+    fn guards_hold_back_small_counts_and_new_developers() {
+        let mut calls = vec![0; 12];
+        calls.push(20);
+        let found = |calls: &[u64], min_calls, new_developer| guarded(calls, Guards { min_calls, new_developer }).len();
+        assert_eq!(found(&calls, 20, NewDeveloper::Flag), 1);
+        assert_eq!(found(&calls, 21, NewDeveloper::Flag), 0);
+        assert_eq!(found(&calls, 0, NewDeveloper::Skip), 0);
+        calls[0] = 1;
+        assert_eq!(found(&calls, 0, NewDeveloper::Skip), 1);
+    }
+
+    #[test]
+    fn the_trend_is_the_baseline_and_the_window_itself() {
+        let mut calls = vec![0; 14];
+        (calls[0], calls[1], calls[11], calls[13]) = (9, 1, 3, 70);
+        let spikes = guarded(&calls, Guards::default());
+        assert_eq!(spikes.iter().map(|spike| spike.window).collect::<Vec<_>>(), [13]);
+        assert_eq!(spikes[0].trend, [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0, 70]);
     }
 
     #[test]

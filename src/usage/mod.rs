@@ -6,13 +6,16 @@
 pub mod count;
 mod developer;
 pub mod mean5x;
+pub mod span;
+pub mod state;
+pub mod zscore_daily;
 
 pub use developer::display_name;
 
 use crate::report::{UsageConfig, UsageSpike};
 use crate::route::endpoint::Interner;
 use hashbrown::HashMap;
-use mean5x::Mean5x;
+use mean5x::{Finding, Guards, Mean5x};
 use std::collections::BTreeMap;
 
 /// Per-developer windows of a replay, closed in time order.
@@ -40,6 +43,11 @@ impl UsageReplay {
             last_request_ms: i64::MIN,
             rule: Mean5x::new(config),
         }
+    }
+
+    /// The same with other guards.
+    pub fn with_guards(self, guards: Guards) -> Self {
+        UsageReplay { rule: self.rule.with_guards(guards), ..self }
     }
 
     /// The number of a developer by the name that is shown.
@@ -84,7 +92,12 @@ impl UsageReplay {
 
     /// The spikes found, by window, then developer.
     pub fn take_spikes(&mut self) -> Vec<UsageSpike> {
-        self.rule.take_spikes(&self.names)
+        self.take_findings().into_iter().map(|finding| finding.spike).collect()
+    }
+
+    /// The spikes found with the windows that show them, by window, then developer.
+    pub fn take_findings(&mut self) -> Vec<Finding> {
+        self.rule.take_findings(&self.names)
     }
 
     /// How many developers called.

@@ -16,6 +16,7 @@ mod readme;
 mod record;
 mod reference;
 mod rng;
+mod scan;
 mod schema;
 mod thresholds;
 mod traffic;

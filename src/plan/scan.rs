@@ -1,0 +1,152 @@
+//! What a `learn scan-usage` run will do, with every flag, variable and file already folded in.
+
+use super::{InputName, OutputPlan, Timezone};
+pub use crate::deliver::webhook::WebhookStyle;
+use crate::report::UsageConfig;
+use crate::source::postgres::DatabasePlan;
+use crate::usage::mean5x::Guards;
+use std::path::PathBuf;
+
+/// A whole `learn scan-usage` run.
+#[derive(Clone, Debug)]
+pub struct ScanPlan {
+    /// Where the rows are.
+    pub source: UsageSource,
+    /// Their columns.
+    pub columns: UsageColumns,
+    /// Zone of times without one.
+    pub timezone: Timezone,
+    /// Which windows are tested.
+    pub coverage: Coverage,
+    /// How they are tested.
+    pub rule: UsageRule,
+    /// What is remembered from run to run; `None`: nothing.
+    pub state: Option<PathBuf>,
+    /// Who is told.
+    pub delivery: DeliveryPlan,
+    /// What to write.
+    pub output: OutputPlan,
+    /// Findings end the run with 1.
+    pub findings_exit: bool,
+    /// No rows end the run with 2.
+    pub empty_fails: bool,
+    /// Show the server's plan and stop.
+    pub explain: bool,
+}
+
+/// What was decided about a run.
+#[derive(Debug)]
+pub enum Resolved {
+    /// It is switched off; why.
+    Disabled(String),
+    /// It can begin; with warnings.
+    Ready(Box<ScanPlan>, Vec<String>),
+}
+
+/// Where the rows are.
+#[derive(Clone, Debug)]
+pub enum UsageSource {
+    /// In a table of PostgreSQL.
+    Database(Box<DatabasePlan>),
+    /// In files.
+    Files(Vec<InputName>),
+}
+
+/// The columns' names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsageColumns {
+    /// Who called.
+    pub developer: String,
+    /// When.
+    pub time: String,
+    /// How many calls a row stands for; `None`: one.
+    pub calls: Option<String>,
+    /// What was called; `zscore-daily` only.
+    pub api: String,
+    /// What it earned; `zscore-daily` only.
+    pub amount: AmountColumn,
+}
+
+/// The amount column: a wrong guess at its name is no error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AmountColumn {
+    /// Its name.
+    pub name: String,
+    /// Somebody gave the name.
+    pub is_given: bool,
+}
+
+impl Default for UsageColumns {
+    /// The original table's.
+    fn default() -> Self {
+        UsageColumns {
+            developer: "developer_id".to_owned(),
+            time: "created_at".to_owned(),
+            calls: None,
+            api: "api_id".to_owned(),
+            amount: AmountColumn { name: "amount_usdc".to_owned(), is_given: false },
+        }
+    }
+}
+
+/// Which windows are tested; times are UTC milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coverage {
+    /// What was completed at the clock since the last run.
+    Clock {
+        /// The clock; `None`: the server's.
+        as_of_ms: Option<i64>,
+        /// How long windows are held back for late rows.
+        grace_ms: i64,
+        /// How far back an outage is made up for.
+        catch_up_ms: i64,
+    },
+    /// Every window of a range.
+    Range {
+        /// Windows that start here or later.
+        from_ms: i64,
+        /// Windows that end here or earlier; `None`: at the clock.
+        to_ms: Option<i64>,
+        /// The clock; `None`: the server's, and for files none.
+        as_of_ms: Option<i64>,
+    },
+    /// Every window of the files that has a whole baseline in them.
+    Everything,
+}
+
+/// How windows are tested.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum UsageRule {
+    /// More calls than a multiple of the mean of the windows before.
+    Mean5x(UsageConfig, Guards),
+    /// Days far from the mean of all days.
+    ZscoreDaily {
+        /// Standard deviations.
+        threshold: f64,
+    },
+}
+
+impl UsageRule {
+    /// Its name on the command line.
+    pub fn name(&self) -> &'static str {
+        match self {
+            UsageRule::Mean5x(..) => "mean5x",
+            UsageRule::ZscoreDaily { .. } => "zscore-daily",
+        }
+    }
+}
+
+/// Who is told.
+#[derive(Clone, Debug)]
+pub struct DeliveryPlan {
+    /// Webhooks.
+    pub webhooks: Vec<String>,
+    /// How webhooks are signed.
+    pub webhook_style: WebhookStyle,
+    /// Where the webhooks' secret is.
+    pub webhook_secret: Option<PathBuf>,
+    /// Alertmanagers.
+    pub alertmanagers: Vec<String>,
+    /// Metrics for node_exporter.
+    pub textfile: Option<PathBuf>,
+}

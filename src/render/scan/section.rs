@@ -1,0 +1,161 @@
+//! A scan's report as headings, sentences and a table.
+
+use super::super::document::{Block, Column, Document, Fit, Row, Section, Span, Text, Tone};
+use super::super::figure::{count, counted, number};
+use super::super::time::{TimeStyle, log_range};
+use super::direction;
+use crate::scan::report::{ScanReport, SpikeReport};
+use crate::usage::zscore_daily::DailyAnomaly;
+
+/// What people read.
+pub(super) fn document(report: &ScanReport) -> Document {
+    let is_daily = report.settings.window_ms.is_none();
+    let findings = if is_daily { daily(report) } else { spikes(report) };
+    let mut sections = vec![read(report), findings];
+    sections.extend(notes(report));
+    Document { sections }
+}
+
+fn read(report: &ScanReport) -> Section {
+    let (source, summary) = (&report.source, &report.summary);
+    let from = match (&source.table, &source.server, &source.database) {
+        (Some(table), Some(server), Some(database)) => {
+            Text::name(table).then_plain(" of ").then_name(database).then_plain(" on ").then_name(server)
+        }
+        _ => source.files.iter().enumerate().fold(Text::default(), |text, (index, file)| {
+            text.then_plain(if index > 0 { ", " } else { "" }).then_name(file)
+        }),
+    };
+    let ids = if report.settings.window_ms.is_some() { "developer" } else { "API" };
+    let rows = format!(": {}, {}", counted(summary.rows, "row"), counted(summary.ids, ids));
+    let unit = if report.settings.window_ms.is_some() { "window" } else { "day" };
+    let tested = match (&summary.tested_from, &summary.tested_to) {
+        (Some(from), Some(to)) => format!("{} tested: {}", counted(summary.windows_tested, unit), log_range(from, to)),
+        _ => format!("No {unit} tested."),
+    };
+    let blocks = vec![Block::Line(from.then_plain(rows)), Block::Line(Text::plain(tested))];
+    Section { title: "Read".to_owned(), blocks }
+}
+
+fn spikes(report: &ScanReport) -> Section {
+    let blocks = if report.spikes.is_empty() {
+        vec![Block::Line(Text::plain("No usage spikes."))]
+    } else {
+        let data = report.spikes.iter().map(|spike| &spike.spike.data);
+        let times = TimeStyle::of_times(data.flat_map(|data| [data.window_start.as_str(), data.window_end.as_str()]));
+        let rows = report.spikes.iter().map(|spike| spike_row(spike, times)).collect();
+        vec![Block::Table(super::super::document::Table { columns: spike_columns(), rows, note_title: None })]
+    };
+    Section { title: "Usage spikes".to_owned(), blocks }
+}
+
+fn spike_columns() -> Vec<Column> {
+    vec![
+        Column::left("Developer", Fit::Shorten),
+        Column::left("From", Fit::Whole),
+        Column::left("To", Fit::LeaveOut(1)),
+        Column::right("Calls", Fit::Whole),
+        Column::right("Baseline", Fit::LeaveOut(4)),
+        Column::right("Ratio", Fit::LeaveOut(5)),
+        Column::left("Trend", Fit::LeaveOut(2)),
+        Column::left("", Fit::LeaveOut(3)),
+    ]
+}
+
+fn spike_row(spike: &SpikeReport, times: TimeStyle) -> Row {
+    let data = &spike.spike.data;
+    let state = match (spike.already_sent, spike.partial) {
+        (_, true) => "partial",
+        (true, false) => "sent",
+        (false, false) => "",
+    };
+    let cells = vec![
+        Span::name(&spike.spike.developer_id),
+        Span::plain(times.point(&data.window_start)),
+        Span::plain(times.end(&data.window_start, &data.window_end)),
+        Span::plain(count(data.current_calls)),
+        Span::plain(number(data.baseline_mean)),
+        Span::plain(data.ratio.map_or_else(|| "new".to_owned(), number)),
+        Span::plain(trend(&spike.trend)),
+        Span::plain(state),
+    ];
+    Row { cells, tone: if spike.already_sent { Tone::Normal } else { Tone::Warning }, note: None }
+}
+
+/// The most windows that a trend shows; of more, the last.
+const MOST_BARS: usize = 13;
+
+/// A bar for each window, as high as its share of the highest; a dot for none.
+fn trend(calls: &[u64]) -> String {
+    const BARS: [char; 8] =
+        ['\u{2581}', '\u{2582}', '\u{2583}', '\u{2584}', '\u{2585}', '\u{2586}', '\u{2587}', '\u{2588}'];
+    let shown = &calls[calls.len().saturating_sub(MOST_BARS)..];
+    let highest = shown.iter().copied().max().unwrap_or(0);
+    let bar = |&calls: &u64| match calls {
+        0 => '.',
+        calls => {
+            let step = (calls as f64 / highest as f64 * BARS.len() as f64).ceil() as usize;
+            BARS[step.clamp(1, BARS.len()) - 1]
+        }
+    };
+    shown.iter().map(bar).collect()
+}
+
+fn daily(report: &ScanReport) -> Section {
+    let found = report.daily_anomalies.len() as u64;
+    let title = if report.summary.findings > found {
+        format!("Days that stand out, the most severe {found} of {}", count(report.summary.findings))
+    } else {
+        "Days that stand out".to_owned()
+    };
+    let blocks = if found == 0 {
+        vec![Block::Line(Text::plain("No day stands out."))]
+    } else {
+        let columns = vec![
+            Column::left("API", Fit::Shorten),
+            Column::left("Day", Fit::Whole),
+            Column::left("Type", Fit::Whole),
+            Column::right("Calls", Fit::Whole),
+            Column::right("Mean", Fit::LeaveOut(3)),
+            Column::right("Sigma", Fit::LeaveOut(1)),
+            Column::right("z", Fit::Whole),
+            Column::right("Revenue", Fit::LeaveOut(2)),
+        ];
+        let rows = report.daily_anomalies.iter().map(day_row).collect();
+        vec![Block::Table(super::super::document::Table { columns, rows, note_title: None })]
+    };
+    Section { title, blocks }
+}
+
+fn day_row(anomaly: &DailyAnomaly) -> Row {
+    Row::new(vec![
+        Span::name(&anomaly.api_id),
+        Span::plain(&anomaly.day),
+        Span::plain(direction(anomaly.r#type)),
+        Span::plain(count(anomaly.calls)),
+        Span::plain(number(anomaly.baseline_mean)),
+        Span::plain(number(anomaly.std_dev)),
+        Span::plain(number(anomaly.z_score)),
+        Span::name(anomaly.revenue.as_deref().unwrap_or("")),
+    ])
+}
+
+fn notes(report: &ScanReport) -> Option<Section> {
+    let notes = &report.summary.notes;
+    let list = Block::List(notes.iter().map(Text::prose).collect());
+    (!notes.is_empty()).then(|| Section { title: "Notes".to_owned(), blocks: vec![list] })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bars_are_shares_of_the_highest() {
+        assert_eq!(trend(&[0, 1, 8, 16]), ".\u{2581}\u{2584}\u{2588}");
+        assert_eq!(trend(&[0, 0]), "..");
+        assert_eq!(trend(&[]), "");
+        assert_eq!(trend(&[9; 20]).chars().count(), 13);
+        assert_eq!(trend(&[1, u64::MAX]), "\u{2581}\u{2588}");
+    }
+}

@@ -1,0 +1,200 @@
+//! What a scan found: sorted, serialisable, no formatting.
+
+use crate::plan::InputName;
+use crate::plan::scan::{Coverage, ScanPlan, UsageRule, UsageSource};
+use crate::report::{UsageSpike, format_time};
+use crate::tuning::optional_number;
+use crate::usage::zscore_daily::DailyAnomaly;
+use serde::Serialize;
+
+/// The version of the document's shape.
+const SCHEMA_VERSION: u32 = 1;
+
+/// The whole result of `learn scan-usage`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ScanReport {
+    /// Rises when a reader of the document would have to change.
+    pub schema_version: u32,
+    /// Where the rows were.
+    pub source: SourceReport,
+    /// Everything that shaped the result.
+    pub settings: ScanSettings,
+    /// Totals.
+    pub summary: ScanSummary,
+    /// What `mean5x` found, by window, then developer.
+    pub spikes: Vec<SpikeReport>,
+    /// What `zscore-daily` found, the most severe first.
+    pub daily_anomalies: Vec<DailyAnomaly>,
+}
+
+/// Where the rows were.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SourceReport {
+    /// Host and port, or socket and port; `null` for files.
+    pub server: Option<String>,
+    /// The database; `null` for files.
+    pub database: Option<String>,
+    /// The table; `null` for files.
+    pub table: Option<String>,
+    /// The files; empty for a database.
+    pub files: Vec<String>,
+}
+
+/// What shaped the result; what does not apply is `null`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ScanSettings {
+    /// `mean5x` or `zscore-daily`.
+    pub rule: &'static str,
+    /// Calls must exceed the baseline mean times this.
+    #[serde(serialize_with = "optional_number")]
+    pub multiplier: Option<f64>,
+    /// Windows that make the baseline.
+    pub baseline_windows: Option<usize>,
+    /// Milliseconds of a window.
+    pub window_ms: Option<i64>,
+    /// Fewer calls are no spike.
+    pub min_calls: Option<u64>,
+    /// `flag` or `skip`.
+    pub new_developer: Option<&'static str>,
+    /// Standard deviations.
+    #[serde(serialize_with = "optional_number")]
+    pub threshold: Option<f64>,
+    /// Milliseconds for which windows are held back.
+    pub grace_ms: Option<i64>,
+    /// Milliseconds for which an outage is made up.
+    pub catch_up_ms: Option<i64>,
+    /// The range that was asked for, RFC 3339 UTC.
+    pub from: Option<String>,
+    /// Its end.
+    pub to: Option<String>,
+    /// Zone of times without one.
+    pub timezone: String,
+    /// The column that tells developers, or APIs, apart.
+    pub id_column: String,
+    /// The column of times.
+    pub time_column: String,
+    /// The column of calls.
+    pub calls_column: Option<String>,
+}
+
+/// Totals of a scan.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ScanSummary {
+    /// The clock, RFC 3339 UTC; `null` for files as a whole.
+    pub as_of: Option<String>,
+    /// Rows read, the baseline's included.
+    pub rows: u64,
+    /// Of these, rows in the last tested window and its baseline.
+    pub recent_rows: u64,
+    /// Rows left out because they name no developer, or API.
+    pub rows_without_id: u64,
+    /// Rows left out because their time is absent or cannot be read.
+    pub rows_without_time: u64,
+    /// Different developers, or APIs.
+    pub ids: u64,
+    /// Windows tested; days for `zscore-daily`.
+    pub windows_tested: u64,
+    /// Windows that had too little before them, or lie further back than an outage is made up for.
+    pub windows_not_tested: u64,
+    /// The start of the first window tested.
+    pub tested_from: Option<String>,
+    /// The end of the last window tested.
+    pub tested_to: Option<String>,
+    /// All findings; of `zscore-daily` at most 100 are listed.
+    pub findings: u64,
+    /// What the reader should know before trusting a figure.
+    pub notes: Vec<String>,
+}
+
+/// A spike, what led to it, and whether it is news.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SpikeReport {
+    /// The event.
+    #[serde(flatten)]
+    pub spike: UsageSpike,
+    /// The window was not over when the rows ended.
+    pub partial: bool,
+    /// Every receiver of this run had it before.
+    pub already_sent: bool,
+    /// Calls in each window of the baseline and in the tested one, oldest first.
+    pub trend: Vec<u64>,
+}
+
+impl ScanReport {
+    /// The report of a run that has found nothing yet.
+    pub(super) fn new(plan: &ScanPlan) -> anyhow::Result<Self> {
+        Ok(ScanReport {
+            schema_version: SCHEMA_VERSION,
+            source: source(plan)?,
+            settings: settings(plan),
+            summary: ScanSummary::default(),
+            spikes: Vec::new(),
+            daily_anomalies: Vec::new(),
+        })
+    }
+}
+
+fn source(plan: &ScanPlan) -> anyhow::Result<SourceReport> {
+    Ok(match &plan.source {
+        UsageSource::Database(_) => {
+            let identity = plan.identity()?;
+            let (server, database, table) = (Some(identity.host), Some(identity.database), Some(identity.table));
+            SourceReport { server, database, table, files: Vec::new() }
+        }
+        UsageSource::Files(inputs) => {
+            let name = |input: &InputName| match input {
+                InputName::Path(path) => path.display().to_string(),
+                InputName::Stdin => "-".to_owned(),
+            };
+            SourceReport { files: inputs.iter().map(name).collect(), ..SourceReport::default() }
+        }
+    })
+}
+
+fn settings(plan: &ScanPlan) -> ScanSettings {
+    let (from, to) = match plan.coverage {
+        Coverage::Range { from_ms, to_ms, .. } => (Some(format_time(from_ms)), to_ms.map(format_time)),
+        Coverage::Clock { .. } | Coverage::Everything => (None, None),
+    };
+    let (grace_ms, catch_up_ms) = match (plan.coverage, &plan.rule) {
+        (Coverage::Clock { grace_ms, catch_up_ms, .. }, UsageRule::Mean5x(..)) => (Some(grace_ms), Some(catch_up_ms)),
+        _ => (None, None),
+    };
+    let id_column = match plan.rule {
+        UsageRule::Mean5x(..) => plan.columns.developer.clone(),
+        UsageRule::ZscoreDaily { .. } => plan.columns.api.clone(),
+    };
+    let common = ScanSettings {
+        rule: plan.rule.name(),
+        multiplier: None,
+        baseline_windows: None,
+        window_ms: None,
+        min_calls: None,
+        new_developer: None,
+        threshold: None,
+        grace_ms,
+        catch_up_ms,
+        from,
+        to,
+        timezone: plan.timezone.to_string(),
+        id_column,
+        time_column: plan.columns.time.clone(),
+        calls_column: plan.columns.calls.clone(),
+    };
+    match &plan.rule {
+        UsageRule::Mean5x(config, guards) => ScanSettings {
+            multiplier: Some(config.multiplier),
+            baseline_windows: Some(config.baseline_windows),
+            window_ms: Some(config.window_ms),
+            min_calls: Some(guards.min_calls),
+            new_developer: Some(guards.new_developer.name()),
+            ..common
+        },
+        UsageRule::ZscoreDaily { threshold } => ScanSettings { threshold: Some(*threshold), ..common },
+    }
+}

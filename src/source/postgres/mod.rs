@@ -1,0 +1,220 @@
+//! Usage rows of a PostgreSQL table, counted by the server. The only SQL there is.
+//!
+//! One read-only transaction with a statement timeout; nothing is ever written. What comes over the wire is
+//! one row for each id and time bin, taken as it arrives. No message holds a password.
+
+mod catalog;
+mod connect;
+mod failure;
+mod identifier;
+mod query;
+
+pub use connect::{DatabaseUrl, Target};
+pub use identifier::TableName;
+
+use super::usage::{CountedBy, UsageGroup, UsageQuery};
+use crate::plan::Timezone;
+use crate::plan::scan::UsageColumns;
+use anyhow::Context;
+use catalog::{Absent, Table};
+use failure::Step;
+use futures_util::TryStreamExt;
+use query::Counting;
+use serde_json::Value;
+use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::{AssertSqlSafe, Connection, Row};
+use std::time::Duration;
+
+/// What a connection needs to know.
+#[derive(Clone, Debug)]
+pub struct DatabasePlan {
+    /// Where; `None` leaves it to the `PG*` variables.
+    pub url: Option<DatabaseUrl>,
+    /// The table or view.
+    pub table: TableName,
+    /// How long a statement, or connecting, may take.
+    pub timeout: Duration,
+    /// Zone of `timestamp` columns.
+    pub timezone: Timezone,
+}
+
+impl DatabasePlan {
+    /// The server that is meant.
+    ///
+    /// # Errors
+    /// A connection string that cannot be read.
+    pub fn target(&self) -> anyhow::Result<Target> {
+        Ok(connect::options(self.url.as_ref())?.1)
+    }
+}
+
+/// A plan of the server's, and what is wrong with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explained {
+    /// The plan, as EXPLAIN prints it.
+    pub text: String,
+    /// Rows of the tables that would be read from end to end.
+    pub rows_read_whole: u64,
+}
+
+/// Time for the answer of a statement that the server itself has ended.
+const ANSWER_TIME: Duration = Duration::from_secs(5);
+
+/// A table of a server, inside one read-only transaction.
+pub struct Database {
+    runtime: tokio::runtime::Runtime,
+    connection: PgConnection,
+    target: Target,
+    table: Table,
+    timeout: Duration,
+    timezone: Timezone,
+    now_ms: i64,
+}
+
+impl Database {
+    /// Connects, begins, and looks the table up.
+    ///
+    /// # Errors
+    /// No connection, login or table, or not the columns; each says what to do.
+    pub fn open(plan: &DatabasePlan, columns: &UsageColumns, by: CountedBy) -> anyhow::Result<Self> {
+        let (options, target) = connect::options(plan.url.as_ref())?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.context("the operating system refused an event loop")?;
+        let timeout = plan.timeout;
+        let connecting = async { tokio::time::timeout(timeout, PgConnection::connect_with(&options)).await };
+        let mut connection = match runtime.block_on(connecting) {
+            Ok(connected) => connected.map_err(|error| failure::explain(&error, &target, timeout, Step::Connect))?,
+            Err(_) => return Err(failure::silent(&target, timeout, Step::Connect)),
+        };
+        let looking = async {
+            let now_ms = begin(&mut connection, timeout).await?;
+            Ok::<_, Absent>((now_ms, catalog::find(&mut connection, &plan.table, columns, by).await?))
+        };
+        let looking = async { tokio::time::timeout(timeout + ANSWER_TIME, looking).await };
+        let (now_ms, table) = match runtime.block_on(looking) {
+            Ok(Ok(found)) => found,
+            Ok(Err(Absent::Missing(error))) => return Err(error.context(target.to_string())),
+            Ok(Err(Absent::Failed(error))) => return Err(failure::explain(&error, &target, timeout, Step::Read(""))),
+            Err(_) => return Err(failure::silent(&target, timeout, Step::Read(""))),
+        };
+        Ok(Database { runtime, connection, target, table, timeout, timezone: plan.timezone, now_ms })
+    }
+
+    /// The server's clock at the transaction's start, UTC milliseconds.
+    pub fn now_ms(&self) -> i64 {
+        self.now_ms
+    }
+
+    /// Has the server count, and hands over every group in whatever order it comes.
+    ///
+    /// # Errors
+    /// What the server said, and what to do about it.
+    pub fn scan(&mut self, query: &UsageQuery, sink: &mut dyn FnMut(UsageGroup<'_>)) -> anyhow::Result<()> {
+        let counting = Counting::new(&self.table, query, self.timezone);
+        let has_calls = self.table.calls.is_some();
+        let amount = self.table.amount.as_ref().map(|_| if has_calls { 4 } else { 3 });
+        let mut windows = counting.windows();
+        let connection = &mut self.connection;
+        let reading = async {
+            let mut rows = counting.bound("").fetch(connection);
+            while let Some(row) = rows.try_next().await? {
+                let Some(window) = windows(bin(&row)?) else { continue };
+                let id: Option<&str> = row.try_get(0)?;
+                let rows = count(&row, 2)?;
+                let calls = if has_calls { count(&row, 3)? } else { rows };
+                let amount: Option<&str> = amount.map(|index| row.try_get(index)).transpose()?.flatten();
+                sink(UsageGroup { id, window, rows, calls, amount });
+            }
+            Ok::<_, sqlx::Error>(())
+        };
+        let limit = self.timeout + ANSWER_TIME;
+        let outcome = self.runtime.block_on(async { tokio::time::timeout(limit, reading).await });
+        self.told(outcome)
+    }
+
+    /// How the server would count.
+    ///
+    /// # Errors
+    /// What the server said, and what to do about it.
+    pub fn explain(&mut self, query: &UsageQuery) -> anyhow::Result<Explained> {
+        let counting = Counting::new(&self.table, query, self.timezone);
+        let connection = &mut self.connection;
+        let asking = async {
+            let lines = counting.bound("EXPLAIN ").fetch_all(&mut *connection).await?;
+            let lines = lines.iter().map(|row| row.try_get(0)).collect::<Result<Vec<String>, _>>()?;
+            let tree = counting.bound("EXPLAIN (VERBOSE, FORMAT JSON) ").fetch_one(&mut *connection).await?;
+            let tree = tree.try_get_raw(0)?.as_str().map_err(sqlx::Error::Decode)?.to_owned();
+            let mut rows = 0.0;
+            for (schema, table) in whole_reads(&serde_json::from_str(&tree).unwrap_or_default()) {
+                rows += row_estimate(&mut *connection, &schema, &table).await?;
+            }
+            Ok(Explained { text: lines.join("\n") + "\n", rows_read_whole: rows as u64 })
+        };
+        let limit = self.timeout + ANSWER_TIME;
+        let outcome = self.runtime.block_on(async { tokio::time::timeout(limit, asking).await });
+        self.told(outcome)
+    }
+
+    /// Ends the transaction and the session.
+    pub fn close(self) {
+        let Database { runtime, connection, .. } = self;
+        // Nothing is left to be lost with it.
+        let _ = runtime.block_on(async { tokio::time::timeout(ANSWER_TIME, connection.close()).await });
+    }
+
+    fn told<T>(&self, outcome: Result<Result<T, sqlx::Error>, tokio::time::error::Elapsed>) -> anyhow::Result<T> {
+        let step = Step::Read(&self.table.name);
+        match outcome {
+            Ok(read) => read.map_err(|error| failure::explain(&error, &self.target, self.timeout, step)),
+            Err(_) => Err(failure::silent(&self.target, self.timeout, step)),
+        }
+    }
+}
+
+/// Begins a transaction that cannot write and cannot hang; gives the server's clock.
+async fn begin(connection: &mut PgConnection, timeout: Duration) -> Result<i64, sqlx::Error> {
+    sqlx::raw_sql("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").execute(&mut *connection).await?;
+    let limit = format!("SET LOCAL statement_timeout = {}", timeout.as_millis());
+    sqlx::raw_sql(AssertSqlSafe(limit)).execute(&mut *connection).await?;
+    const NOW: &str = "SELECT floor(extract(epoch FROM now()) * 1000)::int8";
+    sqlx::query(NOW).persistent(false).fetch_one(connection).await?.try_get(0)
+}
+
+/// A bin's start as the server sends it: microseconds since 2000.
+fn bin(row: &PgRow) -> Result<i64, sqlx::Error> {
+    let value = row.try_get_raw(1)?;
+    let bytes = value.as_bytes().ok().and_then(|bytes| <[u8; 8]>::try_from(bytes).ok());
+    bytes.map(i64::from_be_bytes).ok_or_else(|| sqlx::Error::Decode("a time of other than eight bytes".into()))
+}
+
+fn count(row: &PgRow, index: usize) -> Result<u64, sqlx::Error> {
+    Ok(row.try_get::<i64, _>(index)?.unsigned_abs())
+}
+
+/// Schema and name of every table that a plan, as JSON, reads from end to end.
+fn whole_reads(plan: &Value) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    match plan {
+        Value::Array(items) => items.iter().for_each(|item| found.extend(whole_reads(item))),
+        Value::Object(node) => {
+            let text = |key: &str| node.get(key).and_then(Value::as_str).map(str::to_owned);
+            if let (Some("Seq Scan"), Some(schema), Some(table)) =
+                (text("Node Type").as_deref(), text("Schema"), text("Relation Name"))
+            {
+                found.push((schema, table));
+            }
+            node.values().for_each(|value| found.extend(whole_reads(value)));
+        }
+        _ => {}
+    }
+    found
+}
+
+/// Rows of a table, as its last ANALYZE or VACUUM has left them.
+async fn row_estimate(connection: &mut PgConnection, schema: &str, table: &str) -> Result<f64, sqlx::Error> {
+    const ROWS: &str = "\
+SELECT c.reltuples::float8 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = $1 AND c.relname = $2";
+    let row = sqlx::query(ROWS).bind(schema).bind(table).persistent(false).fetch_optional(connection).await?;
+    Ok(row.map(|row| row.try_get::<f64, _>(0)).transpose()?.unwrap_or(0.0).max(0.0))
+}

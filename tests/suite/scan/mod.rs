@@ -1,0 +1,11 @@
+//! `learn scan-usage` against a real PostgreSQL, real receivers and every fault that cron will meet.
+
+mod alertmanager;
+mod database;
+mod delivery;
+mod faults;
+mod files;
+mod receiver;
+mod schema;
+mod server;
+mod truth;

@@ -1,0 +1,127 @@
+//! A real PostgreSQL of the suite's own: on a unix socket in a temporary folder, gone with the process that asked for it.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::LazyLock;
+
+/// The server that all tests share; each makes databases of its own in it.
+static SERVER: LazyLock<Server> = LazyLock::new(Server::start);
+
+struct Server {
+    folder: PathBuf,
+    /// Its standard input keeps the server alive: when this process ends, however it ends, the pipe closes and the shell
+    /// that waits for that stops the server and removes the folder.
+    _keeper: Child,
+}
+
+const KEEPER: &str = r#"
+initdb=$1 postgres=$2 folder=$3
+"$initdb" -D "$folder/data" -U postgres -A trust --no-sync --locale=C -E UTF8 >"$folder/initdb.log" 2>&1 || exit 1
+printf 'local all locked scram-sha-256\nlocal all all trust\n' >"$folder/data/pg_hba.conf"
+"$postgres" -D "$folder/data" -k "$folder" -c listen_addresses= -c fsync=off -c max_connections=60 >"$folder/log" 2>&1 </dev/null &
+echo started
+cat >/dev/null
+kill -INT $! && wait $!
+rm -rf "$folder"
+"#;
+
+impl Server {
+    fn start() -> Self {
+        let folder = tempfile::Builder::new().prefix("learn-pg-").tempdir().unwrap().keep();
+        let (initdb, postgres) = (program("initdb"), program("postgres"));
+        // The server refuses to run as root.
+        let mut command = if is_root() {
+            let user = ["postgres", "nobody"].into_iter().find(|user| id(user).is_some()).unwrap();
+            let (uid, gid) = id(user).unwrap();
+            std::os::unix::fs::chown(&folder, Some(uid), Some(gid)).unwrap();
+            let mut command = Command::new("setpriv");
+            command.args([format!("--reuid={uid}"), format!("--regid={gid}"), "--clear-groups".to_owned()]).arg("sh");
+            command
+        } else {
+            Command::new("sh")
+        };
+        command.args(["-c", KEEPER, "keeper"]).args([&initdb, &postgres, &folder]).current_dir(&folder);
+        let mut keeper = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut word = [0; 8];
+        keeper.stdout.as_mut().unwrap().read_exact(&mut word).unwrap_or_else(|_| {
+            panic!("no PostgreSQL:\n{}", std::fs::read_to_string(folder.join("initdb.log")).unwrap_or_default())
+        });
+        let server = Server { folder, _keeper: keeper };
+        server.await_ready();
+        server
+    }
+
+    fn await_ready(&self) {
+        for _ in 0..600 {
+            if run_psql(&self.folder, "postgres", "postgres", "SELECT 1").is_ok() {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        panic!("no PostgreSQL:\n{}", std::fs::read_to_string(self.folder.join("log")).unwrap_or_default());
+    }
+}
+
+fn is_root() -> bool {
+    id("").is_some_and(|(uid, _)| uid == 0)
+}
+
+/// User and group of a name; of this process for the empty name.
+fn id(user: &str) -> Option<(u32, u32)> {
+    let ask = |flag: &str| {
+        let output = Command::new("id").arg(flag).args((!user.is_empty()).then_some(user)).output().ok()?;
+        String::from_utf8(output.stdout).ok()?.trim().parse().ok()
+    };
+    Some((ask("-u")?, ask("-g")?))
+}
+
+/// A program of PostgreSQL, in the path or where Debian and Fedora keep it.
+fn program(name: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    folders.extend(glob::glob("/usr/lib/postgresql/*/bin").unwrap().flatten());
+    folders.extend(["/usr/pgsql/bin", "/opt/homebrew/bin"].map(PathBuf::from));
+    let found = folders.iter().map(|folder| folder.join(name)).find(|file| file.is_file());
+    found.unwrap_or_else(|| panic!("no `{name}`; tests/run.sh installs it"))
+}
+
+fn run_psql(folder: &Path, database: &str, user: &str, sql: &str) -> Result<String, String> {
+    let mut command = Command::new(program("psql"));
+    command.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", user, "-d", database, "-f", "-"]);
+    command.env_clear().env("PGHOST", folder).env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    let output = crate::binary::feed(command, sql.as_bytes());
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+}
+
+/// A database of a test's own.
+pub struct Database {
+    pub name: String,
+}
+
+impl Database {
+    /// An empty database; the name must be the test's own.
+    pub fn new(name: &str) -> Self {
+        run_psql(&SERVER.folder, "postgres", "postgres", &format!("CREATE DATABASE {name}")).unwrap();
+        Database { name: name.to_owned() }
+    }
+
+    /// Runs SQL as the superuser; what it prints, one row a line, `|` between columns.
+    pub fn sql(&self, sql: &str) -> String {
+        run_psql(&SERVER.folder, &self.name, "postgres", sql).unwrap_or_else(|error| panic!("{sql:.300}\n{error}"))
+    }
+
+    /// `learn scan-usage` on this database, in `folder`, as the superuser.
+    pub fn scan(&self, folder: &Path, args: &[&str]) -> Command {
+        let mut command = crate::binary::isolated(crate::binary::LEARN, folder);
+        command.env("PGHOST", &SERVER.folder).env("PGUSER", "postgres").env("PGDATABASE", &self.name);
+        command.env("XDG_STATE_HOME", folder.join("state")).arg("scan-usage").args(args);
+        command
+    }
+}
+
+/// The folder of the server's socket.
+pub fn socket() -> &'static Path {
+    &SERVER.folder
+}
