@@ -132,6 +132,7 @@ fn unsaid(plan: &ReplayPlan, report: &Report) -> Vec<String> {
     let mut messages = Vec::new();
     if !matches!(format, OutputFormat::Table | OutputFormat::Markdown) {
         messages.extend(rejected_lines(plan, report));
+        messages.extend(report.summary.notes.iter().cloned());
     }
     if format == OutputFormat::Config {
         let say = |setting| format!("{setting} could not be recommended; the current value is carried over");

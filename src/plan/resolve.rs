@@ -20,6 +20,7 @@ use crate::settings::knob::{Chosen, Given, KNOBS, Knobs};
 use crate::settings::{Environment, InputDefaults, Settings, overlay_fields};
 use crate::source::preset;
 use crate::tuning::TunableConfig;
+use crate::usage::{display_name, is_key_field};
 use anyhow::{anyhow, bail, ensure};
 use std::path::{Path, PathBuf};
 
@@ -208,7 +209,10 @@ fn filters_as_given(selection: &SelectionFlags) -> Vec<String> {
     let lists = lists.map(|(key, values)| format!("{key}={}", values.join(",")));
     let routes = selection.routes.iter().map(|route| format!("route={route}"));
     let excluded = selection.excluded_routes.iter().map(|route| format!("exclude-route={route}"));
-    let conditions = selection.conditions.iter().map(|condition| format!("{}={}", condition.field, condition.value));
+    let conditions = selection.conditions.iter().map(|condition| {
+        let value = display_name(condition.value.as_bytes(), is_key_field(&condition.field));
+        format!("{}={value}", condition.field)
+    });
     lists.chain(routes).chain(excluded).chain(conditions).collect()
 }
 

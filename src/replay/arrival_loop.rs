@@ -46,6 +46,7 @@ impl ArrivalLoop {
     fn start(&mut self, feedback: &mut Feedback, names: &EndpointNames) {
         let first = std::mem::take(&mut self.first);
         let Some(smallest_ms) = first.iter().map(|arrival| arrival.timestamp_ms).min() else { return };
+        self.newest_ms = smallest_ms;
         let mut next_end_ms = self.floor(smallest_ms) + self.interval_ms;
         for arrival in first {
             self.record(arrival, next_end_ms, feedback, names);
@@ -63,7 +64,7 @@ impl ArrivalLoop {
             let has_caught_up = next_end_ms - self.interval_ms >= self.newest_ms;
             if has_caught_up && arrival.timestamp_ms.saturating_sub(self.newest_ms) > self.max_gap_ms {
                 let resumed_end_ms = self.floor(arrival.timestamp_ms) + self.interval_ms;
-                if resumed_end_ms > next_end_ms && self.newest_ms > i64::MIN {
+                if resumed_end_ms > next_end_ms {
                     feedback.skip_gap(self.newest_ms, arrival.timestamp_ms);
                     next_end_ms = resumed_end_ms;
                     continue;

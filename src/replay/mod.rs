@@ -102,6 +102,5 @@ impl Replay {
         if let Engine::Arrival(engine) = &mut self.engine {
             engine.finish(&mut self.feedback, &self.names);
         }
-        self.usage.finish();
     }
 }

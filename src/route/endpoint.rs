@@ -128,9 +128,11 @@ pub struct EndpointNames {
 impl EndpointNames {
     /// The number of an endpoint in this run; `grouped` says whether its third part is a group.
     pub fn intern(&mut self, parts: [&[u8]; 3], grouped: bool) -> u32 {
-        let number = self.interner.intern(parts);
+        // What is shown alike is one endpoint: two names that differ in nothing visible could not be ordered.
+        let shown = parts.map(String::from_utf8_lossy);
+        let number = self.interner.intern(shown.each_ref().map(|part| part.as_bytes()));
         if number as usize == self.names.len() {
-            let [method, path, group] = parts.map(|part| String::from_utf8_lossy(part).into_owned());
+            let [method, path, group] = shown.map(std::borrow::Cow::into_owned);
             self.names.push(EndpointName { path, method, group: grouped.then_some(group) });
         }
         number
@@ -179,5 +181,7 @@ mod tests {
         assert_eq!(names.name(b).to_string(), "GET /b");
         let grouped = names.intern([b"GET", b"/b", b"eu"], true);
         assert_eq!(names.name(grouped).to_string(), "GET /b [eu]");
+        let odd = [b"/\xff", b"/\xfe"].map(|path| names.intern([b"GET", path, b""], false));
+        assert_eq!(odd[0], odd[1]);
     }
 }

@@ -173,7 +173,7 @@ fn find_spikes(
     let mut usage = UsageReplay::new(*config).with_guards(guards);
     let reading = source.scan(plan, &query, &mut |group| {
         if let Some(id) = tally.note(&group) {
-            let developer = usage.intern(id);
+            let developer = usage.intern(id.as_bytes(), false);
             usage.add(group.window, developer, group.calls);
         }
     })?;

@@ -113,8 +113,8 @@ pub struct ChunkPart {
     pub panes: PanePart,
     /// Calls by window and developer.
     pub usage: Vec<UsageCell>,
-    /// Requests one by one (`published`).
-    pub arrivals: Vec<Arrival>,
+    /// Requests one by one, each with the newest up to it (`published`).
+    pub arrivals: Vec<(i64, Arrival)>,
 }
 
 /// Turns chunks into parts; one per worker.
@@ -273,7 +273,7 @@ impl ChunkReader {
         let duration_ns = duration.map(DecimalMs::nanos);
         if self.plan.keeps_arrivals {
             let duration_ms = duration.map(DecimalMs::millis);
-            self.part.arrivals.push(Arrival { timestamp_ms, duration_ms, endpoint, is_error });
+            self.part.arrivals.push((self.newest_ms, Arrival { timestamp_ms, duration_ms, endpoint, is_error }));
         }
         let developer = request.developer.map(|id| self.developers.intern([id, key_mark, b""]));
         if is_late {

@@ -7,18 +7,15 @@
 use super::chunk::{Before, ChunkPart, ChunkReader};
 use super::format::{InputFormat, lines_of};
 use super::lines::Chunk;
-use super::rejected::RejectedLine;
 use super::tally::InputTally;
 use crate::replay::Replay;
+use crate::route::endpoint::EndpointNames;
 use crate::rules::published::Arrival;
-use crate::usage::display_name;
+use crate::usage::{display_name, is_key_field};
 use crate::window::value_run::ValueRun;
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::rc::Rc;
-
-/// Chunks looked ahead for the neighbour of a request at a chunk's end.
-const MAX_LOOKAHEAD: u64 = 3;
 
 /// A worker's result.
 pub struct Delivery {
@@ -45,13 +42,23 @@ pub struct InputMerge {
     /// What was counted.
     pub tally: InputTally,
     first_ms: Option<i64>,
-    waiting: BTreeMap<u64, (usize, Chunk, ChunkPart)>,
+    waiting: BTreeMap<u64, Waiting>,
     next_number: u64,
     /// How many chunks there are, once known.
     total: Option<u64>,
     newest_ms: Option<i64>,
     last_ms: Option<i64>,
-    arrivals: VecDeque<Arrival>,
+    /// Requests to be handed on, each with the newest of its input up to it.
+    arrivals: VecDeque<(i64, Arrival)>,
+}
+
+/// A part whose turn has not come.
+struct Waiting {
+    worker: usize,
+    /// The chunk, as long as it may have to be read again.
+    chunk: Option<Chunk>,
+    file_bytes: u64,
+    part: ChunkPart,
 }
 
 impl InputMerge {
@@ -79,20 +86,21 @@ impl InputMerge {
         if self.is_finished() { i64::MAX } else { self.newest_ms.or(self.first_ms).unwrap_or(i64::MIN) }
     }
 
+    /// How far the input's next request to hand on is at least.
+    fn arrival_bound_ms(&self) -> i64 {
+        self.arrivals.front().map_or_else(|| self.frontier_ms(), |(newest_ms, _)| *newest_ms)
+    }
+
     /// The first request after a chunk, as far as it is known.
     fn next_first_ms(&self, number: u64) -> Neighbour {
-        for later in number + 1..=number + MAX_LOOKAHEAD {
-            match self.waiting.get(&later) {
-                Some((_, _, part)) => {
-                    if let Some(first_ms) = part.first_ms {
-                        return Neighbour::At(first_ms);
-                    }
-                }
-                None if self.total.is_some_and(|total| later >= total) => return Neighbour::None,
-                None => return Neighbour::Unknown,
+        let mut later = number + 1;
+        while let Some(waiting) = self.waiting.get(&later) {
+            if let Some(first_ms) = waiting.part.first_ms {
+                return Neighbour::At(first_ms);
             }
+            later += 1;
         }
-        Neighbour::None
+        if self.total.is_some_and(|total| later >= total) { Neighbour::None } else { Neighbour::Unknown }
     }
 }
 
@@ -109,6 +117,36 @@ struct Numbering {
     developers: Vec<u32>,
 }
 
+/// What the third part of an endpoint is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grouping {
+    /// Nothing.
+    None,
+    /// The value of the `--group-by` field.
+    Field,
+    /// The same, and a secret.
+    Key,
+}
+
+impl Grouping {
+    /// What `--group-by` makes of this field.
+    pub fn by(field: Option<&str>) -> Self {
+        match field {
+            None => Grouping::None,
+            Some(name) if is_key_field(name) => Grouping::Key,
+            Some(_) => Grouping::Field,
+        }
+    }
+
+    fn intern(self, names: &mut EndpointNames, parts: [&[u8]; 3]) -> u32 {
+        let [method, route, group] = parts;
+        match self {
+            Grouping::Key => names.intern([method, route, display_name(group, true).as_bytes()], true),
+            _ => names.intern(parts, self == Grouping::Field),
+        }
+    }
+}
+
 /// Everything on its way into the replay.
 pub struct Merge<'a> {
     /// The inputs, in order.
@@ -122,7 +160,7 @@ pub struct Merge<'a> {
     buffer: Vec<u8>,
     lateness_ms: i64,
     max_gap_ms: i64,
-    is_grouped: bool,
+    grouping: Grouping,
 }
 
 impl<'a> Merge<'a> {
@@ -133,7 +171,7 @@ impl<'a> Merge<'a> {
         reader: ChunkReader,
         workers: usize,
         bounds: (i64, i64),
-        is_grouped: bool,
+        grouping: Grouping,
     ) -> Self {
         let (lateness_ms, max_gap_ms) = bounds;
         Merge {
@@ -145,19 +183,41 @@ impl<'a> Merge<'a> {
             buffer: Vec::new(),
             lateness_ms,
             max_gap_ms,
-            is_grouped,
+            grouping,
         }
     }
 
     /// Takes a worker's result; calls `merged` with the newest request for each chunk that went through.
-    pub fn take(&mut self, delivery: Delivery, merged: impl FnMut(usize, Option<i64>)) -> io::Result<()> {
+    pub fn take(&mut self, delivery: Delivery, mut merged: impl FnMut(usize, Option<i64>)) -> io::Result<()> {
         let Delivery { worker, input, number, chunk, part, new_endpoints, new_developers } = delivery;
         let endpoints = new_endpoints.iter().map(|parts| parts.each_ref().map(|part| &part[..]));
         let numbering = &mut self.numberings[worker];
-        numbering.endpoints.extend(endpoints.map(|parts| self.replay.names.intern(parts, self.is_grouped)));
-        let developers = new_developers.iter().map(|(id, is_key)| display_name(id, *is_key));
-        numbering.developers.extend(developers.map(|shown| self.replay.usage.intern(&shown)));
-        self.inputs[input].waiting.insert(number, (worker, chunk, part));
+        numbering.endpoints.extend(endpoints.map(|parts| self.grouping.intern(&mut self.replay.names, parts)));
+        let developers = new_developers.iter();
+        numbering.developers.extend(developers.map(|(id, is_key)| self.replay.usage.intern(id, *is_key)));
+        let file_bytes = chunk.file_bytes;
+        // A chunk without a request is never read again, and must not keep the reading of its neighbours waiting.
+        let chunk = if part.first_ms.is_some() { Some(chunk) } else { None };
+        if chunk.is_none() {
+            merged(input, None);
+        }
+        self.inputs[input].waiting.insert(number, Waiting { worker, chunk, file_bytes, part });
+        self.drain(input, merged)
+    }
+
+    /// Notes that a chunk could not be read: what came before it counts.
+    pub fn fail(
+        &mut self,
+        input: usize,
+        number: u64,
+        error: String,
+        mut merged: impl FnMut(usize, Option<i64>),
+    ) -> io::Result<()> {
+        let state = &mut self.inputs[input];
+        state.tally.input.error = Some(error);
+        let part = ChunkPart::default();
+        state.waiting.insert(number, Waiting { worker: self.numberings.len() - 1, chunk: None, file_bytes: 0, part });
+        merged(input, None);
         self.drain(input, merged)
     }
 
@@ -169,13 +229,17 @@ impl<'a> Merge<'a> {
 
     /// Merges what is next in the input's order, and lets time pass.
     fn drain(&mut self, input: usize, mut merged: impl FnMut(usize, Option<i64>)) -> io::Result<()> {
-        while let Some((worker, chunk, part)) = self.next_ready(input) {
-            let (worker, part) = match self.facts_differ(input, &part) {
-                Some(before) => (self.numberings.len() - 1, self.read_again(input, &chunk, &before)?),
-                None => (worker, part),
+        while let Some(Waiting { worker, chunk, file_bytes, part }) = self.next_ready(input) {
+            let (worker, part) = match &chunk {
+                Some(chunk) if self.facts_differ(input, &part) => {
+                    (self.numberings.len() - 1, self.read_again(input, chunk)?)
+                }
+                _ => (worker, part),
             };
-            self.merge(input, worker, part, chunk.file_bytes);
-            merged(input, self.inputs[input].newest_ms);
+            self.merge(input, worker, part, file_bytes);
+            if chunk.is_some() {
+                merged(input, self.inputs[input].newest_ms);
+            }
         }
         self.drain_arrivals();
         let frontier_ms = self.inputs.iter().map(InputMerge::frontier_ms).min().unwrap_or(i64::MAX);
@@ -185,27 +249,26 @@ impl<'a> Merge<'a> {
     }
 
     /// Removes the input's next part, if all that its check needs is there.
-    fn next_ready(&mut self, input: usize) -> Option<(usize, Chunk, ChunkPart)> {
+    fn next_ready(&mut self, input: usize) -> Option<Waiting> {
         let state = &mut self.inputs[input];
         let number = state.next_number;
-        let (_, _, part) = state.waiting.get(&number)?;
-        let needs_neighbour = self.max_gap_ms < i64::MAX && has_jump(part, state.last_ms, self.max_gap_ms);
+        let waiting = state.waiting.get(&number)?;
+        let needs_neighbour = has_jump(&waiting.part, state.last_ms, self.max_gap_ms);
         if needs_neighbour && matches!(state.next_first_ms(number), Neighbour::Unknown) {
             return None;
         }
         state.waiting.remove(&number)
     }
 
-    /// What the chunk must be read again with, if its worker assumed something else.
-    fn facts_differ(&mut self, input: usize, part: &ChunkPart) -> Option<Before> {
+    /// Whether the chunk's worker assumed something of the lines before it that is not so.
+    fn facts_differ(&self, input: usize, part: &ChunkPart) -> bool {
         let state = &self.inputs[input];
-        let is_jumpy = has_jump(part, state.last_ms, self.max_gap_ms);
         let oldest_timely_ms = state.newest_ms.map(|newest_ms| newest_ms.saturating_sub(self.lateness_ms));
         let took_late = oldest_timely_ms.zip(part.earliest_timely_ms).is_some_and(|(oldest, took)| took < oldest);
-        (is_jumpy || took_late).then(|| Before { newest_ms: state.newest_ms, astray: Vec::new() })
+        took_late || has_jump(part, state.last_ms, self.max_gap_ms)
     }
 
-    fn read_again(&mut self, input: usize, chunk: &Chunk, before: &Before) -> io::Result<ChunkPart> {
+    fn read_again(&mut self, input: usize, chunk: &Chunk) -> io::Result<ChunkPart> {
         let state = &mut self.inputs[input];
         let next_ms = match state.next_first_ms(state.next_number) {
             Neighbour::At(first_ms) => Some(first_ms),
@@ -215,7 +278,7 @@ impl<'a> Merge<'a> {
         let Some(format) = &mut state.format else { return Ok(ChunkPart::default()) };
         let timestamps = format.timestamps(lines);
         let astray = astray(&timestamps, state.last_ms, next_ms, self.max_gap_ms);
-        let before = Before { newest_ms: before.newest_ms, astray };
+        let before = Before { newest_ms: state.newest_ms, astray };
         let part = format.read(&mut self.reader, lines, &before);
         self.number_own_names();
         Ok(part)
@@ -227,11 +290,11 @@ impl<'a> Merge<'a> {
         let (endpoints, developers) = self.reader_reported;
         for number in endpoints..self.reader.endpoints.len() {
             let parts = self.reader.endpoints.parts(number as u32);
-            numbering.endpoints.push(self.replay.names.intern(parts, self.is_grouped));
+            numbering.endpoints.push(self.grouping.intern(&mut self.replay.names, parts));
         }
         for number in developers..self.reader.developers.len() {
             let [id, key_mark, _] = self.reader.developers.parts(number as u32);
-            numbering.developers.push(self.replay.usage.intern(&display_name(id, !key_mark.is_empty())));
+            numbering.developers.push(self.replay.usage.intern(id, !key_mark.is_empty()));
         }
         self.reader_reported = (self.reader.endpoints.len(), self.reader.developers.len());
     }
@@ -255,36 +318,41 @@ impl<'a> Merge<'a> {
         }
         let state = &mut self.inputs[input];
         let arrivals = std::mem::take(&mut part.arrivals).into_iter();
-        state.arrivals.extend(
-            arrivals.map(|arrival| Arrival { endpoint: numbering.endpoints[arrival.endpoint as usize], ..arrival }),
-        );
+        let before_ms = state.newest_ms.unwrap_or(i64::MIN);
+        state.arrivals.extend(arrivals.map(|(newest_ms, arrival)| {
+            let endpoint = numbering.endpoints[arrival.endpoint as usize];
+            (newest_ms.max(before_ms), Arrival { endpoint, ..arrival })
+        }));
         state.newest_ms = state.newest_ms.max(part.newest_ms);
         state.last_ms = part.last_ms.or(state.last_ms);
         state.next_number += 1;
         state.tally.add(&part, file_bytes);
     }
 
-    /// Hands single requests on in arrival order: of several inputs, the one with the earliest next request
-    /// goes first, the earlier input at equal times.
+    /// Hands single requests on in arrival order: of several inputs, the one that is least far goes first,
+    /// the earlier input where two are as far.
     fn drain_arrivals(&mut self) {
         loop {
-            let mut earliest: Option<(i64, usize)> = None;
-            for (index, input) in self.inputs.iter().enumerate() {
-                let head = input.arrivals.front().map(|arrival| arrival.timestamp_ms);
-                let bound = match head {
-                    Some(timestamp_ms) => timestamp_ms,
-                    None if input.is_finished() => continue,
-                    None if input.next_number == 0 => input.first_ms.unwrap_or(i64::MIN),
-                    None => i64::MIN,
-                };
-                if earliest.is_none_or(|(timestamp_ms, _)| bound < timestamp_ms) {
-                    earliest = Some((bound, index));
+            let unfinished = |input: &InputMerge| !input.arrivals.is_empty() || !input.is_finished();
+            let mut bounds: Vec<(i64, usize)> = (0..self.inputs.len())
+                .filter(|index| unfinished(&self.inputs[*index]))
+                .map(|index| (self.inputs[index].arrival_bound_ms(), index))
+                .collect();
+            bounds.sort_unstable();
+            let Some(&(_, first)) = bounds.first() else { return };
+            let limit = bounds.get(1).copied().unwrap_or((i64::MAX, usize::MAX));
+            let mut handed_on = false;
+            while let Some(&(newest_ms, arrival)) = self.inputs[first].arrivals.front() {
+                if (newest_ms, first) > limit {
+                    break;
                 }
+                self.inputs[first].arrivals.pop_front();
+                self.replay.arrive(arrival);
+                handed_on = true;
             }
-            let Some(arrival) = earliest.and_then(|(_, index)| self.inputs[index].arrivals.pop_front()) else {
+            if !handed_on {
                 return;
-            };
-            self.replay.arrive(arrival);
+            }
         }
     }
 }
@@ -309,11 +377,6 @@ fn astray(timestamps: &[i64], before_ms: Option<i64>, after_ms: Option<i64>, max
             && next.is_some_and(|next| is_apart(own, next, max_gap_ms))
     };
     (0..timestamps.len()).filter(is_astray).map(|index| index as u32).collect()
-}
-
-/// Rejected lines of an input with their line numbers in it.
-pub fn number_lines(rejects: Vec<RejectedLine>, lines_before: u64) -> impl Iterator<Item = RejectedLine> {
-    rejects.into_iter().map(move |rejected| RejectedLine { line: lines_before + rejected.line, ..rejected })
 }
 
 #[cfg(test)]

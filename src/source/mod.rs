@@ -31,9 +31,9 @@ use crate::report::{InputSettings, Summary, format_time};
 use anyhow::{Context, bail};
 use chunk::{Before, ChunkPlan, ChunkReader};
 use format::{InputFormat, LineFormat, lines_of};
-use merge::{Delivery, InputMerge, Merge};
+use merge::{Delivery, Grouping, InputMerge, Merge};
 use probe::Probe;
-use schedule::{Job, Next, Schedule};
+use schedule::{Job, Next, Schedule, StopOnPanic};
 use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use tally::InputTally;
@@ -80,15 +80,15 @@ struct Recognised {
 enum Message {
     Part(Box<Delivery>),
     Ended(usize, u64, Option<io::Error>),
-    /// A chunk could not be read.
-    Failed(usize, io::Error),
+    /// A chunk could not be read: the input, the chunk's number, why.
+    Failed(usize, u64, io::Error),
 }
 
 /// Reads every input into the replay, `progress` being told the bytes read.
 ///
 /// # Errors
-/// An input that cannot be opened or recognised, no request in any input, too many rejected lines, and an
-/// input that breaks off unless `keep_going`; the counts of the latter are in [`Reading::inputs`].
+/// An input that cannot be opened or recognised, no request in any input, too many rejected lines. An input
+/// that breaks off is none: what was read of it counts, and [`Reading::inputs`] says what happened.
 pub fn read(plan: &ReplayPlan, replay: &mut Replay, progress: &dyn Fn(u64)) -> anyhow::Result<Reading> {
     let mut inputs = recognise_all(plan)?;
     let since_ms = resolve(plan.input.since, &mut inputs)?;
@@ -140,8 +140,8 @@ fn resolve(bound: Option<TimeBound>, inputs: &mut [Recognised]) -> anyhow::Resul
             bail!("{path}: a time relative to the log's end needs a regular file; give --since and --until as RFC 3339")
         };
         let mut parser = InputFormat::new(format);
-        let lines = tail.rsplit(|byte| *byte == b'\n');
-        last_ms = last_ms.max(lines.into_iter().find_map(|line| parser.timestamp(line)));
+        let lines = tail.split(|byte| *byte == b'\n');
+        last_ms = last_ms.max(lines.filter_map(|line| parser.timestamp(line)).max());
     }
     match last_ms {
         Some(last_ms) => Ok(Some(last_ms - before_end_ms)),
@@ -171,7 +171,8 @@ fn read_chunks(
     let schedule = Schedule::new(probes, plan.chunk_bytes, 2 * workers as u64 + SPARE_CHUNKS);
     let bounds = (chunk_plan.lateness_ms, chunk_plan.max_gap_ms);
     let own_reader = ChunkReader::new(chunk_plan.clone());
-    let mut merge = Merge::new(merges, replay, own_reader, workers, bounds, plan.input.group_by.is_some());
+    let mut merge =
+        Merge::new(merges, replay, own_reader, workers, bounds, Grouping::by(plan.input.as_given.group_by.as_deref()));
     let (sender, receiver) = sync_channel(workers + 1);
     std::thread::scope(|scope| {
         for worker in 0..workers {
@@ -179,7 +180,8 @@ fn read_chunks(
             scope.spawn(move || work(worker, schedule, formats, chunk_plan.clone(), &sender));
         }
         drop(sender);
-        merge_all(&mut merge, &receiver, &schedule, progress)
+        let _guard = StopOnPanic(&schedule);
+        merge_all(&mut merge, receiver, &schedule, progress)
     })?;
     Ok(merge.inputs.into_iter().map(|input| input.tally).collect())
 }
@@ -192,6 +194,7 @@ fn work(
     plan: ChunkPlan,
     sender: &SyncSender<Message>,
 ) {
+    let _guard = StopOnPanic(schedule);
     let mut reader = ChunkReader::new(plan);
     let mut parsers: Vec<Option<InputFormat>> = formats.iter().map(|_| None).collect();
     let mut buffer = Vec::new();
@@ -203,10 +206,10 @@ fn work(
             Next::Job(job) => {
                 let Some(format) = &formats[job.input] else { continue };
                 let parser = parsers[job.input].get_or_insert_with(|| InputFormat::new(format));
-                let input = job.input;
+                let (input, number) = (job.input, job.number);
                 match parse(worker, &mut reader, parser, job, &mut buffer, &mut reported) {
                     Ok(delivery) => Message::Part(Box::new(delivery)),
-                    Err(error) => Message::Failed(input, error),
+                    Err(error) => Message::Failed(input, number, error),
                 }
             }
         };
@@ -239,7 +242,7 @@ fn parse(
 
 fn merge_all(
     merge: &mut Merge,
-    receiver: &Receiver<Message>,
+    receiver: Receiver<Message>,
     schedule: &Schedule,
     progress: &dyn Fn(u64),
 ) -> anyhow::Result<()> {
@@ -256,7 +259,11 @@ fn merge_all(
                 merge.inputs[input].tally.input.error = error.map(|error| describe(&error));
                 merge.end(input, chunks, merged).map_err(|error| (input, error))
             }
-            Message::Failed(input, error) => Err((input, error)),
+            Message::Failed(input, number, error) => {
+                let chunks = schedule.end_early(input);
+                let failed = merge.fail(input, number, describe(&error), merged);
+                failed.and_then(|()| merge.end(input, chunks, merged)).map_err(|error| (input, error))
+            }
         };
         if let Err((input, error)) = outcome {
             // The other workers must not wait for a merge that will not come.
@@ -293,13 +300,11 @@ fn conclude(
     check_requests(plan, &tallies, &summary)?;
     summary.first_request = span_ms.map(|(first_ms, _)| format_time(first_ms));
     summary.last_request = span_ms.map(|(_, last_ms)| format_time(last_ms));
+    summary.notes.extend(late_note(&summary));
     for tally in &tallies {
         let input = &tally.input;
         if input.format == EMPTY {
             summary.notes.push(format!("{} is empty", input.path));
-        }
-        if let Some(error) = &input.error {
-            summary.notes.push(format!("{}: {error}; what was read before counts", input.path));
         }
     }
     let (since, until) = (since_ms.map(format_time), until_ms.map(format_time));
@@ -309,6 +314,20 @@ fn conclude(
 
 /// The format name of an input without a line.
 pub const EMPTY: &str = "empty";
+
+/// Share of late requests from which the result says less about the log than about its clocks.
+const NOTABLE_LATE_SHARE: f64 = 0.01;
+
+fn late_note(summary: &Summary) -> Option<String> {
+    let share = summary.late_requests as f64 / summary.requests as f64;
+    (share > NOTABLE_LATE_SHARE).then(|| {
+        format!(
+            "{:.1} % of the requests lie too far behind a newer line of their file to count in a cycle: a line's clock \
+             may be ahead, or the log be out of order (--lateness)",
+            share * 100.0
+        )
+    })
+}
 
 fn write_rejects(tallies: &mut [InputTally], out: &mut dyn Write) -> anyhow::Result<()> {
     tallies.iter_mut().try_for_each(|tally| tally.write_rejects(out))

@@ -30,6 +30,17 @@ pub enum Next {
     Done,
 }
 
+/// Stops the schedule when its thread panics, so that no other thread waits for what will not come.
+pub struct StopOnPanic<'a>(pub &'a Schedule);
+
+impl Drop for StopOnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.stop();
+        }
+    }
+}
+
 /// The inputs' places, shared by all workers.
 pub struct Schedule {
     inputs: Mutex<Vec<Place>>,
@@ -107,6 +118,10 @@ impl Schedule {
     }
 
     fn take(&self, input: usize, place: &mut Place, chunker: Chunker, read: io::Result<Option<Chunk>>) -> Next {
+        if matches!(place.state, State::Ended) {
+            // Stopped while the chunk was being read.
+            return Next::Done;
+        }
         match read {
             Ok(Some(chunk)) => {
                 place.state = State::Open(chunker);
@@ -137,6 +152,15 @@ impl Schedule {
             place.frontier_ms = newest_ms;
         }
         self.changed.notify_all();
+    }
+
+    /// Ends one input where it is; how many chunks it had.
+    pub fn end_early(&self, input: usize) -> u64 {
+        let mut places = self.lock();
+        let place = &mut places[input];
+        place.state = State::Ended;
+        self.changed.notify_all();
+        place.next_number
     }
 
     /// Ends every input, so that no worker waits or starts anew.

@@ -2,7 +2,6 @@
 
 use super::FormatInfo;
 use super::chunk::ChunkPart;
-use super::merge::number_lines;
 use super::rejected::RejectedLine;
 use crate::report::{Input, Summary};
 use anyhow::Context;
@@ -58,9 +57,9 @@ impl InputTally {
 
     /// Adds a chunk's counts, and notes its rejected lines.
     pub fn add(&mut self, part: &ChunkPart, file_bytes: u64) {
-        let rejects = number_lines(part.rejects.clone(), self.input.lines);
-        for rejected in rejects {
-            self.note_rejected(rejected);
+        for rejected in &part.rejects {
+            let line = self.input.lines + rejected.line;
+            self.note_rejected(RejectedLine { line, ..rejected.clone() });
         }
         self.input.bytes += file_bytes;
         self.input.lines += part.lines;

@@ -8,6 +8,15 @@ const KEY_PREFIX_CHARS: usize = 4;
 /// Bytes of the SHA-256 that are shown, in hexadecimal.
 const KEY_DIGEST_BYTES: usize = 4;
 
+/// Parts of a field's name that tell of a secret in it.
+const KEY_NAME_PARTS: [&str; 4] = ["key", "token", "secret", "authorization"];
+
+/// Whether the values of a field with this name are secrets.
+pub fn is_key_field(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    KEY_NAME_PARTS.iter().any(|part| name.contains(part))
+}
+
 /// The id as it is shown: as logged (bytes that are not UTF-8 replaced), or for a key its first 4 characters,
 /// `#`, and the first 8 hexadecimal digits of its SHA-256.
 pub fn display_name(id: &[u8], is_key: bool) -> String {
@@ -26,6 +35,16 @@ pub fn display_name(id: &[u8], is_key: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn key_fields_go_by_their_name() {
+        for name in ["apiKey", "http_x_api_key", "Authorization", "metadata.accessToken", "clientSecret"] {
+            assert!(is_key_field(name), "{name}");
+        }
+        for name in ["remote_user", "userId", "sub"] {
+            assert!(!is_key_field(name), "{name}");
+        }
+    }
 
     #[test]
     fn keys_are_masked() {

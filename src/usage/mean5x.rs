@@ -68,7 +68,6 @@ struct Spike {
     developer: u32,
     calls: u64,
     baseline_sum: u64,
-    is_partial: bool,
     trend: Vec<u64>,
 }
 
@@ -91,14 +90,14 @@ impl Mean5x {
 
     /// Takes the next window that has calls and tests it, if a whole baseline lies between `first_window`
     /// and it.
-    pub fn close(&mut self, window: i64, calls: HashMap<u32, u64>, first_window: i64, is_partial: bool) {
+    pub fn close(&mut self, window: i64, calls: HashMap<u32, u64>, first_window: i64) {
         self.forget_before(window - self.baseline_windows());
         if window - first_window >= self.baseline_windows() {
             for (&developer, &calls) in &calls {
                 let baseline_sum = self.sums.get(developer as usize).copied().unwrap_or(0);
                 if self.is_spike(calls, baseline_sum) {
                     let trend = self.trend(window, developer, calls);
-                    self.spikes.push(Spike { window, developer, calls, baseline_sum, is_partial, trend });
+                    self.spikes.push(Spike { window, developer, calls, baseline_sum, trend });
                 }
             }
         }
@@ -142,20 +141,22 @@ impl Mean5x {
         }
     }
 
-    /// The spikes found, by window, then developer.
-    pub fn take_findings(&mut self, names: &[String]) -> Vec<Finding> {
+    /// The spikes found, by window, then developer. A window that ends after `last_request_ms` is partial: the
+    /// log may not hold all of it.
+    pub fn take_findings(&mut self, names: &[String], last_request_ms: i64) -> Vec<Finding> {
         let mut spikes = std::mem::take(&mut self.spikes);
         spikes.sort_by(|a, b| {
             let name = |spike: &Spike| &names[spike.developer as usize];
-            a.window.cmp(&b.window).then_with(|| name(a).cmp(name(b)))
+            a.window.cmp(&b.window).then_with(|| (name(a), a.calls).cmp(&(name(b), b.calls)))
         });
-        spikes.into_iter().map(|spike| self.finding(spike, names)).collect()
+        spikes.into_iter().map(|spike| self.finding(spike, names, last_request_ms)).collect()
     }
 
-    fn finding(&self, spike: Spike, names: &[String]) -> Finding {
+    fn finding(&self, spike: Spike, names: &[String], last_request_ms: i64) -> Finding {
         let mean = spike.baseline_sum as f64 / self.config.baseline_windows as f64;
         let start_ms = spike.window * self.config.window_ms;
-        let end = format_time(start_ms + self.config.window_ms);
+        let end_ms = start_ms + self.config.window_ms;
+        let end = format_time(end_ms);
         let event = UsageSpike {
             event: EVENT,
             timestamp: end.clone(),
@@ -169,7 +170,7 @@ impl Mean5x {
                 ratio: (mean > 0.0).then(|| round4(spike.calls as f64 / mean)),
                 window_ms: self.config.window_ms,
             },
-            partial: spike.is_partial,
+            partial: end_ms > last_request_ms.saturating_add(1),
         };
         Finding { spike: event, start_ms, trend: spike.trend }
     }
@@ -195,7 +196,7 @@ mod tests {
         let mut rule = Mean5x::new(CONFIG).with_guards(guards);
         for (window, &calls) in calls.iter().enumerate() {
             if calls > 0 {
-                rule.close(window as i64, HashMap::from([(0, calls)]), 0, false);
+                rule.close(window as i64, HashMap::from([(0, calls)]), 0);
             }
         }
         rule.spikes

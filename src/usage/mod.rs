@@ -10,7 +10,7 @@ pub mod span;
 pub mod state;
 pub mod zscore_daily;
 
-pub use developer::display_name;
+pub use developer::{display_name, is_key_field};
 
 use crate::report::{UsageConfig, UsageSpike};
 use crate::route::endpoint::Interner;
@@ -50,11 +50,12 @@ impl UsageReplay {
         UsageReplay { rule: self.rule.with_guards(guards), ..self }
     }
 
-    /// The number of a developer by the name that is shown.
-    pub fn intern(&mut self, shown: &str) -> u32 {
-        let number = self.interner.intern([shown.as_bytes(), b"", b""]);
+    /// The number of a developer. Keys are told apart by all of their bytes, though little of them is shown.
+    pub fn intern(&mut self, id: &[u8], is_key: bool) -> u32 {
+        let shown = display_name(id, is_key);
+        let number = self.interner.intern(if is_key { [b"key", id, b""] } else { [b"", shown.as_bytes(), b""] });
         if number as usize == self.names.len() {
-            self.names.push(shown.to_owned());
+            self.names.push(shown);
         }
         number
     }
@@ -80,8 +81,7 @@ impl UsageReplay {
             if end_ms > watermark_ms {
                 return;
             }
-            let is_partial = end_ms > self.last_request_ms.saturating_add(1);
-            self.rule.close(window, entry.remove(), first_window, is_partial);
+            self.rule.close(window, entry.remove(), first_window);
         }
     }
 
@@ -97,7 +97,7 @@ impl UsageReplay {
 
     /// The spikes found with the windows that show them, by window, then developer.
     pub fn take_findings(&mut self) -> Vec<Finding> {
-        self.rule.take_findings(&self.names)
+        self.rule.take_findings(&self.names, self.last_request_ms)
     }
 
     /// How many developers called.

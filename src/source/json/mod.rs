@@ -20,6 +20,7 @@ use crate::request::{DecimalMs, Line, MAX_EXTRA_FIELDS, Rejection, Request};
 use crate::source::time::TimeParser;
 use crate::source::value::{self, Malformed, is_event_stream, present};
 use crate::source::{FormatInfo, ParseLine};
+use crate::usage::is_key_field;
 use fields::Fields;
 use names::Names;
 use sample::Sample;
@@ -75,15 +76,11 @@ impl FieldMap {
 }
 
 fn format_info(fields: &Fields) -> FormatInfo {
-    let is_key = |name: &String| {
-        let name = name.to_ascii_lowercase();
-        ["key", "token", "secret", "authorization"].iter().any(|part| name.contains(part))
-    };
     FormatInfo {
         name: "JSON lines".to_owned(),
         latency_field: fields.duration.as_ref().map(|(name, _)| name.clone()),
         latency_unit: fields.duration.as_ref().map(|(_, unit)| *unit),
-        developer_is_key: fields.developer.as_ref().is_some_and(is_key),
+        developer_is_key: fields.developer.as_deref().is_some_and(is_key_field),
         developer_field: fields.developer.clone(),
         whole_second_stamps: fields.whole_second_stamps,
     }

@@ -74,12 +74,6 @@ fn is_list(name: &str) -> bool {
     name.starts_with("upstream_")
 }
 
-/// Whether a variable of this name holds credentials.
-pub(super) fn is_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    ["key", "token", "secret", "authorization"].iter().any(|mark| name.contains(mark))
-}
-
 /// Which occurrences of the literal after a variable belong to the variable's value.
 pub(super) fn exempt(name: &str, literal: &str, escape: Escape) -> Exempt {
     match literal.bytes().next() {

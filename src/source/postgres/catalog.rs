@@ -1,8 +1,8 @@
 //! The table and its columns, as the server's catalog has them.
 
 use super::identifier::{TableName, quote, typed_name};
-use crate::plan::scan::UsageColumns;
 use crate::nearest::nearest;
+use crate::plan::scan::UsageColumns;
 use crate::source::usage::{CountedBy, find_column};
 use anyhow::{anyhow, bail};
 use sqlx::postgres::{PgConnection, PgRow};
