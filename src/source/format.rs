@@ -4,7 +4,7 @@ use super::chunk::{Before, ChunkPart, ChunkReader};
 use super::json::{FieldMap, JsonParser};
 use super::lines::Chunk;
 use super::nginx::{LogFormat, NginxParser};
-use super::probe::Probe;
+use super::probe::{Probe, SAMPLE_BYTES};
 use super::{FormatInfo, ParseLine, preset};
 use crate::plan::{FormatChoice, Wanted};
 use crate::request::Line;
@@ -24,16 +24,27 @@ pub enum LineFormat {
 }
 
 impl LineFormat {
-    /// The format of an input, as chosen or as its first lines tell; `None` when it has no lines.
+    /// The format of an input, as chosen or as its first lines tell; `None` when it has no lines, or breaks off
+    /// before the first one ends.
+    ///
+    /// # Errors
+    /// First lines that tell no format, or that are all blank when the format was to be found by them.
     pub fn of(probe: &Probe, choice: &FormatChoice, wanted: &Wanted) -> anyhow::Result<Option<LineFormat>> {
         let sample = probe.sample_lines();
-        if sample.iter().all(|line| line.iter().all(u8::is_ascii_whitespace)) {
+        let is_blank = sample.iter().all(|line| line.iter().all(u8::is_ascii_whitespace));
+        if is_blank && (probe.is_whole() || probe.broken.is_some()) {
             return Ok(None);
         }
         let format = match choice {
             FormatChoice::Nginx { name, log_format } => {
                 LineFormat::nginx(LogFormat::compile(name, log_format, wanted)?)
             }
+            _ if is_blank => bail!(
+                "{}: its first {} KiB are blank, so its format cannot be found; remove the blank lines, or give \
+                 --log-format",
+                probe.shown,
+                SAMPLE_BYTES >> 10
+            ),
             FormatChoice::Json => LineFormat::json(&sample, wanted).with_context(|| probe.shown.clone())?,
             FormatChoice::Detect => LineFormat::detect(&sample, wanted).with_context(|| probe.shown.clone())?,
         };
@@ -126,4 +137,29 @@ fn without_mark(chunk_is_first: bool, lines: &[u8]) -> &[u8] {
 /// A chunk's lines as the parsers want them; `buffer` is where a file's bytes are read to.
 pub fn lines_of<'a>(chunk: &'a Chunk, buffer: &'a mut Vec<u8>) -> std::io::Result<&'a [u8]> {
     Ok(without_mark(chunk.is_first, chunk.lines(buffer)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::InputName;
+    use std::io::Write;
+
+    #[test]
+    fn only_a_file_that_is_blank_to_its_end_is_empty() {
+        let of = |content: &[u8], choice: &FormatChoice| {
+            let mut file = tempfile::NamedTempFile::new().unwrap();
+            file.write_all(content).unwrap();
+            let probe = Probe::open(&InputName::Path(file.path().to_owned())).unwrap();
+            LineFormat::of(&probe, choice, &Wanted::default())
+        };
+        let mut long = vec![b'\n'; SAMPLE_BYTES];
+        long.extend(b"127.0.0.1 - - [01/Jun/2026:12:00:00 +0000] \"GET / HTTP/1.1\" 200 2\n");
+        assert!(of(b"\n \r\n", &FormatChoice::Detect).unwrap().is_none());
+        let told = of(&long, &FormatChoice::Detect).err().unwrap().to_string();
+        assert!(told.contains("its first 64 KiB are blank"), "{told}");
+        let log_format = "$remote_addr - - [$time_local] \"$request\" $status $body_bytes_sent".to_owned();
+        let given = FormatChoice::Nginx { name: "given".to_owned(), log_format };
+        assert!(of(&long, &given).unwrap().is_some());
+    }
 }

@@ -144,7 +144,7 @@ fn resolve(bound: Option<TimeBound>, inputs: &mut [Recognised]) -> anyhow::Resul
         last_ms = last_ms.max(lines.filter_map(|line| parser.timestamp(line)).max());
     }
     match last_ms {
-        Some(last_ms) => Ok(Some(last_ms - before_end_ms)),
+        Some(last_ms) => Ok(Some(last_ms.saturating_sub(before_end_ms))),
         None => bail!("no request was found near the log's end, so --since/--until cannot be relative to it"),
     }
 }
@@ -160,7 +160,11 @@ fn read_chunks(
     let keeps_all = plan.input.rejects.is_some();
     let tally = |input: &Recognised| {
         let info = input.format.as_ref().map(LineFormat::info);
-        InputTally::new(input.probe.shown.clone(), info, input.probe.compression, keeps_all)
+        let mut tally = InputTally::new(input.probe.shown.clone(), info, input.probe.compression, keeps_all);
+        // Without a line it is not read again; otherwise the error comes when its turn does.
+        let broken = input.probe.broken.as_ref().filter(|_| input.format.is_none());
+        tally.input.error = broken.map(describe);
+        tally
     };
     let merges = inputs
         .iter()
@@ -256,7 +260,9 @@ fn merge_all(
                 merge.take(*delivery, merged).map_err(|error| (input, error))
             }
             Message::Ended(input, chunks, error) => {
-                merge.inputs[input].tally.input.error = error.map(|error| describe(&error));
+                if let Some(error) = error {
+                    merge.inputs[input].tally.input.error = Some(describe(&error));
+                }
                 merge.end(input, chunks, merged).map_err(|error| (input, error))
             }
             Message::Failed(input, number, error) => {
@@ -303,7 +309,7 @@ fn conclude(
     summary.notes.extend(late_note(&summary));
     for tally in &tallies {
         let input = &tally.input;
-        if input.format == EMPTY {
+        if input.format == EMPTY && input.error.is_none() {
             summary.notes.push(format!("{} is empty", input.path));
         }
     }
@@ -341,6 +347,11 @@ fn check_requests(plan: &ReplayPlan, tallies: &[InputTally], summary: &Summary) 
     let parsed = summary.requests + summary.filtered_out + summary.not_requests;
     let tried = parsed + summary.rejected;
     if tried == 0 {
+        let broken =
+            |tally: &InputTally| tally.input.error.as_ref().map(|error| format!("{}: {error}", tally.input.path));
+        if let Some(first) = tallies.iter().find_map(broken) {
+            bail!("no request: {first}")
+        }
         bail!("no request: every input is empty")
     }
     if parsed == 0 {

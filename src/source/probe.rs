@@ -29,6 +29,8 @@ pub struct Probe {
     pub compression: Option<&'static str>,
     /// The first bytes, decompressed.
     pub sample: Vec<u8>,
+    /// Why the sample ends where it does, when that is neither its size nor the input's end.
+    pub broken: Option<io::Error>,
     origin: Origin,
 }
 
@@ -83,37 +85,49 @@ impl Probe {
                 if metadata.is_dir() {
                     return Err(OpenError::Directory(shown));
                 }
-                let seekable = metadata.is_file().then_some((path.clone(), metadata.len()));
+                // What the kernel makes up while it is read, as in /proc, is a file of no size.
+                let has_size = metadata.is_file() && metadata.len() > 0;
+                let seekable = has_size.then_some((path.clone(), metadata.len()));
                 (Box::new(file), seekable)
             }
         };
-        let head = read_up_to(&mut reader, SAMPLE_BYTES).map_err(failed)?;
+        let (head, broken) = read_up_to(&mut reader, SAMPLE_BYTES);
+        if let Some(error) = broken {
+            return Err(failed(error));
+        }
         if let Some((_, name, command)) = UNSUPPORTED.iter().find(|(magic, ..)| head.starts_with(magic)) {
             return Err(OpenError::Compression { path: shown, name, command });
         }
-        let is_gzip = head.starts_with(GZIP_MAGIC);
-        let whole = Cursor::new(head.clone()).chain(reader);
-        let (sample, origin) = match (seekable, is_gzip) {
-            (Some((path, len)), false) => (head, Origin::Plain(path, len)),
-            // A broken start shows as an error when the file's turn comes.
-            (Some((path, _)), true) => {
-                (read_up_to(&mut MultiGzDecoder::new(whole), SAMPLE_BYTES).unwrap_or_default(), Origin::Gzip(path))
-            }
-            (None, false) => (head, Origin::Once(Box::new(whole))),
-            (None, true) => {
-                let mut decoder = MultiGzDecoder::new(whole);
-                let sample = read_up_to(&mut decoder, SAMPLE_BYTES).unwrap_or_default();
-                (sample.clone(), Origin::Once(Box::new(Cursor::new(sample).chain(decoder))))
-            }
+        if !head.starts_with(GZIP_MAGIC) {
+            let origin = match seekable {
+                Some((path, len)) => Origin::Plain(path, len),
+                None => Origin::Once(Box::new(Cursor::new(head.clone()).chain(reader))),
+            };
+            return Ok(Probe { shown, compression: None, sample: head, broken: None, origin });
+        }
+        let mut decoder = MultiGzDecoder::new(Cursor::new(head).chain(reader));
+        let (sample, broken) = read_up_to(&mut decoder, SAMPLE_BYTES);
+        let origin = match seekable {
+            Some((path, _)) => Origin::Gzip(path),
+            None => Origin::Once(again(sample.clone(), broken.as_ref(), decoder)),
         };
-        Ok(Probe { shown, compression: is_gzip.then_some("gzip"), sample, origin })
+        Ok(Probe { shown, compression: Some("gzip"), sample, broken, origin })
+    }
+
+    /// Whether the sample is all there is.
+    pub fn is_whole(&self) -> bool {
+        self.broken.is_none() && self.sample.len() < SAMPLE_BYTES
     }
 
     /// The complete lines of the sample; its last line too when the input ends there.
     pub fn sample_lines(&self) -> Vec<&[u8]> {
         let sample = self.sample.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.sample);
-        let is_whole = self.sample.len() < SAMPLE_BYTES;
-        let end = if is_whole { sample.len() } else { memrchr(b'\n', sample).unwrap_or(sample.len()) };
+        let end = match memrchr(b'\n', sample) {
+            _ if self.is_whole() => sample.len(),
+            Some(line_end) => line_end,
+            None if self.broken.is_some() => 0,
+            None => sample.len(),
+        };
         let lines = sample[..end].split(|byte| *byte == b'\n');
         lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line)).filter(|line| !line.is_empty()).collect()
     }
@@ -133,7 +147,10 @@ impl Probe {
                 loop {
                     let excess = tail.len().saturating_sub(SAMPLE_BYTES);
                     tail.drain(..excess);
-                    let more = read_up_to(&mut reader, SAMPLE_BYTES)?;
+                    let (more, broken) = read_up_to(&mut reader, SAMPLE_BYTES);
+                    if let Some(error) = broken {
+                        return Err(error);
+                    }
                     if more.is_empty() {
                         return Ok(Some(tail));
                     }
@@ -157,11 +174,29 @@ impl Probe {
     }
 }
 
-/// Reads until `limit` bytes are there or the input ends.
-fn read_up_to(reader: &mut dyn Read, limit: usize) -> io::Result<Vec<u8>> {
+/// Reads until `limit` bytes are there, the input ends or it breaks off, which is told beside the bytes.
+fn read_up_to(reader: &mut dyn Read, limit: usize) -> (Vec<u8>, Option<io::Error>) {
     let mut bytes = Vec::new();
-    reader.take(limit as u64).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    let read = reader.take(limit as u64).read_to_end(&mut bytes);
+    (bytes, read.err())
+}
+
+/// What was read of a stream, and then its rest or the error that ended it.
+fn again(read: Vec<u8>, broken: Option<&io::Error>, rest: impl Read + Send + 'static) -> Box<dyn Read + Send> {
+    match broken {
+        // A decoder that has failed may take the rest for a new beginning.
+        Some(error) => Box::new(Cursor::new(read).chain(Broken(error.kind(), error.to_string()))),
+        None => Box::new(Cursor::new(read).chain(rest)),
+    }
+}
+
+/// The end of a stream that broke off.
+struct Broken(io::ErrorKind, String);
+
+impl Read for Broken {
+    fn read(&mut self, _buffer: &mut [u8]) -> io::Result<usize> {
+        Err(io::Error::new(self.0, self.1.clone()))
+    }
 }
 
 /// Counts what is read through it, for progress.
@@ -184,5 +219,54 @@ impl Read for Counted {
         let count = self.file.read(buffer)?;
         self.read.fetch_add(count as u64, Ordering::Relaxed);
         Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flate2::{Compression, write::GzEncoder};
+    use std::io::Write;
+
+    fn packed(text: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::none());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn probe(content: &[u8]) -> Probe {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(content).unwrap();
+        Probe::open(&InputName::Path(file.path().to_owned())).unwrap()
+    }
+
+    #[test]
+    fn a_broken_start_keeps_its_whole_lines_and_tells_the_error() {
+        let content = packed(b"one\ntwo\n");
+        let whole = probe(&content);
+        assert!(whole.is_whole() && whole.sample_lines() == [b"one", b"two"]);
+        let cut = probe(&content[..content.len() - 10]);
+        assert_eq!(cut.broken.as_ref().unwrap().kind(), io::ErrorKind::UnexpectedEof);
+        assert!(!cut.is_whole() && cut.sample_lines() == [b"one"]);
+        let nothing = probe(&content[..12]);
+        assert!(nothing.broken.is_some() && nothing.sample_lines().is_empty());
+    }
+
+    #[test]
+    fn what_was_read_of_a_pipe_comes_again_before_its_error() {
+        let error = io::Error::new(io::ErrorKind::UnexpectedEof, "cut");
+        let mut bytes = Vec::new();
+        let read = again(b"one".to_vec(), Some(&error), io::empty()).read_to_end(&mut bytes);
+        assert_eq!((&bytes[..], read.unwrap_err().kind()), (&b"one"[..], io::ErrorKind::UnexpectedEof));
+        bytes.clear();
+        assert_eq!(again(b"one".to_vec(), None, &b" two"[..]).read_to_end(&mut bytes).unwrap(), 7);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_file_without_a_size_is_read_as_a_stream() {
+        let probe = Probe::open(&InputName::Path("/proc/self/status".into())).unwrap();
+        assert!(probe.sample.starts_with(b"Name:"));
+        assert!(matches!(probe.origin, Origin::Once(_)));
     }
 }
