@@ -121,12 +121,16 @@ impl StreamChunker {
         Ok(Some(Chunk { body: Body::Bytes(bytes), file_bytes, is_first }))
     }
 
-    /// Reads until there are `limit` bytes in all, or no more.
+    /// Reads until there are `limit` bytes in all, or no more; of a stream that breaks off, the line that is cut
+    /// is dropped, since its start alone may pass for a whole one.
     fn fill(&mut self, bytes: &mut Vec<u8>, limit: usize) {
         let room = limit.saturating_sub(bytes.len()) as u64;
         let read = self.reader.by_ref().take(room).read_to_end(bytes);
-        self.is_done = bytes.len() < limit;
-        self.failed = read.err();
+        self.is_done = read.is_err() || bytes.len() < limit;
+        if let Err(error) = read {
+            bytes.truncate(memrchr(b'\n', bytes).map_or(0, |line_end| line_end + 1));
+            self.failed = Some(error);
+        }
     }
 
     /// Keeps whole lines and puts the rest aside; a line without an end in sight is cut short.
@@ -287,6 +291,34 @@ mod tests {
             }
             assert_eq!(lines, [b"first\n".to_vec(), b"xxxxxx".to_vec(), b"last\n".to_vec()]);
             assert!(longest > MAX_LINE_BYTES && longest < 2 * MAX_LINE_BYTES, "{longest}");
+        }
+    }
+
+    /// A stream that ends with an error.
+    struct Broken;
+
+    impl Read for Broken {
+        fn read(&mut self, _buffer: &mut [u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::UnexpectedEof.into())
+        }
+    }
+
+    #[test]
+    fn a_broken_stream_loses_its_cut_line_alone() {
+        for (content, expected) in [("one\ntwo\nthr", "one\ntwo\n"), ("one\ntwo\n", "one\ntwo\n"), ("on", "")] {
+            for chunk_bytes in 1..20 {
+                let reader = Cursor::new(content.as_bytes()).chain(Broken);
+                let mut stream = StreamChunker::new(Box::new(reader), None);
+                let (mut all, mut buffer) = (Vec::new(), Vec::new());
+                let told = loop {
+                    match stream.next(chunk_bytes) {
+                        Ok(Some(chunk)) => all.extend_from_slice(chunk.lines(&mut buffer).unwrap()),
+                        ended => break ended.map(|_| ()),
+                    }
+                };
+                assert_eq!(String::from_utf8_lossy(&all), expected, "{chunk_bytes}");
+                assert_eq!(told.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+            }
         }
     }
 
