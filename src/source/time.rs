@@ -9,18 +9,23 @@ use crate::plan::Timezone;
 use chrono::{DateTime, NaiveDateTime, Offset, TimeZone};
 use chrono_tz::{GapInfo, Tz};
 use decimal::Decimal;
+use std::ops::RangeInclusive;
 
 const SECOND_MS: i64 = 1_000;
 const MINUTE_MS: i64 = 60 * SECOND_MS;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
 const DAY_MS: i64 = 24 * HOUR_MS;
 
-/// 0001-01-01T00:00:00.000Z.
-const MIN_MS: i64 = -62_135_596_800_000;
-/// 9999-12-31T23:59:59.999Z.
-const MAX_MS: i64 = 253_402_300_799_999;
+/// More than a hundred years, the longest duration that is added to a stamp or taken off, inside what RFC 3339 can
+/// write.
+const YEARS: RangeInclusive<i64> = 102..=9898;
+/// 0102-01-01T00:00:00.000Z.
+const MIN_MS: i64 = -58_948_387_200_000;
+/// 9898-12-31T23:59:59.999Z.
+const MAX_MS: i64 = 250_215_091_199_999;
 
-/// Reads stamps of years 0001 to 9999. A leap second, `:60`, is the first second of the next minute.
+/// Reads stamps of years 0102 to 9898, so that times up to a hundred years away have years 0001 to 9999, the ones
+/// that RFC 3339 can write. A leap second, `:60`, is the first second of the next minute.
 #[derive(Clone, Debug)]
 pub struct TimeParser {
     zone: Timezone,
@@ -235,7 +240,7 @@ fn date_ms(year: i64, month: i64, day: i64) -> Option<i64> {
         1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
         _ => return None,
     };
-    if year == 0 || day == 0 || day > days_in_month {
+    if !YEARS.contains(&year) || day == 0 || day > days_in_month {
         return None;
     }
     const DAYS_FROM_MARCH_OF_YEAR_0_TO_1970: i64 = 719_468;
