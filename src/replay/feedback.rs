@@ -67,7 +67,7 @@ impl Feedback {
         let is_due = self.has_cooled_down(end_ms);
         let applied = if is_due { next } else { self.config };
         let changes = tuning::changes(&self.config, &applied);
-        self.trace.note(signals, &self.config, &applied);
+        self.trace.note(signals, &self.config, &next, &applied);
         self.rails.note_signals(signals);
         if changes != ConfigChanges::default() {
             self.config = applied;

@@ -19,6 +19,11 @@ pub fn floor(rules: RuleSet) -> f64 {
     }
 }
 
+/// Whether the error ratio asks for another number of retries, be there room for it or not.
+pub fn wants_change(error_ratio: f64) -> bool {
+    !(FALL_BELOW..=RISE_ABOVE).contains(&error_ratio)
+}
+
 /// The next number of retries.
 pub fn propose(current: f64, error_ratio: f64, rules: RuleSet) -> f64 {
     if error_ratio > RISE_ABOVE {
@@ -41,6 +46,11 @@ mod tests {
         assert_eq!(propose(3.0, 0.100_001, Documented), 4.0);
         assert_eq!(propose(3.0, 0.01, Documented), 3.0);
         assert_eq!(propose(3.0, 0.009_999, Documented), 2.0);
+    }
+
+    #[test]
+    fn the_band_that_keeps_them_includes_both_thresholds() {
+        assert_eq!([0.009_999, 0.01, 0.1, 0.100_001].map(wants_change), [true, false, false, true]);
     }
 
     #[test]
