@@ -4,10 +4,11 @@ use anyhow::Context;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
-/// Writes a file through a temporary one beside it, which takes its name only when it is complete.
+/// Writes a file through a temporary one beside it, which takes its name only when it is complete and on disk.
+/// A symbolic link stays: the file that it leads to is written.
 ///
 /// # Errors
 /// The file's name, what stood in the way and, where that is known, what to do about it.
@@ -17,11 +18,19 @@ pub fn write_atomically(path: &Path, write: impl FnOnce(&mut dyn Write) -> anyho
     if path.metadata().is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
         return fill(&mut File::create(path).with_context(failed)?, write).with_context(failed);
     }
-    let mut file = create_beside(path).with_context(failed)?;
+    let target = target_of(path);
+    let mut file = create_beside(&target).with_context(failed)?;
     // The file inside: the wrapper would add the temporary name to what the operating system says.
     fill(file.as_file_mut(), write).with_context(failed)?;
-    file.persist(path).map_err(|error| advise_on_target(error.error)).with_context(failed)?;
+    file.as_file().sync_all().with_context(failed)?;
+    file.persist(&target).map_err(|error| advise_on_target(error.error)).with_context(failed)?;
     Ok(())
+}
+
+/// Where a symbolic link leads, be there a file or not; any other path as it is.
+fn target_of(path: &Path) -> PathBuf {
+    let Ok(link) = path.read_link() else { return path.to_owned() };
+    path.canonicalize().unwrap_or_else(|_| path.parent().unwrap_or(Path::new("")).join(link))
 }
 
 fn fill(file: &mut File, write: impl FnOnce(&mut dyn Write) -> anyhow::Result<()>) -> anyhow::Result<()> {
@@ -105,6 +114,22 @@ mod tests {
         assert_eq!(std::fs::read(&path).unwrap(), b"whole");
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(names(folder.path()), ["out"]);
+    }
+
+    #[test]
+    fn a_link_stays_and_its_target_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("elsewhere")).unwrap();
+        let target = folder.path().join("elsewhere/out");
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink("elsewhere/out", &link).unwrap();
+        for before in [None, Some("before")] {
+            before.iter().for_each(|before| std::fs::write(&target, before).unwrap());
+            written(&link).unwrap();
+            assert_eq!(std::fs::read(&target).unwrap(), b"whole");
+            assert!(link.is_symlink());
+            assert_eq!(names(&folder.path().join("elsewhere")), ["out"]);
+        }
     }
 
     #[test]
