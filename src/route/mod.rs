@@ -80,8 +80,8 @@ pub fn path_of(target: &[u8]) -> &[u8] {
 
 /// The route of a request target: its path with `:id` for every segment that looks like an identifier.
 ///
-/// Identifiers are numbers, UUIDs, ULIDs, hexadecimal strings of 8 or more, dates, e-mail addresses and
-/// base64-like tokens of 20 or more. `scratch` is used only when something is replaced.
+/// Identifiers are numbers, UUIDs, ULIDs, hexadecimal strings of 8 or more, dates, e-mail addresses,
+/// base64-like tokens of 20 or more and JSON web tokens. `scratch` is used only when something is replaced.
 #[inline(always)]
 pub fn route_of<'a>(target: &'a [u8], scratch: &'a mut Vec<u8>) -> &'a [u8] {
     if target.first() == Some(&b'/') {
@@ -176,7 +176,7 @@ fn is_long_identifier(segment: &[u8]) -> bool {
     if traits & NOT_TOKEN == 0 && traits & MIXED == MIXED && segment.len() >= MIN_TOKEN_LEN {
         return true;
     }
-    traits & DIGIT != 0 && (is_uuid(segment) || is_ulid(segment) || is_date(segment))
+    traits & DIGIT != 0 && (is_uuid(segment) || is_ulid(segment) || is_date(segment) || is_jwt(segment))
 }
 
 fn is_uuid(segment: &[u8]) -> bool {
@@ -209,6 +209,17 @@ fn is_date(segment: &[u8]) -> bool {
         && digits(8..10)
 }
 
+/// A JSON web token: three parts in base64url, the first of which begins with `{"`.
+///
+/// The caller asks for a digit anywhere: every common header holds one, and names like `a.b.c` hold none.
+fn is_jwt(segment: &[u8]) -> bool {
+    let is_base64url = |part: &[u8]| part.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+    segment.len() >= MIN_TOKEN_LEN
+        && segment.starts_with(b"eyJ")
+        && segment.split(|byte| *byte == b'.').all(|part| !part.is_empty() && is_base64url(part))
+        && segment.iter().filter(|byte| **byte == b'.').count() == 2
+}
+
 /// Something, an `@` (or `%40`), something with a dot inside.
 fn is_email(segment: &[u8]) -> bool {
     let encoded = || memchr::memmem::find(segment, b"%40").map(|at| (at, 3));
@@ -239,7 +250,7 @@ mod tests {
         #[test]
         fn masks_change_no_route(
             target in "(/([a-f]{7,9}|[0-9]{1,3}|[a-z0-9-]{1,12}|[A-Za-z0-9_=+]{18,22}|[a-z]@[a-z.]{1,4}|\
-                       [a-z]%40[a-z.]{2,4}|[0-9]{4}-[0-9]{2}-[0-9]{2}T?|)){0,6}[?#]?[a-z/0-9]{0,8}",
+                       [a-z]%40[a-z.]{2,4}|eyJ[a-z]{8}[0-9]?([.][a-z_-]{4,5}){1,3}|[0-9]{4}-[0-9]{2}-[0-9]{2}T?|)){0,6}[?#]?[a-z/0-9]{0,8}",
         ) {
             let (mut fast, mut plain) = (Vec::new(), Vec::new());
             let target = target.as_bytes();
@@ -259,6 +270,8 @@ mod tests {
         check("/user/alice@example.com", "/user/:id");
         check("/user/alice%40example.com/edit", "/user/:id/edit");
         check("/t/FMuukC2JOJ5HKmLBujjE_BkDo", "/t/:id");
+        check("/j/eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI3In0.aB-_c/x", "/j/:id/x");
+        check("/j/eyJhbGci1.min.js", "/j/eyJhbGci1.min.js");
         check("/c/deadbeef", "/c/:id");
         check("/c/DEADBEEF01/", "/c/:id/");
     }
@@ -275,6 +288,15 @@ mod tests {
         check("/t/aB3aB3aB3aB3aB3aB3xy", "/t/:id");
         check("/e/81ARZ3NDEKTSV4RRFFQ69G5FAV", "/e/81ARZ3NDEKTSV4RRFFQ69G5FAV");
         check("/d/2026-6-01", "/d/2026-6-01");
+        for not_jwt in [
+            "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI3In0",
+            "eyJhbGciOiJIUzI1NiJ9.a.b.c",
+            "eyJhbGciOiJIUzI1NiJ9..b",
+            "eyKhbGciOiJIUzI1NiJ9.a.b",
+            "eyJhbGciOiJIUzI1NiJ9.a+.b",
+        ] {
+            check(&format!("/j/{not_jwt}"), &format!("/j/{not_jwt}"));
+        }
         check("/@alice", "/@alice");
         check("/x@y", "/x@y");
         check("/a//b/", "/a//b/");
