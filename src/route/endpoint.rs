@@ -142,16 +142,6 @@ impl EndpointNames {
     pub fn name(&self, number: u32) -> &EndpointName {
         &self.names[number as usize]
     }
-
-    /// How many endpoints there are.
-    pub fn len(&self) -> usize {
-        self.names.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.names.is_empty()
-    }
 }
 
 #[cfg(test)]

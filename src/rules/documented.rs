@@ -34,7 +34,7 @@ pub struct Documented {
     min_samples: f64,
     /// Endpoints that may still be reported as unknown, with the end of the pane of their first request.
     newcomers: Vec<(u32, i64)>,
-    /// The slowest endpoints of the last cycle, looked at first in the next.
+    /// The slowest endpoint of the last cycle, looked at first in the next.
     last_slowest: Option<u32>,
     windows: Vec<Counts>,
     scratch: Vec<u64>,

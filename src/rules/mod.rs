@@ -1,6 +1,7 @@
-//! One file per rule set: a window in, anomalies and the figures that tuning needs out.
+//! One file per rule set: what a cycle sees in, anomalies and the figures that tuning needs out.
 //!
-//! A rule set judges; it must not change a config, and it learns nothing about time but the cycle's end.
+//! `documented` judges a window by those before it, `published` each request by its own window.
+//! A rule set must not change a config or decide when cycles run.
 
 pub mod documented;
 pub mod published;

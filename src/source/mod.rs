@@ -36,7 +36,7 @@ use probe::Probe;
 use schedule::{Job, Next, Schedule, StopOnPanic};
 use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use tally::InputTally;
+use tally::{EMPTY, InputTally};
 
 /// Bytes that a worker takes at once; large enough that merging costs little, small enough for caches.
 pub const CHUNK_BYTES: usize = 1 << 20;
@@ -57,8 +57,6 @@ pub struct FormatInfo {
     pub developer_field: Option<String>,
     /// Whether the developer's values are secrets by the field's name (API keys).
     pub developer_is_key: bool,
-    /// Whether stamps have a resolution of one second.
-    pub whole_second_stamps: bool,
 }
 
 /// Turns one line into a request or a reason why not.
@@ -317,9 +315,6 @@ fn conclude(
     let settings = InputSettings { since, until, ..plan.input.as_given.clone() };
     Ok(Reading { inputs: tallies.into_iter().map(|tally| tally.input).collect(), settings, summary })
 }
-
-/// The format name of an input without a line.
-pub const EMPTY: &str = "empty";
 
 /// Share of late requests from which the result says less about the log than about its clocks.
 const NOTABLE_LATE_SHARE: f64 = 0.01;

@@ -8,6 +8,9 @@ use anyhow::Context;
 use std::fs::File;
 use std::io::{self, BufWriter, Seek, Write};
 
+/// The format name of an input without a line.
+pub const EMPTY: &str = "empty";
+
 /// Rejected lines that the summary shows.
 const SHOWN_REJECTS: usize = 5;
 
@@ -30,7 +33,7 @@ impl InputTally {
     pub fn new(path: String, info: Option<FormatInfo>, compression: Option<&'static str>, keeps_all: bool) -> Self {
         let (format, latency_field, latency_unit, developer_field) = match info {
             Some(info) => (info.name, info.latency_field, info.latency_unit, info.developer_field),
-            None => ("empty".to_owned(), None, None, None),
+            None => (EMPTY.to_owned(), None, None, None),
         };
         InputTally {
             input: Input {

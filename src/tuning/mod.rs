@@ -1,7 +1,7 @@
 //! `TunableConfig`, the configuration that running services read, and one file per setting that moves it.
 //!
-//! In go a window's aggregates and anomalies, out comes a value and its reason. Pure: no tuner keeps
-//! state or knows which log it is about.
+//! In go the value in force and what a cycle found, out comes the next value. Pure: no tuner keeps state, decides
+//! whether its change is due, or knows which log it is about.
 
 pub mod breaker;
 pub mod retries;
@@ -10,11 +10,11 @@ pub mod timeout;
 use crate::plan::RuleSet;
 use crate::report::{ConfigChanges, TunerConfig};
 use crate::rules::Signals;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Serialize, Serializer};
 
 /// The resilience configuration of the npm package `@backendkit-labs/auto-learning`, in its own shape.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct TunableConfig {
     /// When a breaker opens and for how long.
     pub circuit_breaker: CircuitBreaker,
@@ -25,8 +25,8 @@ pub struct TunableConfig {
 }
 
 /// The circuit breaker's settings.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct CircuitBreaker {
     /// Percent of calls that must fail to open the circuit, 0 to 100.
     #[serde(serialize_with = "number")]
@@ -37,8 +37,8 @@ pub struct CircuitBreaker {
 }
 
 /// The bulkhead's settings.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Bulkhead {
     /// Calls allowed to run at once.
     #[serde(serialize_with = "number")]
@@ -46,8 +46,8 @@ pub struct Bulkhead {
 }
 
 /// The HTTP client's settings.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct HttpClient {
     /// Milliseconds after which a call is given up.
     #[serde(serialize_with = "number")]

@@ -17,13 +17,11 @@ pub struct ValueCounts {
     dense: Vec<u64>,
     runs: Vec<(u64, u64)>,
     pending: Vec<u64>,
-    len: u64,
 }
 
 impl ValueCounts {
     /// Counts durations, in nanoseconds.
     pub fn extend(&mut self, values_ns: &[u64]) {
-        self.len += values_ns.len() as u64;
         if self.dense.is_empty() {
             self.pending.extend_from_slice(values_ns);
             if self.pending.len() >= BUSY {
@@ -70,16 +68,6 @@ impl ValueCounts {
         merged.shrink_to_fit();
         self.runs = merged;
         self.pending = Vec::new();
-    }
-
-    /// How many values were counted.
-    pub fn len(&self) -> u64 {
-        self.len
-    }
-
-    /// Whether nothing was counted.
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
     }
 
     /// Every distinct value in nanoseconds with its count, ascending.
@@ -148,7 +136,6 @@ mod tests {
                 all.extend(values);
             }
             all.sort_unstable();
-            prop_assert_eq!(counts.len(), all.len() as u64);
             let sorted = counts.into_sorted();
             prop_assert!(sorted.is_sorted_by(|a, b| a.0 < b.0));
             for (rank, value) in all.iter().enumerate() {

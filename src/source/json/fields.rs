@@ -166,7 +166,6 @@ pub(super) struct Fields {
     pub(super) duration: Option<(String, Unit)>,
     pub(super) developer: Option<String>,
     pub(super) content_type: Option<String>,
-    pub(super) whole_second_stamps: bool,
 }
 
 impl Fields {
@@ -176,7 +175,6 @@ impl Fields {
         let timestamp = chooser.required(Role::Timestamp, &TIMESTAMPS, |logged| is_stamp(logged, wanted.timezone))?;
         let (method, path, request_line) = chooser.request()?;
         Ok(Fields {
-            whole_second_stamps: !sample.values(&timestamp).iter().any(has_millis),
             timestamp,
             status: chooser
                 .required(Role::Status, &STATUSES, |logged| value::status_number(logged.text.as_bytes()).is_ok())?,
@@ -285,12 +283,6 @@ fn known(sample: &Sample) -> String {
 fn is_stamp(logged: &Logged, zone: Timezone) -> bool {
     let epoch_ms = TimeParser::new(zone).any(logged.text.as_bytes());
     logged.is_text_or_number && epoch_ms.is_some_and(|epoch_ms| epoch_ms >= EARLIEST_LIKELY_MS)
-}
-
-fn has_millis(logged: &Logged) -> bool {
-    const EPOCH_MILLIS_DIGITS: usize = 12;
-    let digits = logged.text.bytes().take_while(u8::is_ascii_digit).count();
-    logged.text.contains(['.', ',']) || digits >= EPOCH_MILLIS_DIGITS
 }
 
 fn is_method(logged: &Logged) -> bool {

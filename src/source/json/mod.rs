@@ -82,7 +82,6 @@ fn format_info(fields: &Fields) -> FormatInfo {
         latency_unit: fields.duration.as_ref().map(|(_, unit)| *unit),
         developer_is_key: fields.developer.as_deref().is_some_and(is_key_field),
         developer_field: fields.developer.clone(),
-        whole_second_stamps: fields.whole_second_stamps,
     }
 }
 

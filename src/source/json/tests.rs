@@ -314,22 +314,6 @@ fn the_unit_goes_by_name_then_by_decimal_point() {
 }
 
 #[test]
-fn whole_second_stamps_are_noticed() {
-    for (stamp, whole) in [
-        ("1780315200", true),
-        ("\"2026-06-01T12:00:00+00:00\"", true),
-        ("\"01/Jun/2026:12:00:00 +0000\"", true),
-        ("1780315200.123", false),
-        ("1780315200000", false),
-        ("\"2026-06-01T12:00:00.000Z\"", false),
-        ("\"2026-06-01 12:00:00,5\"", false),
-    ] {
-        let map = detect(&[&PLAIN.replace("1780315200", stamp)], &Wanted::default()).unwrap();
-        assert_eq!(map.info().whole_second_stamps, whole, "{stamp}");
-    }
-}
-
-#[test]
 fn the_developer_is_the_first_known_name() {
     let info = |more: &str, wanted: &Wanted| {
         let info = detect(&[&PLAIN.replace("}", &format!(",{more}}}"))], wanted).unwrap().info();

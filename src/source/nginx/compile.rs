@@ -82,7 +82,6 @@ pub(super) fn compile(name: &str, template: &Template, wanted: &Wanted) -> Resul
         latency_unit: latency.as_ref().map(|latency| latency.1),
         developer_field: developer.map(|(name, _)| name.to_owned()),
         developer_is_key: developer.is_some_and(|(name, _)| crate::usage::is_key_field(name)),
-        whole_second_stamps: matches!(clock, Clock::Local | Clock::Iso8601),
     };
     let roles = Roles {
         time,

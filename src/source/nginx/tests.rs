@@ -216,14 +216,13 @@ fn no_line_depends_on_the_one_before() {
 
 #[test]
 fn times_come_in_three_forms() {
-    let check = |name: &str, value: &str, whole_seconds| {
+    let check = |name: &str, value: &str| {
         let format = compile(&format!("[${name}] $status \"$request\""), &wanted());
         assert_eq!(outcome(&format, format!("[{value}] 200 \"GET / HTTP/1.1\"")), "0 GET / 200");
-        assert_eq!(format.info().whole_second_stamps, whole_seconds, "{name}");
     };
-    check("time_local", "01/May/2025:00:00:00 +0000", true);
-    check("time_iso8601", "2025-05-01T00:00:00+00:00", true);
-    check("msec", "1746057600.000", false);
+    check("time_local", "01/May/2025:00:00:00 +0000");
+    check("time_iso8601", "2025-05-01T00:00:00+00:00");
+    check("msec", "1746057600.000");
     let finest = compile("$time_local|$msec|$status|$request", &wanted());
     assert_eq!(outcome(&finest, "01/May/2025:00:00:00 +0000|1746057600.123|200|GET /"), "123 GET / 200");
 }
