@@ -7,12 +7,15 @@ const DAY_MS: i64 = 24 * 3_600_000;
 const NOW_MS: i64 = 1_780_315_500_000;
 const NO_WAIT: Duration = Duration::ZERO;
 
+/// A child that another test is just starting holds every open lock until it runs its program.
+const FORK_WAIT: Duration = Duration::from_secs(5);
+
 fn event(developer: &str) -> Event {
     Event::new("", "mean5x", developer, 0..300_000, "n", "t", "{}".to_owned())
 }
 
 fn ready(path: &Path) -> Store {
-    match Store::open(path, NO_WAIT) {
+    match Store::open(path, FORK_WAIT) {
         Opened::Ready(store) => *store,
         Opened::Held => panic!("{} is held", path.display()),
     }
