@@ -341,7 +341,7 @@ fn notes(plan: &ScanPlan, report: &mut ScanReport) {
     }
     if report.spikes.iter().any(|spike| spike.spike.data.ratio.is_none()) {
         notes.push(
-            "new: no call in the whole baseline, so any call is a spike; --min-calls or --new-developer skip holds              these back"
+            "new: no call in the whole baseline, so any call is a spike; --min-calls or --new-developer skip holds these back"
                 .to_owned(),
         );
     }
