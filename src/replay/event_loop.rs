@@ -6,7 +6,7 @@ use crate::route::endpoint::EndpointNames;
 use crate::rules::Findings;
 use crate::rules::documented::Documented;
 use crate::window::aggregate::Horizon;
-use crate::window::pane::{Counts, OpenPanes};
+use crate::window::pane::OpenPanes;
 
 /// Requests per window that make a baseline busy and its absence a gap (rules.md 4).
 const BUSY_WINDOW: u64 = 10;
@@ -103,9 +103,7 @@ impl EventLoop {
         if findings.requests >= BUSY_WINDOW {
             return false;
         }
-        let mut windows = vec![Counts::default(); self.rules.existing_windows(end_ms, origin_ms)];
-        self.horizon.total().history(&mut windows);
-        let requests: u64 = windows.iter().map(|window| window.requests).sum();
-        !windows.is_empty() && requests >= BUSY_WINDOW * windows.len() as u64
+        let windows = self.rules.existing_windows(end_ms, origin_ms);
+        windows > 0 && self.horizon.total_history_requests(windows) >= BUSY_WINDOW * windows as u64
     }
 }

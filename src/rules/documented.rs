@@ -34,9 +34,10 @@ pub struct Documented {
     min_samples: f64,
     /// Endpoints that may still be reported as unknown, with the end of the pane of their first request.
     newcomers: Vec<(u32, i64)>,
-    /// The slowest endpoint of the last cycle, looked at first in the next.
-    last_slowest: Option<u32>,
-    windows: Vec<Counts>,
+    /// The two slowest endpoints of the last cycle, looked at first in the next: the rest need only be counted.
+    last_slowest: [Option<u32>; 2],
+    /// Requests of an endpoint in each history window.
+    windows: Vec<u64>,
     scratch: Vec<u64>,
 }
 
@@ -50,7 +51,7 @@ impl Documented {
             min_baseline_windows: looping.min_baseline_windows,
             min_samples: looping.min_samples_before_tuning,
             newcomers: Vec::new(),
-            last_slowest: None,
+            last_slowest: [None; 2],
             windows: Vec::new(),
             scratch: Vec::new(),
         }
@@ -70,14 +71,14 @@ impl Documented {
     /// Judges the window that ends at `end_ms`; the horizon has been advanced there.
     pub fn judge(&mut self, horizon: &Horizon, end_ms: i64, origin_ms: i64, names: &EndpointNames) -> Findings {
         let window = horizon.total();
-        let requests = window.current().requests;
+        let requests = window.requests;
         if (requests as f64) < self.min_samples {
             self.forget_newcomers(end_ms);
             return Findings::skipped(requests);
         }
         let mut anomalies = Vec::new();
         let existing = self.existing_windows(end_ms, origin_ms);
-        self.windows.resize(existing, Counts::default());
+        self.windows.resize(existing, 0);
         let limit = self.thresholds.frequency_deviation_threshold * MIN_FREQUENCY_SCALE;
         let history_limit = limit * existing as f64;
         // Too few requests for a mean or a rate, and both count and mean within the smallest deviation.
@@ -92,7 +93,7 @@ impl Documented {
         // Without a request there is no aggregate, and tuning needs one.
         let signals = (requests > 0).then(|| Signals {
             slowest: self.slowest(horizon, names),
-            error_ratio: window.current().error_ratio(),
+            error_ratio: window.error_ratio(),
             severe_anomalies,
             anomalies: count,
         });
@@ -105,13 +106,12 @@ impl Documented {
         if is_whole && !self.may_deviate(endpoint, endpoint.horizon_history()) {
             return;
         }
-        endpoint.history(&mut self.windows);
-        let non_empty = self.windows.iter().filter(|window| window.requests > 0).count();
+        endpoint.history_requests(&mut self.windows);
+        let non_empty = self.windows.iter().filter(|requests| **requests > 0).count();
         if self.windows.is_empty() || non_empty < self.min_baseline_windows {
             return;
         }
-        let mut baseline = Counts::default();
-        self.windows.iter().for_each(|window| baseline.add(window));
+        let baseline = if is_whole { endpoint.horizon_history().clone() } else { endpoint.history(self.windows.len()) };
         anomalies.extend(self.latency(endpoint, &baseline));
         anomalies.extend(self.error_rate(endpoint, &baseline));
         anomalies.extend(self.frequency(endpoint, &baseline));
@@ -157,7 +157,7 @@ impl Documented {
     fn frequency(&self, endpoint: &EndpointView, baseline: &Counts) -> Option<Anomaly> {
         let n = self.windows.len() as f64;
         let mean = baseline.requests as f64 / n;
-        let squares: f64 = self.windows.iter().map(|window| (window.requests as f64 - mean).powi(2)).sum();
+        let squares: f64 = self.windows.iter().map(|requests| (*requests as f64 - mean).powi(2)).sum();
         let scale = (squares / n).sqrt().max(narrowest_scale(mean));
         let count = endpoint.current().requests as f64;
         let is_anomalous = self.deviates_in_frequency(endpoint, mean, scale);
@@ -193,11 +193,12 @@ impl Documented {
 
     /// The two largest p95 among endpoints with enough durations; equal ones by name.
     fn slowest(&mut self, horizon: &Horizon, names: &EndpointNames) -> Option<Slowest> {
-        let first = self.last_slowest.and_then(|endpoint| horizon.endpoint(endpoint));
+        let last = self.last_slowest;
+        let first = last.into_iter().flatten().filter_map(|endpoint| horizon.endpoint(endpoint));
         let busy = horizon.endpoints(|current, _| u64::from(current) >= MIN_REQUESTS);
-        let others = busy.filter(|view| Some(view.endpoint) != self.last_slowest);
+        let others = busy.filter(|view| !last.contains(&Some(view.endpoint)));
         let mut top: [Option<(u64, u32)>; 2] = [None, None];
-        for view in first.into_iter().chain(others) {
+        for view in first.chain(others) {
             if view.current().timed < MIN_REQUESTS {
                 continue;
             }
@@ -217,7 +218,7 @@ impl Documented {
             }
         }
         let (p95, endpoint) = top[0]?;
-        self.last_slowest = Some(endpoint);
+        self.last_slowest = top.map(|held| held.map(|(_, endpoint)| endpoint));
         let runner_up_ms = top[1].map(|(p95, _)| nanos_to_ms(u128::from(p95)));
         Some(Slowest { endpoint, p95_ms: nanos_to_ms(u128::from(p95)), runner_up_ms })
     }
@@ -258,7 +259,8 @@ mod tests {
             let values_ns = vec![duration_ms * 1_000_000; requests as usize];
             let duration_ns = values_ns.iter().map(|ns| u128::from(*ns)).sum();
             let counts = Counts { requests, errors, timed: requests, duration_ns };
-            let values = ValueRuns::from_iter([ValueRun::new(&values_ns.into(), 0..requests as usize)]);
+            let values =
+                ValueRuns::from_iter([ValueRun::new(&values_ns.into(), 0..requests as usize, duration_ms * 1_000_000)]);
             let span = Span { pane: number, first_ms: 0, last_ms: 0 };
             let endpoints = if requests == 0 { Vec::new() } else { vec![(endpoint, EndpointPane { counts, values })] };
             let pane = Pane { span, endpoints: endpoints.into_iter().collect() };

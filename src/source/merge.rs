@@ -306,7 +306,7 @@ impl<'a> Merge<'a> {
         let mut start = 0;
         for cell in &part.panes.cells {
             let end = start + cell.counts.timed as usize;
-            let values = ValueRun::new(&chunk_ns, start..end);
+            let values = ValueRun::new(&chunk_ns, start..end, cell.max_ns);
             self.replay.count(cell.pane, numbering.endpoints[cell.endpoint as usize], &cell.counts, values);
             start = end;
         }

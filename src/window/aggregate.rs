@@ -6,7 +6,7 @@
 
 use super::pane::{Counts, EndpointPane, Pane};
 use super::value_counts::nearest_rank;
-use super::value_run::ValueRuns;
+use super::value_run::{ValueRun, ValueRuns};
 use std::collections::VecDeque;
 
 /// Lengths that never change during a run, in panes.
@@ -31,26 +31,43 @@ impl Geometry {
     }
 }
 
+/// One endpoint's part of one pane; what else is known of it stands under the same number in `Horizon::links` and,
+/// as long as it is needed, in `Horizon::values`.
 #[derive(Debug)]
-struct SeriesPane {
-    pane: i64,
+struct Cell {
+    endpoint: u32,
     counts: Counts,
 }
 
-/// One endpoint's panes within the horizon, oldest first, and their sums.
+/// What is read of an endpoint's cells in one cycle after the other.
+#[derive(Debug)]
+struct Link {
+    pane: i64,
+    requests: u64,
+    /// The number of the endpoint's cell before this one, plus one; 0 when there was none.
+    previous: u64,
+}
+
+/// One pane, all endpoints.
+#[derive(Debug)]
+struct PastPane {
+    pane: i64,
+    /// The number of the first cell behind it.
+    cells_end: u64,
+    counts: Counts,
+}
+
+/// What the cells of one endpoint, or of all, add up to.
 #[derive(Debug, Default)]
 struct Series {
-    panes: VecDeque<SeriesPane>,
-    /// How many of them, the oldest, belong to the history.
-    aged: usize,
-    /// The durations of the others.
-    values: VecDeque<ValueRuns>,
     current: Counts,
     history: Counts,
+    /// The number of its newest cell, plus one; 0 when there was none.
+    newest: u64,
+    /// Cells within the horizon.
+    cells: u32,
     /// Position in `Horizon::active` plus one; 0 when not there.
-    active: usize,
-    /// Whether the endpoint ever had a request.
-    seen: bool,
+    active: u32,
 }
 
 /// What decides for most endpoints that a rule need not look at them, kept side by side because all of it
@@ -63,18 +80,53 @@ struct Active {
 }
 
 /// The sliding windows of every endpoint.
+///
+/// Cells are numbered in the order in which they came, oldest pane first, so that whatever happens to a whole pane
+/// goes over memory in order. An endpoint's cells are chained, newest first.
 #[derive(Debug)]
 pub struct Horizon {
     geometry: Geometry,
     end_pane: i64,
     series: Vec<Series>,
-    /// Endpoints with a pane in the horizon, in no particular order.
+    /// Endpoints with a cell in the horizon, in no particular order.
     active: Vec<Active>,
-    /// Which endpoints a pane touched, oldest pane first: those of the current window, then of the history.
-    recent: VecDeque<(i64, Vec<u32>)>,
-    old: VecDeque<(i64, Vec<u32>)>,
-    /// All endpoints together.
+    /// Oldest first.
+    panes: VecDeque<PastPane>,
+    /// How many of them, the oldest, belong to the history.
+    aged_panes: usize,
+    cells: Numbered<Cell>,
+    links: Numbered<Link>,
+    /// The durations of the current window's cells.
+    values: Numbered<ValueRuns>,
     total: Series,
+}
+
+/// A queue whose members keep their numbers when older ones leave.
+#[derive(Debug)]
+struct Numbered<T> {
+    queue: VecDeque<T>,
+    /// The number of the oldest.
+    first: u64,
+}
+
+impl<T> Numbered<T> {
+    fn new() -> Self {
+        Numbered { queue: VecDeque::new(), first: 0 }
+    }
+
+    fn end(&self) -> u64 {
+        self.first + self.queue.len() as u64
+    }
+
+    fn get(&self, number: u64) -> Option<&T> {
+        self.queue.get(number.checked_sub(self.first)? as usize)
+    }
+
+    fn pop(&mut self) -> Option<T> {
+        let oldest = self.queue.pop_front()?;
+        self.first += 1;
+        Some(oldest)
+    }
 }
 
 /// One endpoint as a rule sees it at a cycle.
@@ -83,8 +135,7 @@ pub struct EndpointView<'a> {
     /// The endpoint, in the run's numbering.
     pub endpoint: u32,
     series: &'a Series,
-    end_pane: i64,
-    geometry: Geometry,
+    horizon: &'a Horizon,
 }
 
 impl<'a> EndpointView<'a> {
@@ -98,28 +149,40 @@ impl<'a> EndpointView<'a> {
         &self.series.history
     }
 
-    /// Fills `windows[k - 1]` with history window k, for as many as `windows` has.
-    pub fn history(&self, windows: &mut [Counts]) {
-        windows.fill(Counts::default());
-        for pane in &self.series.panes {
-            let age = self.end_pane - pane.pane;
-            let window = age.div_euclid(self.geometry.window_panes);
-            if window >= 1
-                && let Some(counts) = windows.get_mut(window as usize - 1)
-            {
-                counts.add(&pane.counts);
-            }
-        }
+    /// Fills `windows[k - 1]` with the requests of history window k, for as many as `windows` has.
+    pub fn history_requests(&self, windows: &mut [u64]) {
+        windows.fill(0);
+        let links = self.links().map(|(_, link)| (link.pane, link.requests));
+        self.horizon.for_each_past_window(windows.len(), links, |window, requests| windows[window] += requests);
     }
 
-    /// The durations of the current window, in nanoseconds, pane by pane.
-    fn values(&self) -> impl Iterator<Item = &'a [u64]> + use<'a> {
-        self.series.values.iter().flat_map(ValueRuns::iter)
+    /// The first `windows` history windows together.
+    pub fn history(&self, windows: usize) -> Counts {
+        let cells = &self.horizon.cells;
+        let parts = self.links().filter_map(|(number, link)| Some((link.pane, &cells.get(number)?.counts)));
+        let mut sum = Counts::default();
+        self.horizon.for_each_past_window(windows, parts, |_, counts| sum.add(counts));
+        sum
+    }
+
+    /// The endpoint's cells, newest first, with their numbers.
+    fn links(&self) -> impl Iterator<Item = (u64, &'a Link)> + use<'a> {
+        let links = &self.horizon.links;
+        let numbered = move |number: u64| Some((number, links.get(number)?));
+        let newest = self.series.newest.checked_sub(1).and_then(numbered);
+        std::iter::successors(newest, move |(_, link)| numbered(link.previous.checked_sub(1)?))
+    }
+
+    /// The durations of the current window.
+    fn values(&self) -> impl Iterator<Item = &'a ValueRun> + use<'a> {
+        let values = &self.horizon.values;
+        self.links().map_while(|(number, _)| values.get(number)).flat_map(ValueRuns::iter)
     }
 
     /// How many durations of the current window are greater than `limit_ns`.
     fn count_above(&self, limit_ns: u64) -> u64 {
-        self.values().map(|values| values.iter().map(|value| u64::from(*value > limit_ns)).sum::<u64>()).sum()
+        let runs = self.values().filter(|run| run.max_ns() > limit_ns);
+        runs.map(|run| run.values_ns().iter().map(|value| u64::from(*value > limit_ns)).sum::<u64>()).sum()
     }
 
     /// The nearest-rank percentile of the current window, in nanoseconds, if it is greater than `floor_ns`.
@@ -137,7 +200,7 @@ impl<'a> EndpointView<'a> {
             return None;
         }
         scratch.clear();
-        self.values().for_each(|values| scratch.extend_from_slice(values));
+        self.values().for_each(|run| scratch.extend_from_slice(run.values_ns()));
         Some(*scratch.select_nth_unstable(rank as usize).1)
     }
 }
@@ -150,8 +213,11 @@ impl Horizon {
             end_pane: i64::MIN / 2,
             series: Vec::new(),
             active: Vec::new(),
-            recent: VecDeque::new(),
-            old: VecDeque::new(),
+            panes: VecDeque::new(),
+            aged_panes: 0,
+            cells: Numbered::new(),
+            links: Numbered::new(),
+            values: Numbered::new(),
             total: Series::default(),
         }
     }
@@ -160,67 +226,79 @@ impl Horizon {
     /// `on_new` for every endpoint that was never seen before.
     pub fn push(&mut self, pane: Pane, mut on_new: impl FnMut(u32)) {
         let number = pane.span.pane;
-        let mut touched = Vec::with_capacity(pane.endpoints.len());
         let mut total = Counts::default();
-        for (endpoint, part) in pane.endpoints {
-            total.add(&part.counts);
+        for (endpoint, EndpointPane { counts, values }) in pane.endpoints {
+            total.add(&counts);
             let index = endpoint as usize;
             if index >= self.series.len() {
                 self.series.resize_with(index + 1, Series::default);
             }
             let series = &mut self.series[index];
-            if series.active == 0 {
-                if !series.seen {
-                    series.seen = true;
-                    on_new(endpoint);
-                }
+            if series.newest == 0 {
+                on_new(endpoint);
+            }
+            if series.cells == 0 {
                 self.active.push(Active { endpoint, current_requests: 0, history_requests: 0 });
-                series.active = self.active.len();
+                series.active = self.active.len() as u32;
             }
-            if series.add(number, part) {
-                touched.push(endpoint);
-            }
+            series.cells += 1;
+            series.current.add(&counts);
             series.refresh(&mut self.active);
+            let previous = std::mem::replace(&mut series.newest, self.cells.end() + 1);
+            self.links.queue.push_back(Link { pane: number, requests: counts.requests, previous });
+            self.cells.queue.push_back(Cell { endpoint, counts });
+            self.values.queue.push_back(values);
         }
-        self.total.add(number, EndpointPane { counts: total, values: ValueRuns::default() });
-        self.recent.push_back((number, touched));
+        self.total.current.add(&total);
+        self.panes.push_back(PastPane { pane: number, cells_end: self.cells.end(), counts: total });
     }
 
     /// Moves the current window's end to the end of `end_pane`.
     pub fn advance(&mut self, end_pane: i64) {
         self.end_pane = end_pane;
         let window_start = end_pane - self.geometry.window_panes;
-        while self.recent.front().is_some_and(|(pane, _)| *pane <= window_start) {
-            let Some((pane, endpoints)) = self.recent.pop_front() else { break };
-            for &endpoint in &endpoints {
-                let series = &mut self.series[endpoint as usize];
-                series.age();
-                series.refresh(&mut self.active);
-            }
-            self.total.age();
-            self.old.push_back((pane, endpoints));
+        while let Some(pane) = self.panes.get(self.aged_panes).filter(|pane| pane.pane <= window_start) {
+            self.total.age(&pane.counts);
+            let cells_end = pane.cells_end;
+            self.aged_panes += 1;
+            self.age_cells(cells_end);
         }
         let horizon_start = window_start - self.geometry.window_panes * self.geometry.history_windows;
-        while self.old.front().is_some_and(|(pane, _)| *pane <= horizon_start) {
-            let Some((_, endpoints)) = self.old.pop_front() else { break };
-            for endpoint in endpoints {
-                self.forget_oldest(endpoint);
-            }
-            self.total.forget_oldest();
+        while self.panes.front().is_some_and(|pane| pane.pane <= horizon_start) {
+            let Some(pane) = self.panes.pop_front() else { break };
+            self.aged_panes -= 1;
+            self.total.history.subtract(&pane.counts);
+            self.forget_cells(pane.cells_end);
         }
     }
 
-    fn forget_oldest(&mut self, endpoint: u32) {
-        let series = &mut self.series[endpoint as usize];
-        series.forget_oldest();
-        if !series.panes.is_empty() {
-            return series.refresh(&mut self.active);
+    /// Moves the current window's cells up to `cells_end` to the history, and lets go of their durations.
+    fn age_cells(&mut self, cells_end: u64) {
+        while self.values.first < cells_end {
+            let Some(cell) = self.cells.get(self.values.first) else { return };
+            let series = &mut self.series[cell.endpoint as usize];
+            series.age(&cell.counts);
+            series.refresh(&mut self.active);
+            self.values.pop();
         }
-        let position = series.active - 1;
-        series.active = 0;
-        self.active.swap_remove(position);
-        if let Some(moved) = self.active.get(position) {
-            self.series[moved.endpoint as usize].active = position + 1;
+    }
+
+    fn forget_cells(&mut self, cells_end: u64) {
+        while self.cells.first < cells_end {
+            self.links.pop();
+            let Some(cell) = self.cells.pop() else { return };
+            let series = &mut self.series[cell.endpoint as usize];
+            series.history.subtract(&cell.counts);
+            series.cells -= 1;
+            if series.cells > 0 {
+                series.refresh(&mut self.active);
+                continue;
+            }
+            let position = std::mem::take(&mut series.active) as usize - 1;
+            self.active.swap_remove(position);
+            if let Some(moved) = self.active.get(position) {
+                self.series[moved.endpoint as usize].active = position as u32 + 1;
+            }
         }
     }
 
@@ -234,57 +312,64 @@ impl Horizon {
     /// One endpoint; `None` when it has no request in the horizon.
     pub fn endpoint(&self, endpoint: u32) -> Option<EndpointView<'_>> {
         let series = self.series.get(endpoint as usize)?;
-        (series.active != 0).then(|| self.view(endpoint, series))
+        (series.cells > 0).then(|| self.view(endpoint, series))
     }
 
-    /// All endpoints together (without durations' values).
-    pub fn total(&self) -> EndpointView<'_> {
-        self.view(u32::MAX, &self.total)
+    /// The current window of all endpoints together.
+    pub fn total(&self) -> &Counts {
+        &self.total.current
     }
 
-    fn view<'a>(&self, endpoint: u32, series: &'a Series) -> EndpointView<'a> {
-        EndpointView { endpoint, series, end_pane: self.end_pane, geometry: self.geometry }
+    /// [`EndpointView::history_requests`] summed over the first `windows` history windows of all endpoints.
+    pub fn total_history_requests(&self, windows: usize) -> u64 {
+        let panes = self.panes.iter().rev().map(|pane| (pane.pane, pane.counts.requests));
+        let mut sum = 0;
+        self.for_each_past_window(windows, panes, |_, requests| sum += requests);
+        sum
+    }
+
+    /// Calls `take` with the window (from 0, the one before the current) of each part that lies in the first
+    /// `windows`. The parts come newest pane first.
+    fn for_each_past_window<T>(
+        &self,
+        windows: usize,
+        parts: impl Iterator<Item = (i64, T)>,
+        mut take: impl FnMut(usize, T),
+    ) {
+        let width = self.geometry.window_panes;
+        // Stepping from border to border spares a division for each part.
+        let (mut window, mut next_age) = (None, width);
+        for (pane, part) in parts {
+            let age = self.end_pane - pane;
+            while age >= next_age {
+                window = Some(window.map_or(0, |window: usize| window + 1));
+                next_age += width;
+            }
+            match window {
+                Some(window) if window >= windows => return,
+                Some(window) => take(window, part),
+                None => {}
+            }
+        }
+    }
+
+    fn view<'a>(&'a self, endpoint: u32, series: &'a Series) -> EndpointView<'a> {
+        EndpointView { endpoint, series, horizon: self }
     }
 }
 
 impl Series {
+    /// Moves counts from the current window to the history.
+    fn age(&mut self, counts: &Counts) {
+        self.current.subtract(counts);
+        self.history.add(counts);
+    }
+
     /// Copies what [`Active`] repeats of the series; counts past `u32` stay at its end, far above any limit.
     fn refresh(&self, active: &mut [Active]) {
-        if let Some(entry) = self.active.checked_sub(1).and_then(|position| active.get_mut(position)) {
+        if let Some(entry) = self.active.checked_sub(1).and_then(|position| active.get_mut(position as usize)) {
             entry.current_requests = u32::try_from(self.current.requests).unwrap_or(u32::MAX);
             entry.history_requests = u32::try_from(self.history.requests).unwrap_or(u32::MAX);
-        }
-    }
-
-    /// Adds a part of a pane to the current window; whether the pane is new here.
-    fn add(&mut self, pane: i64, part: EndpointPane) -> bool {
-        self.current.add(&part.counts);
-        if let (Some(last), Some(values)) = (self.panes.back_mut(), self.values.back_mut())
-            && last.pane == pane
-        {
-            last.counts.add(&part.counts);
-            values.append(part.values);
-            return false;
-        }
-        self.panes.push_back(SeriesPane { pane, counts: part.counts });
-        self.values.push_back(part.values);
-        true
-    }
-
-    /// Moves the oldest pane of the current window to the history.
-    fn age(&mut self) {
-        if let Some(entry) = self.panes.get(self.aged) {
-            self.current.subtract(&entry.counts);
-            self.history.add(&entry.counts);
-            self.aged += 1;
-            self.values.pop_front();
-        }
-    }
-
-    fn forget_oldest(&mut self) {
-        if let Some(entry) = self.panes.pop_front() {
-            self.aged -= 1;
-            self.history.subtract(&entry.counts);
         }
     }
 }
@@ -292,7 +377,6 @@ impl Series {
 #[cfg(test)]
 mod tests {
     use super::super::pane::Span;
-    use super::super::value_run::ValueRun;
     use super::*;
     use std::rc::Rc;
 
@@ -301,16 +385,27 @@ mod tests {
             let n = values.len() as u64;
             let duration_ns = values.iter().map(|v| u128::from(*v)).sum();
             let counts = Counts { requests: n, errors: 0, timed: n, duration_ns };
-            let run = ValueRun::new(&Rc::new(values.to_vec()), 0..values.len());
+            let max_ns = values.iter().copied().max().unwrap_or(0);
+            let run = ValueRun::new(&Rc::new(values.to_vec()), 0..values.len(), max_ns);
             (*endpoint, EndpointPane { counts, values: ValueRuns::from_iter([run]) })
         });
         Pane { span: Span { pane: number, first_ms: 0, last_ms: 0 }, endpoints: endpoints.collect() }
     }
 
     fn history(view: EndpointView, windows: usize) -> Vec<u64> {
-        let mut counts = vec![Counts::default(); windows];
-        view.history(&mut counts);
-        counts.iter().map(|c| c.requests).collect()
+        let mut requests = vec![0; windows];
+        view.history_requests(&mut requests);
+        for (count, sum) in requests
+            .iter()
+            .scan(0, |sum, requests| {
+                *sum += requests;
+                Some(*sum)
+            })
+            .enumerate()
+        {
+            assert_eq!(view.history(count + 1).requests, sum);
+        }
+        requests
     }
 
     #[test]
@@ -325,10 +420,7 @@ mod tests {
             }
             horizon.advance(end);
             seen.push(horizon.endpoint(0).map(|v| (v.current().requests, history(v, 2))));
-            assert_eq!(horizon.total().horizon_history().requests, {
-                let view = horizon.total();
-                history(view, 2).iter().sum::<u64>()
-            });
+            assert_eq!(horizon.total.history.requests, horizon.total_history_requests(2));
         }
         assert_eq!(new, [0, 4]);
         assert_eq!(

@@ -75,6 +75,8 @@ pub struct Cell {
     pub endpoint: u32,
     /// What was counted.
     pub counts: Counts,
+    /// The longest duration, in nanoseconds.
+    pub max_ns: u64,
 }
 
 /// First and last timestamp seen in one pane.
@@ -158,12 +160,13 @@ impl PaneBuilder {
     #[inline(always)]
     fn count(&mut self, pane: i64, endpoint: u32, is_error: bool, duration_ns: Option<u64>) {
         let cell = self.cell_of(pane, endpoint);
-        let counts = &mut self.part.cells[cell as usize].counts;
+        let Cell { counts, max_ns, .. } = &mut self.part.cells[cell as usize];
         counts.requests += 1;
         counts.errors += u64::from(is_error);
         if let Some(nanos) = duration_ns {
             counts.timed += 1;
             counts.duration_ns += u128::from(nanos);
+            *max_ns = (*max_ns).max(nanos);
             self.records.push((cell, nanos));
         }
     }
@@ -187,7 +190,7 @@ impl PaneBuilder {
             self.last_cells.resize(index + 1, unused);
         }
         let cell = self.part.cells.len() as u32;
-        self.part.cells.push(Cell { pane, endpoint, counts: Counts::default() });
+        self.part.cells.push(Cell { pane, endpoint, counts: Counts::default(), max_ns: 0 });
         self.last_cells[index] = LastCell { pane, cell, chunk: self.chunk };
         cell
     }

@@ -12,12 +12,18 @@ pub struct ValueRun {
     chunk_ns: Rc<Vec<u64>>,
     start: u32,
     end: u32,
+    max_ns: u64,
 }
 
 impl ValueRun {
-    /// The stretch `range` of a chunk's durations, which lies within them.
-    pub fn new(chunk_ns: &Rc<Vec<u64>>, range: Range<usize>) -> Self {
-        ValueRun { chunk_ns: Rc::clone(chunk_ns), start: range.start as u32, end: range.end as u32 }
+    /// The stretch `range` of a chunk's durations, which lies within them and has none longer than `max_ns`.
+    pub fn new(chunk_ns: &Rc<Vec<u64>>, range: Range<usize>, max_ns: u64) -> Self {
+        ValueRun { chunk_ns: Rc::clone(chunk_ns), start: range.start as u32, end: range.end as u32, max_ns }
+    }
+
+    /// No duration is longer, in nanoseconds.
+    pub fn max_ns(&self) -> u64 {
+        self.max_ns
     }
 
     /// The durations, in nanoseconds.
@@ -42,14 +48,9 @@ impl ValueRuns {
         }
     }
 
-    /// Adds another's runs.
-    pub fn append(&mut self, other: ValueRuns) {
-        other.first.into_iter().flatten().chain(other.rest).for_each(|run| self.push(run));
-    }
-
-    /// The durations, run by run.
-    pub fn iter(&self) -> impl Iterator<Item = &[u64]> {
-        self.first.iter().flatten().chain(&self.rest).map(ValueRun::values_ns)
+    /// The runs.
+    pub fn iter(&self) -> impl Iterator<Item = &ValueRun> {
+        self.first.iter().flatten().chain(&self.rest)
     }
 }
 
@@ -68,9 +69,9 @@ mod tests {
     #[test]
     fn runs_keep_every_value() {
         let chunk = Rc::new((0..10).collect::<Vec<u64>>());
-        let run = |range| ValueRun::new(&chunk, range);
-        let mut runs = ValueRuns::from_iter([run(0..2), run(2..2)]);
-        runs.append([run(4..7), run(9..10)].into_iter().collect());
-        assert_eq!(runs.iter().flatten().copied().collect::<Vec<_>>(), [0, 1, 4, 5, 6, 9]);
+        let run = |range| ValueRun::new(&chunk, range, 9);
+        let runs = ValueRuns::from_iter([run(0..2), run(2..2), run(4..7), run(9..10)]);
+        let values: Vec<u64> = runs.iter().flat_map(ValueRun::values_ns).copied().collect();
+        assert_eq!(values, [0, 1, 4, 5, 6, 9]);
     }
 }
