@@ -15,24 +15,19 @@ pub struct Interner {
     bytes: Vec<u8>,
 }
 
+/// Half a cache line, as one is read for every request.
 struct Entry {
     hash: u64,
-    /// Where the parts lie in `bytes`, one behind the other: the start of the first and the end of each.
-    start: usize,
-    ends: [usize; 3],
+    /// Where the parts lie in `bytes`, one behind the other.
+    start: u64,
+    lens: [u32; 3],
 }
 
 impl Interner {
     /// The number of `parts`, new or known.
     #[inline(always)]
     pub fn intern(&mut self, parts: [&[u8]; 3]) -> u32 {
-        let mut state = self.hasher.build_hasher();
-        state.write(parts[1]);
-        state.write(parts[0]);
-        if !parts[2].is_empty() {
-            state.write(parts[2]);
-        }
-        let hash = state.finish();
+        let hash = self.hash(parts);
         let (entries, bytes) = (&self.entries, &self.bytes);
         let same = |number: &u32| {
             let entry = &entries[*number as usize];
@@ -44,15 +39,24 @@ impl Interner {
         }
     }
 
+    #[inline(always)]
+    fn hash(&self, [method, route, group]: [&[u8]; 3]) -> u64 {
+        let mut state = self.hasher.build_hasher();
+        state.write(route);
+        // Methods are short, and hashing a number takes no look at its length.
+        state.write_u64(method.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)));
+        if !group.is_empty() {
+            state.write(group);
+        }
+        state.finish()
+    }
+
     #[cold]
     fn insert(&mut self, hash: u64, parts: [&[u8]; 3]) -> u32 {
         let number = self.entries.len() as u32;
-        let start = self.bytes.len();
-        let ends = parts.map(|part| {
-            self.bytes.extend_from_slice(part);
-            self.bytes.len()
-        });
-        self.entries.push(Entry { hash, start, ends });
+        let start = self.bytes.len() as u64;
+        parts.iter().for_each(|part| self.bytes.extend_from_slice(part));
+        self.entries.push(Entry { hash, start, lens: parts.map(|part| part.len() as u32) });
         let entries = &self.entries;
         self.table.insert_unique(hash, number, |other| entries[*other as usize].hash);
         number
@@ -74,26 +78,36 @@ impl Interner {
     }
 }
 
-/// Slice equality without a call: names are short, and `memcmp` costs more than comparing them.
+/// Slice equality without a call or a loop: names are short, and how often a loop runs cannot be foreseen.
 #[inline(always)]
 fn are_equal(a: &[u8], b: &[u8]) -> bool {
     if a.len() != b.len() {
         return false;
     }
-    let (Some(a_end), Some(b_end)) = (a.last_chunk::<8>(), b.last_chunk::<8>()) else {
-        return a.iter().zip(b).all(|(x, y)| x == y);
-    };
-    // The last word overlaps the one before it, so that no rest is left.
-    let word = |bytes: &[u8; 8]| u64::from_ne_bytes(*bytes);
-    let words = a.as_chunks().0.iter().zip(b.as_chunks().0);
-    word(a_end) == word(b_end) && words.into_iter().all(|(x, y)| word(x) == word(y))
+    match a.len() {
+        0..8 => a.iter().zip(b).all(|(x, y)| x == y),
+        8..=16 => ends_are_equal::<8>(a, b),
+        17..=32 => ends_are_equal::<16>(a, b),
+        33..=64 => ends_are_equal::<32>(a, b),
+        _ => a == b,
+    }
+}
+
+/// Whether the first and the last `N` bytes are; they may overlap.
+#[inline(always)]
+fn ends_are_equal<const N: usize>(a: &[u8], b: &[u8]) -> bool {
+    a.first_chunk::<N>() == b.first_chunk() && a.last_chunk::<N>() == b.last_chunk()
 }
 
 impl Entry {
     #[inline(always)]
     fn parts<'a>(&self, bytes: &'a [u8]) -> [&'a [u8]; 3] {
-        let [a, b, c] = self.ends;
-        [&bytes[self.start..a], &bytes[a..b], &bytes[b..c]]
+        let mut end = self.start as usize;
+        self.lens.map(|len| {
+            let start = end;
+            end += len as usize;
+            &bytes[start..end]
+        })
     }
 }
 
@@ -160,6 +174,19 @@ mod tests {
             }
         }
         assert_eq!(interner.len(), keys.len());
+    }
+
+    #[test]
+    fn slices_of_every_length_are_equal_where_every_byte_is() {
+        for len in 0..100 {
+            let a: Vec<u8> = (0..len).collect();
+            assert!(are_equal(&a, &a.clone()) && !are_equal(&a, &[&a[..], b"x"].concat()));
+            for at in 0..a.len() {
+                let mut b = a.clone();
+                b[at] ^= 1;
+                assert!(!are_equal(&a, &b), "{len} {at}");
+            }
+        }
     }
 
     #[test]

@@ -107,16 +107,23 @@ fn template_short<'a>(path: &'a [u8], classes: &Classes, scratch: &'a mut Vec<u8
     if telling == 0 {
         return path;
     }
-    replace_identifiers(path, classes.slash & in_path, classes.digit, telling, scratch)
+    let traits =
+        Telling { slash: classes.slash & in_path, digit: classes.digit, hex, at_sign: classes.at_sign, telling };
+    replace_identifiers(path, traits, scratch)
 }
 
-fn replace_identifiers<'a>(
-    path: &'a [u8],
-    mut slashes: u64,
+/// What [`replace_identifiers`] needs of a path's masks.
+struct Telling {
+    slash: u64,
     digit: u64,
+    hex: u64,
+    at_sign: u64,
+    /// A segment without any of these is no identifier.
     telling: u64,
-    scratch: &'a mut Vec<u8>,
-) -> &'a [u8] {
+}
+
+fn replace_identifiers<'a>(path: &'a [u8], traits: Telling, scratch: &'a mut Vec<u8>) -> &'a [u8] {
+    let Telling { slash: mut slashes, digit, hex, at_sign, telling } = traits;
     scratch.clear();
     let mut copied = 0;
     while slashes != 0 {
@@ -127,7 +134,15 @@ fn replace_identifiers<'a>(
         if telling & segment == 0 {
             continue;
         }
-        if digit & segment == segment || is_long_identifier(&path[start..end]) {
+        let len = end - start;
+        // Of the shorter ones, besides numbers and hexadecimal strings, only e-mail addresses and dates count.
+        let is_word = len < MIN_TOKEN_LEN && at_sign & segment == 0 && (len < DATE_LEN || digit >> start & 1 == 0);
+        let is_identifier = match segment {
+            _ if digit & segment == segment => true,
+            _ if hex & segment == segment => len >= MIN_HEX_LEN,
+            _ => !is_word && is_long_identifier(&path[start..end]),
+        };
+        if is_identifier {
             scratch.extend_from_slice(&path[copied..start]);
             scratch.extend_from_slice(PARAMETER);
             copied = end;
