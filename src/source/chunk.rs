@@ -7,6 +7,7 @@
 use super::ParseLine;
 use super::filter::{admits, passes_filter};
 use super::lines::MAX_LINE_BYTES;
+use super::marks::{LineMarks, Marks, for_each_line, for_each_marked_line};
 use super::rejected::RejectedLine;
 use crate::plan::{Filter, ReplayPlan, RuleSet};
 use crate::replay::Replay;
@@ -129,6 +130,7 @@ pub struct ChunkReader {
     panes: PaneBuilder,
     usage: UsageBuilder,
     route: Vec<u8>,
+    marks: Marks,
     part: ChunkPart,
     /// Requests of this chunk so far, clocks astray included.
     seen: u32,
@@ -149,6 +151,7 @@ impl ChunkReader {
             panes: PaneBuilder::new(plan.pane_ms),
             usage: UsageBuilder::new(plan.usage_window_ms),
             route: Vec::new(),
+            marks: Marks::default(),
             part: ChunkPart::default(),
             seen: 0,
             last_ms: 0,
@@ -160,46 +163,39 @@ impl ChunkReader {
         }
     }
 
-    /// Reads one chunk of lines. `developer_is_key` marks developers whose ids are secrets.
-    pub fn read<P: ParseLine>(
-        &mut self,
-        parser: &mut P,
-        lines: &[u8],
-        developer_is_key: bool,
-        before: &Before,
-    ) -> ChunkPart {
+    /// Begins a chunk.
+    pub fn start(&mut self, before: &Before) {
+        // What an earlier chunk left behind when reading it failed.
+        self.finish();
         self.seen = 0;
         self.newest_ms = before.newest_ms.unwrap_or(i64::MIN);
         self.earliest_timely_ms = i64::MAX;
         (self.kept_first_ms, self.kept_last_ms) = (i64::MAX, i64::MIN);
+    }
+
+    /// Reads the next lines of the chunk. `developer_is_key` marks developers whose ids are secrets.
+    pub fn read<P: ParseLine>(&mut self, parser: &mut P, lines: &[u8], developer_is_key: bool, before: &Before) {
         let key_mark: &[u8] = if developer_is_key { b"key" } else { b"" };
-        for_each_line(lines, |line| {
+        let mut marks = std::mem::take(&mut self.marks);
+        let mut read = |line: &[u8], line_marks: LineMarks| {
             self.part.lines += 1;
             if line.len() > MAX_LINE_BYTES {
                 self.reject_overlong(line);
                 return;
             }
-            match &parser.parse_line(line) {
+            match &parser.parse_marked(line, line_marks) {
                 Line::Request(request) => self.take(request, key_mark, before),
                 Line::NotRequest => self.part.not_requests += 1,
                 Line::Rejected(rejection) if !is_blank(line) => self.reject(line, rejection),
                 Line::Rejected(_) => {}
             }
-        });
-        self.finish()
-    }
-
-    /// The times of a chunk's requests, in order.
-    pub fn timestamps<P: ParseLine>(parser: &mut P, lines: &[u8]) -> Vec<i64> {
-        let mut timestamps = Vec::new();
-        for_each_line(lines, |line| {
-            if line.len() <= MAX_LINE_BYTES
-                && let Line::Request(request) = parser.parse_line(line)
-            {
-                timestamps.push(request.timestamp_ms);
-            }
-        });
-        timestamps
+        };
+        if P::USES_MARKS {
+            for_each_marked_line(lines, &mut marks, read);
+        } else {
+            for_each_line(lines, |line| read(line, LineMarks::UNKNOWN));
+        }
+        self.marks = marks;
     }
 
     #[inline(always)]
@@ -323,7 +319,8 @@ impl ChunkReader {
         self.plan.keeps_all_rejects || self.part.rejects.len() < KEPT_REJECTS
     }
 
-    fn finish(&mut self) -> ChunkPart {
+    /// What the chunk adds up to.
+    pub fn finish(&mut self) -> ChunkPart {
         let mut part = std::mem::take(&mut self.part);
         part.last_ms = (self.seen > 0).then_some(self.last_ms);
         part.newest_ms = (self.newest_ms > i64::MIN).then_some(self.newest_ms);
@@ -335,17 +332,15 @@ impl ChunkReader {
     }
 }
 
-/// Calls `take` with every line, without its line feed.
-#[inline(always)]
-fn for_each_line(lines: &[u8], mut take: impl FnMut(&[u8])) {
-    let mut start = 0;
-    for end in memchr::memchr_iter(b'\n', lines) {
-        take(&lines[start..end]);
-        start = end + 1;
-    }
-    if start < lines.len() {
-        take(&lines[start..]);
-    }
+/// Adds the times of the requests in these lines, in order.
+pub fn timestamps<P: ParseLine>(parser: &mut P, lines: &[u8], timestamps: &mut Vec<i64>) {
+    for_each_line(lines, |line| {
+        if line.len() <= MAX_LINE_BYTES
+            && let Line::Request(request) = parser.parse_line(line)
+        {
+            timestamps.push(request.timestamp_ms);
+        }
+    });
 }
 
 fn is_blank(line: &[u8]) -> bool {

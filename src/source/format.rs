@@ -1,6 +1,6 @@
 //! A compiled format, whichever family it belongs to, and how it is chosen for an input.
 
-use super::chunk::{Before, ChunkPart, ChunkReader};
+use super::chunk::{self, Before, ChunkPart, ChunkReader};
 use super::json::{FieldMap, JsonParser};
 use super::lines::Chunk;
 use super::nginx::{LogFormat, NginxParser};
@@ -9,6 +9,7 @@ use super::{FormatInfo, ParseLine, preset};
 use crate::plan::{FormatChoice, Wanted};
 use crate::request::Line;
 use anyhow::{Context, bail};
+use std::io;
 use std::sync::Arc;
 
 /// UTF-8's byte order mark, which some tools put at a file's start.
@@ -100,20 +101,36 @@ impl InputFormat {
         InputFormat { parser, developer_is_key: format.info().developer_is_key }
     }
 
-    /// Reads a chunk's lines.
-    pub fn read(&mut self, reader: &mut ChunkReader, lines: &[u8], before: &Before) -> ChunkPart {
-        match &mut self.parser {
+    /// Reads a chunk; `buffer` is where its bytes are read to.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub fn read(
+        &mut self,
+        reader: &mut ChunkReader,
+        chunk: &Chunk,
+        buffer: &mut Vec<u8>,
+        before: &Before,
+    ) -> io::Result<ChunkPart> {
+        reader.start(before);
+        for_each_piece(chunk, buffer, |lines| match &mut self.parser {
             Parser::Nginx(parser) => reader.read(parser, lines, self.developer_is_key, before),
             Parser::Json(parser) => reader.read(parser, lines, self.developer_is_key, before),
-        }
+        })?;
+        Ok(reader.finish())
     }
 
-    /// The times of the requests in these lines, in order.
-    pub fn timestamps(&mut self, lines: &[u8]) -> Vec<i64> {
-        match &mut self.parser {
-            Parser::Nginx(parser) => ChunkReader::timestamps(parser, lines),
-            Parser::Json(parser) => ChunkReader::timestamps(parser, lines),
-        }
+    /// The times of a chunk's requests, in order.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub fn timestamps(&mut self, chunk: &Chunk, buffer: &mut Vec<u8>) -> io::Result<Vec<i64>> {
+        let mut timestamps = Vec::new();
+        for_each_piece(chunk, buffer, |lines| match &mut self.parser {
+            Parser::Nginx(parser) => chunk::timestamps(parser, lines, &mut timestamps),
+            Parser::Json(parser) => chunk::timestamps(parser, lines, &mut timestamps),
+        })?;
+        Ok(timestamps)
     }
 
     /// The time of one line's request.
@@ -129,14 +146,13 @@ impl InputFormat {
     }
 }
 
-/// A chunk's lines without the byte order mark that may open the input.
-fn without_mark(chunk_is_first: bool, lines: &[u8]) -> &[u8] {
-    if chunk_is_first { lines.strip_prefix(BYTE_ORDER_MARK).unwrap_or(lines) } else { lines }
-}
-
-/// A chunk's lines as the parsers want them; `buffer` is where a file's bytes are read to.
-pub fn lines_of<'a>(chunk: &'a Chunk, buffer: &'a mut Vec<u8>) -> std::io::Result<&'a [u8]> {
-    Ok(without_mark(chunk.is_first, chunk.lines(buffer)?))
+/// [`Chunk::read`] without the byte order mark that may open the input.
+fn for_each_piece(chunk: &Chunk, buffer: &mut Vec<u8>, mut take: impl FnMut(&[u8])) -> io::Result<()> {
+    let mut may_be_marked = chunk.is_first;
+    chunk.read(buffer, |lines| {
+        let marked = std::mem::take(&mut may_be_marked).then(|| lines.strip_prefix(BYTE_ORDER_MARK)).flatten();
+        take(marked.unwrap_or(lines));
+    })
 }
 
 #[cfg(test)]

@@ -13,7 +13,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// A longer line is rejected; the rest of it is skipped without being kept.
 pub const MAX_LINE_BYTES: usize = 1 << 20;
 
-/// Read behind a chunk's end at once, in the hope that its last line ends there.
+/// Read of a file at once: little enough to be still in the cache when it is parsed.
+const PIECE_BYTES: usize = 128 << 10;
+
+/// Read behind a piece's end at once, in the hope that its last line ends there.
 const OVERLAP_BYTES: usize = 4 << 10;
 
 /// Read at once when a line goes on further than that.
@@ -163,12 +166,21 @@ impl StreamChunker {
 }
 
 impl Chunk {
-    /// The chunk's lines, each with its line end; `buffer` is where a file's bytes are read to.
-    pub fn lines<'a>(&'a self, buffer: &'a mut Vec<u8>) -> io::Result<&'a [u8]> {
+    /// Calls `take` with the chunk's lines, each with its line end, some at a time; `buffer` is where a file's bytes
+    /// are read to.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub fn read(&self, buffer: &mut Vec<u8>, mut take: impl FnMut(&[u8])) -> io::Result<()> {
         match &self.body {
-            Body::Bytes(bytes) => Ok(bytes),
-            Body::Offsets { file, start, end, len } => read_lines(file, *start, *end, *len, buffer),
+            Body::Bytes(bytes) => take(bytes),
+            Body::Offsets { file, start, end, len } => {
+                for piece in (*start..*end).step_by(PIECE_BYTES) {
+                    take(read_lines(file, piece, (piece + PIECE_BYTES as u64).min(*end), *len, buffer)?);
+                }
+            }
         }
+        Ok(())
     }
 }
 
@@ -237,11 +249,11 @@ mod tests {
         let mut all = Vec::new();
         let mut buffer = Vec::new();
         while let Some(chunk) = chunker.next(chunk_bytes).unwrap() {
-            let lines = chunk.lines(&mut buffer).unwrap();
-            let body = lines.strip_suffix(b"\n").unwrap_or(lines);
-            assert!(lines.is_empty() || all.is_empty() || all.ends_with(b"\n"), "a chunk begins inside a line");
-            assert!(body.len() <= lines.len());
-            all.extend_from_slice(lines);
+            let taking = chunk.read(&mut buffer, |lines| {
+                assert!(lines.is_empty() || all.is_empty() || all.ends_with(b"\n"), "a piece begins inside a line");
+                all.extend_from_slice(lines);
+            });
+            taking.unwrap();
         }
         all
     }
@@ -274,6 +286,18 @@ mod tests {
     }
 
     #[test]
+    fn lines_across_pieces_are_whole() {
+        for line_len in [1, 100, 4096, PIECE_BYTES - 1, PIECE_BYTES, PIECE_BYTES + 1, 3 * PIECE_BYTES] {
+            let line: Vec<u8> = (0..line_len).map(|at| b'a' + (at % 26) as u8).chain([b'\n']).collect();
+            let content = line.repeat((5 * PIECE_BYTES).div_ceil(line.len()));
+            for chunk_bytes in [PIECE_BYTES - 7, 2 * PIECE_BYTES, content.len()] {
+                let (_file, mut chunker) = plain(&content);
+                assert!(lines_of(&mut chunker, chunk_bytes) == content, "{line_len} {chunk_bytes}");
+            }
+        }
+    }
+
+    #[test]
     fn an_endless_line_is_cut_short() {
         let mut content = b"first\n".to_vec();
         content.extend(vec![b'x'; 5 * MAX_LINE_BYTES]);
@@ -284,10 +308,13 @@ mod tests {
             let mut buffer = Vec::new();
             let (mut lines, mut longest) = (Vec::new(), 0);
             while let Some(chunk) = chunker.next(MAX_LINE_BYTES / 4).unwrap() {
-                for line in chunk.lines(&mut buffer).unwrap().split_inclusive(|byte| *byte == b'\n') {
-                    longest = longest.max(line.len());
-                    lines.push(line[..line.len().min(6)].to_vec());
-                }
+                let taking = chunk.read(&mut buffer, |piece| {
+                    for line in piece.split_inclusive(|byte| *byte == b'\n') {
+                        longest = longest.max(line.len());
+                        lines.push(line[..line.len().min(6)].to_vec());
+                    }
+                });
+                taking.unwrap();
             }
             assert_eq!(lines, [b"first\n".to_vec(), b"xxxxxx".to_vec(), b"last\n".to_vec()]);
             assert!(longest > MAX_LINE_BYTES && longest < 2 * MAX_LINE_BYTES, "{longest}");
@@ -312,7 +339,7 @@ mod tests {
                 let (mut all, mut buffer) = (Vec::new(), Vec::new());
                 let told = loop {
                     match stream.next(chunk_bytes) {
-                        Ok(Some(chunk)) => all.extend_from_slice(chunk.lines(&mut buffer).unwrap()),
+                        Ok(Some(chunk)) => chunk.read(&mut buffer, |lines| all.extend_from_slice(lines)).unwrap(),
                         ended => break ended.map(|_| ()),
                     }
                 };
@@ -337,7 +364,7 @@ mod tests {
         let (_file, mut chunker) = plain(&content[..content.len() - 9]);
         let mut buffer = Vec::new();
         let chunk = chunker.next(100).unwrap().unwrap();
-        assert!(chunk.lines(&mut buffer).unwrap().starts_with(b"one\ntwo\n"));
+        chunk.read(&mut buffer, |lines| assert!(lines.starts_with(b"one\ntwo\n"))).unwrap();
         assert!(chunker.next(100).is_err());
     }
 }

@@ -5,7 +5,7 @@
 //! newest request of every input.
 
 use super::chunk::{Before, ChunkPart, ChunkReader};
-use super::format::{InputFormat, lines_of};
+use super::format::InputFormat;
 use super::lines::Chunk;
 use super::tally::InputTally;
 use crate::replay::Replay;
@@ -274,12 +274,11 @@ impl<'a> Merge<'a> {
             Neighbour::At(first_ms) => Some(first_ms),
             Neighbour::None | Neighbour::Unknown => None,
         };
-        let lines = lines_of(chunk, &mut self.buffer)?;
         let Some(format) = &mut state.format else { return Ok(ChunkPart::default()) };
-        let timestamps = format.timestamps(lines);
+        let timestamps = format.timestamps(chunk, &mut self.buffer)?;
         let astray = astray(&timestamps, state.last_ms, next_ms, self.max_gap_ms);
         let before = Before { newest_ms: state.newest_ms, astray };
-        let part = format.read(&mut self.reader, lines, &before);
+        let part = format.read(&mut self.reader, chunk, &mut self.buffer, &before)?;
         self.number_own_names();
         Ok(part)
     }

@@ -10,6 +10,7 @@ mod filter;
 mod format;
 pub mod json;
 mod lines;
+pub(crate) mod marks;
 mod merge;
 pub mod nginx;
 pub mod postgres;
@@ -30,7 +31,8 @@ use crate::replay::{Reading, Replay};
 use crate::report::{InputSettings, Summary, format_time};
 use anyhow::{Context, bail};
 use chunk::{Before, ChunkPlan, ChunkReader};
-use format::{InputFormat, LineFormat, lines_of};
+use format::{InputFormat, LineFormat};
+use marks::LineMarks;
 use merge::{Delivery, Grouping, InputMerge, Merge};
 use probe::Probe;
 use schedule::{Job, Next, Schedule, StopOnPanic};
@@ -39,7 +41,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use tally::{EMPTY, InputTally};
 
 /// Bytes that a worker takes at once; large enough that merging costs little, small enough for caches.
-pub const CHUNK_BYTES: usize = 1 << 20;
+pub const CHUNK_BYTES: usize = 4 << 20;
 
 /// Chunks of one input under way at once, beside two for each worker: enough to look ahead.
 const SPARE_CHUNKS: u64 = 4;
@@ -63,8 +65,14 @@ pub struct FormatInfo {
 ///
 /// A parser may keep caches and scratch space, but no line's result may depend on the lines before it.
 pub trait ParseLine {
+    /// Whether [`Self::parse_marked`] makes use of marks.
+    const USES_MARKS: bool;
+
     /// Parses one line, without its line end.
     fn parse_line<'a>(&'a mut self, line: &'a [u8]) -> crate::request::Line<'a>;
+
+    /// The same for a line of which something may be known beforehand.
+    fn parse_marked<'a>(&'a mut self, line: &'a [u8], marks: LineMarks) -> crate::request::Line<'a>;
 }
 
 /// An input whose format is known.
@@ -230,7 +238,7 @@ fn parse(
     reported: &mut (usize, usize),
 ) -> io::Result<Delivery> {
     let before = Before { newest_ms: job.newest_ms, astray: Vec::new() };
-    let part = parser.read(reader, lines_of(&job.chunk, buffer)?, &before);
+    let part = parser.read(reader, &job.chunk, buffer, &before)?;
     let endpoints = (reported.0..reader.endpoints.len()).map(|n| reader.endpoints.parts(n as u32).map(Box::from));
     let developers = (reported.1..reader.developers.len()).map(|n| {
         let [id, key_mark, _] = reader.developers.parts(n as u32);

@@ -2,7 +2,9 @@
 //!
 //! `memchr` picks its implementation at run time and is called through a pointer, which costs more than
 //! a whole search over the 5 to 20 bytes of a typical field. These searches are inlined where they are
-//! used. They know nothing of fields or formats; this is the only place in the crate with `unsafe` code.
+//! used, or go over many lines at once. They know nothing of fields or formats; this is the only place in the crate with `unsafe` code.
+
+use super::marks::Marks;
 
 /// Bytes that are compared at a time.
 const BLOCK: usize = 16;
@@ -193,9 +195,148 @@ impl<'a> Haystack<'a> {
     }
 }
 
+/// Replaces the marks by those of `text`, which is shorter than 4 GiB.
+pub(super) fn mark(text: &[u8], marks: &mut Marks) {
+    #[cfg(target_arch = "x86_64")]
+    if wide::is_available() {
+        // SAFETY: just asked for.
+        return unsafe { wide::mark(text, marks) };
+    }
+    mark_bytes(text, marks);
+}
+
+/// [`mark`] on any processor.
+fn mark_bytes(text: &[u8], marks: &mut Marks) {
+    let Marks { line_feeds, quotes, backslashes } = marks;
+    [&mut *line_feeds, quotes, backslashes].into_iter().for_each(Vec::clear);
+    for at in memchr::memchr3_iter(b'\n', b'"', b'\\', text) {
+        match text[at] {
+            b'\n' => line_feeds.push(at as u32),
+            b'"' => quotes.push(at as u32),
+            _ => backslashes.push(at as u32),
+        }
+    }
+}
+
+/// The same with 32 bytes at a time.
+#[cfg(target_arch = "x86_64")]
+mod wide {
+    use super::Marks;
+    use core::arch::x86_64::*;
+
+    /// Bytes that one mask speaks of.
+    const MASKED: usize = 64;
+
+    pub(super) fn is_available() -> bool {
+        is_x86_feature_detected!("avx2") && is_x86_feature_detected!("bmi1") && is_x86_feature_detected!("popcnt")
+    }
+
+    /// [`super::mark`].
+    ///
+    /// # Safety
+    ///
+    /// [`is_available`].
+    #[target_feature(enable = "avx2,bmi1,popcnt")]
+    pub(super) unsafe fn mark(text: &[u8], marks: &mut Marks) {
+        let mut line_feeds = Positions::start(&mut marks.line_feeds, text.len());
+        let mut quotes = Positions::start(&mut marks.quotes, text.len());
+        marks.backslashes.clear();
+        let mut add = |base: u32, block: &[u8; MASKED]| {
+            // SAFETY: both loads lie within the block's 64 bytes; every byte of the text is in one block, which is
+            // what the positions have room for.
+            unsafe {
+                let halves = [
+                    _mm256_loadu_si256(block.as_ptr().cast::<__m256i>()),
+                    _mm256_loadu_si256(block.as_ptr().add(MASKED / 2).cast::<__m256i>()),
+                ];
+                line_feeds.add::<1>(base, mask(&halves, b'\n'));
+                quotes.add::<4>(base, mask(&halves, b'"'));
+                let mut rare = mask(&halves, b'\\');
+                while rare != 0 {
+                    marks.backslashes.push(base + rare.trailing_zeros());
+                    rare &= rare - 1;
+                }
+            }
+        };
+        let (blocks, rest) = text.as_chunks::<MASKED>();
+        let mut base = 0;
+        for block in blocks {
+            add(base, block);
+            base += MASKED as u32;
+        }
+        let mut last = [0; MASKED];
+        last[..rest.len()].copy_from_slice(rest);
+        add(base, &last);
+        // SAFETY: all positions up to the length were written.
+        unsafe {
+            line_feeds.finish();
+            quotes.finish();
+        }
+    }
+
+    /// Bit `i` is set where byte `i` is `byte`.
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn mask(halves: &[__m256i; 2], byte: u8) -> u64 {
+        let hits = halves.map(|half| _mm256_movemask_epi8(_mm256_cmpeq_epi8(half, _mm256_set1_epi8(byte as i8))));
+        u64::from(hits[0] as u32) | u64::from(hits[1] as u32) << 32
+    }
+
+    /// A list that is written past its length, because asking how many positions a block has costs more than
+    /// writing some too many.
+    struct Positions<'v> {
+        list: &'v mut Vec<u32>,
+        len: usize,
+    }
+
+    impl<'v> Positions<'v> {
+        /// An empty list with room for every byte of the blocks of a text, and what is written too many.
+        fn start(list: &'v mut Vec<u32>, text_len: usize) -> Self {
+            list.clear();
+            list.reserve(text_len + 2 * MASKED);
+            Positions { list, len: 0 }
+        }
+
+        /// Adds the set bits, counted from `base`; up to `USUAL` of them without a branch.
+        ///
+        /// # Safety
+        ///
+        /// The bits added before and these are no more than the text's bytes, rounded up to a block.
+        #[target_feature(enable = "bmi1,popcnt")]
+        #[inline]
+        unsafe fn add<const USUAL: usize>(&mut self, base: u32, mut bits: u64) {
+            let count = bits.count_ones() as usize;
+            // SAFETY: `len` is at most the text's length rounded up to a block less this block's bits, and there is
+            // room for another block and more behind it.
+            unsafe {
+                let end = self.list.as_mut_ptr().add(self.len);
+                for index in 0..USUAL {
+                    end.add(index).write(base + bits.trailing_zeros());
+                    bits &= bits.wrapping_sub(1);
+                }
+                let mut index = USUAL;
+                while bits != 0 {
+                    end.add(index).write(base + bits.trailing_zeros());
+                    bits &= bits - 1;
+                    index += 1;
+                }
+            }
+            self.len += count;
+        }
+
+        /// # Safety
+        ///
+        /// Every position below the length was written.
+        unsafe fn finish(self) {
+            // SAFETY: promised by the caller; the room was reserved.
+            unsafe { self.list.set_len(self.len) }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{BLOCK, Haystack, Needle, Stretch, find_byte};
+    use super::{BLOCK, Haystack, Marks, Needle, Stretch, find_byte, mark, mark_bytes};
     use proptest::prelude::*;
 
     fn naive(haystack: &[u8], from: usize, needle: u8) -> Option<usize> {
@@ -241,6 +382,16 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn wide_and_narrow_marks_are_the_same(text in prop::collection::vec(prop::sample::select(b"\n\"\\abc".to_vec()), 0..400)) {
+            let (mut wide, mut narrow) = (Marks::default(), Marks::default());
+            // What stood there before is gone.
+            mark(b"\"\\\n\"", &mut wide);
+            mark(&text, &mut wide);
+            mark_bytes(&text, &mut narrow);
+            prop_assert_eq!(format!("{:?}", wide), format!("{:?}", narrow));
+        }
+
         #[test]
         fn agrees_with_a_naive_search(
             haystack in prop::collection::vec(0u8..40, 0..200),

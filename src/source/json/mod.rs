@@ -17,6 +17,7 @@ pub use fields::NoFields;
 
 use crate::plan::{Timezone, Unit, Wanted};
 use crate::request::{DecimalMs, Line, MAX_EXTRA_FIELDS, Rejection, Request};
+use crate::source::marks::LineMarks;
 use crate::source::time::TimeParser;
 use crate::source::value::{self, Malformed, is_event_stream, present};
 use crate::source::{FormatInfo, ParseLine};
@@ -241,7 +242,14 @@ pub struct JsonParser {
 }
 
 impl ParseLine for JsonParser {
-    #[inline]
+    const USES_MARKS: bool = false;
+
+    #[inline(always)]
+    fn parse_marked<'a>(&'a mut self, line: &'a [u8], _: LineMarks) -> Line<'a> {
+        self.parse_line(line)
+    }
+
+    #[inline(always)]
     fn parse_line<'a>(&'a mut self, line: &'a [u8]) -> Line<'a> {
         let JsonParser { roles, names, values, scratch, time } = self;
         if let Err(fault) = scan::scan(line, names, values) {

@@ -205,26 +205,34 @@ fn layout(template: &Template, kept: &Kept) -> Layout {
         [Piece::Literal(lead), rest @ ..] => (lead.as_str(), rest),
         pieces => ("", pieces),
     };
+    let lead_expected = format!("`{}` at the start of the line", visible(lead)).into();
+    let lead = Literal::new(lead.as_bytes(), Exempt::Nothing);
+    let mut quotes = lead.quotes();
     let mut steps = Vec::new();
     let mut last = None;
     // Literals and variables alternate, and the first is a variable now.
     for (index, pair) in pieces.chunks(2).enumerate() {
         let slot = kept.slot_at(index);
         match pair {
-            [Piece::Variable(name), Piece::Literal(literal)] => steps.push(Step {
-                slot,
-                literal: Literal::new(literal.as_bytes(), variable::exempt(name, literal, template.escape)),
-                usual: variable::usual_len(name).and_then(Usual::new),
-                expected: format!("`${name}` and then `{}`", visible(literal)).into(),
-            }),
+            [Piece::Variable(name), Piece::Literal(text)] => {
+                let literal = Literal::new(text.as_bytes(), variable::exempt(name, text, template.escape));
+                let anchor = literal.anchor(quotes);
+                quotes += literal.quotes();
+                steps.push(Step {
+                    slot,
+                    literal,
+                    usual: variable::usual_len(name).and_then(Usual::new),
+                    anchor,
+                    expected: format!("`${name}` and then `{}`", visible(text)).into(),
+                });
+            }
             [Piece::Variable(name)] => {
                 last = Some(Last { slot, shape: variable::shape(name) });
             }
             _ => {}
         }
     }
-    let lead_expected = format!("`{}` at the start of the line", visible(lead)).into();
-    Layout { lead: Literal::new(lead.as_bytes(), Exempt::Nothing), lead_expected, steps: steps.into(), last }
+    Layout { lead, lead_expected, steps: steps.into(), last, quotes }
 }
 
 /// A literal as it can stand in a message.

@@ -4,6 +4,7 @@
 //! program: it allocates nothing and copies nothing. It must not look into any value.
 
 use crate::request::Rejection;
+use crate::source::marks::LineMarks;
 use crate::source::scan::{Haystack, Needle, Stretch};
 
 /// Room for every value that one line can deliver, the unread one included; a power of two, so that a
@@ -85,6 +86,8 @@ pub(super) struct Layout {
     pub(super) steps: Box<[Step]>,
     /// The variable that runs to the line's end, when the format ends with one.
     pub(super) last: Option<Last>,
+    /// Quotes in all literals together.
+    pub(super) quotes: usize,
 }
 
 /// A variable and the literal after it.
@@ -97,8 +100,19 @@ pub(super) struct Step {
     /// Only speed depends on it: a guess that the processor can run ahead of, where a search makes it
     /// wait for the bytes.
     pub(super) usual: Option<Usual>,
+    /// The literal's first quote, where it has one and whatever ends the value ends it there.
+    pub(super) anchor: Option<Anchor>,
     /// Names both, for rejections.
     pub(super) expected: Box<str>,
+}
+
+/// A quote by which a literal can be found without looking for it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Anchor {
+    /// Which of the format's quotes it is, from 0.
+    pub(super) quote: usize,
+    /// Where in the literal it stands.
+    pub(super) quote_at: usize,
 }
 
 /// A usual length of a value.
@@ -165,19 +179,50 @@ impl Layout {
             spans.set(step.slot, at, end);
             at = end + step.literal.text.len();
         }
-        let len = line.bytes().len();
-        let end = match self.last {
+        let end = self.take_last(line, at, spans);
+        if end < line.bytes().len() { Err(reject_rest(line.bytes(), end, "the end of the line")) } else { Ok(()) }
+    }
+
+    /// [`Self::split`] by the marks: does the same or gives up.
+    ///
+    /// With as many quotes as the format has, none of them escaped, and each literal at its own quote, no literal can
+    /// stand anywhere earlier.
+    #[inline(always)]
+    pub(super) fn split_at_quotes(&self, line: &Haystack, marks: LineMarks, spans: &mut Spans) -> bool {
+        if marks.may_hold_backslash() || marks.quotes() != self.quotes || !self.lead.ends_value(line, 0, 0) {
+            return false;
+        }
+        let mut at = self.lead.text.len();
+        for step in &self.steps {
+            let Some(end) = step.end_at_quote(line, at, marks) else { return false };
+            spans.set(step.slot, at, end);
+            at = end + step.literal.text.len();
+        }
+        self.take_last(line, at, spans) == line.bytes().len()
+    }
+
+    /// Takes what begins at `at` for the last value; where it must end.
+    #[inline(always)]
+    fn take_last(&self, line: &Haystack, at: usize, spans: &mut Spans) -> usize {
+        match self.last {
             None => at,
             Some(last) => {
-                spans.set(last.slot, at, len);
+                spans.set(last.slot, at, line.bytes().len());
                 last.shape.end(line.bytes(), at)
             }
-        };
-        if end < len { Err(reject_rest(line.bytes(), end, "the end of the line")) } else { Ok(()) }
+        }
     }
 }
 
 impl Step {
+    /// [`Self::find_end`] of a line whose quotes are known.
+    #[inline(always)]
+    fn end_at_quote(&self, line: &Haystack, start: usize, marks: LineMarks) -> Option<usize> {
+        let Some(anchor) = self.anchor else { return self.find_end(line, start) };
+        let end = marks.quote(anchor.quote)?.checked_sub(anchor.quote_at)?;
+        (end >= start && self.literal.stands_at(line, end)).then_some(end)
+    }
+
     /// Where the value that begins at `start` ends: at the first occurrence of the literal.
     #[inline(always)]
     fn find_end(&self, line: &Haystack, start: usize) -> Option<usize> {
@@ -261,6 +306,29 @@ impl Literal {
         }
     }
 
+    /// Whether the literal stands at `begin`.
+    #[inline(always)]
+    fn stands_at(&self, line: &Haystack, begin: usize) -> bool {
+        match line.word(begin) {
+            Some(word) if (word ^ self.word) & self.mask != 0 => false,
+            Some(_) if self.text.len() <= WORD_LEN => true,
+            _ => stands_in_full(line.bytes(), begin, &self.text),
+        }
+    }
+
+    /// The quote of the literal by which it can be found, `quotes` standing in the literals before it.
+    pub(super) fn anchor(&self, quotes: usize) -> Option<Anchor> {
+        // A separator inside of a list spares occurrences that no quote tells apart.
+        let quote_at =
+            self.text.iter().position(|&byte| byte == b'"').filter(|_| self.exempt != Exempt::ListSeparator)?;
+        Some(Anchor { quote: quotes, quote_at })
+    }
+
+    /// How many quotes the literal has.
+    pub(super) fn quotes(&self) -> usize {
+        self.text.iter().filter(|&&byte| byte == b'"').count()
+    }
+
     /// Whether the literal stands at `begin` and ends the value that began at `start`.
     #[inline(always)]
     fn ends_value(&self, line: &Haystack, start: usize, begin: usize) -> bool {
@@ -268,6 +336,11 @@ impl Literal {
             Some(word) if (word ^ self.word) & self.mask != 0 => false,
             Some(_) if self.check == Check::Word => true,
             Some(_) if self.check == Check::WordAndBackslash && line.byte_before(begin) != Some(b'\\') => true,
+            Some(_)
+                if self.check == Check::WordAndSeparator && !matches!(line.byte_before(begin), Some(b',' | b':')) =>
+            {
+                true
+            }
             _ => self.ends_value_in_full(line.bytes(), start, begin),
         }
     }
@@ -275,9 +348,13 @@ impl Literal {
     /// [`Self::ends_value`] without shortcuts.
     #[inline(never)]
     fn ends_value_in_full(&self, line: &[u8], start: usize, begin: usize) -> bool {
-        let stands = line.get(begin..).is_some_and(|rest| rest.starts_with(&self.text));
-        stands && !self.exempt.spares(line, start, begin)
+        stands_in_full(line, begin, &self.text) && !self.exempt.spares(line, start, begin)
     }
+}
+
+#[inline(never)]
+fn stands_in_full(line: &[u8], begin: usize, text: &[u8]) -> bool {
+    line.get(begin..).is_some_and(|rest| rest.starts_with(text))
 }
 
 /// What is left to check before a word that fits is taken for the whole literal.
@@ -287,6 +364,8 @@ enum Check {
     Word,
     /// Only whether a backslash stands before it.
     WordAndBackslash,
+    /// Only whether a list goes on around it.
+    WordAndSeparator,
     /// Everything.
     Full,
 }
@@ -296,6 +375,11 @@ impl Check {
         match exempt {
             Exempt::Nothing if text.len() <= WORD_LEN => Check::Word,
             Exempt::EscapedQuote if text.len() <= WORD_LEN => Check::WordAndBackslash,
+            Exempt::ListSeparator
+                if text.len() <= WORD_LEN && !b" : ".starts_with(text) && !text.starts_with(b" : ") =>
+            {
+                Check::WordAndSeparator
+            }
             _ => Check::Full,
         }
     }

@@ -19,6 +19,7 @@ pub use error::FormatError;
 
 use crate::plan::{Timezone, Wanted};
 use crate::request::{DecimalMs, Line, MAX_EXTRA_FIELDS, Request};
+use crate::source::marks::LineMarks;
 use crate::source::scan::{Haystack, Needle};
 use crate::source::time::TimeParser;
 use crate::source::value::{self, Malformed, is_event_stream};
@@ -77,12 +78,21 @@ pub struct NginxParser {
 }
 
 impl ParseLine for NginxParser {
+    const USES_MARKS: bool = true;
+
     #[inline(never)]
     fn parse_line<'a>(&'a mut self, line: &'a [u8]) -> Line<'a> {
+        self.parse_marked(line, LineMarks::UNKNOWN)
+    }
+
+    #[inline(always)]
+    fn parse_marked<'a>(&'a mut self, line: &'a [u8], marks: LineMarks) -> Line<'a> {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let Compiled { layout, roles, .. } = &*self.compiled;
         let haystack = Haystack::new(line);
-        if let Err(rejection) = layout.split(&haystack, &mut self.spans) {
+        if !layout.split_at_quotes(&haystack, marks, &mut self.spans)
+            && let Err(rejection) = layout.split(&haystack, &mut self.spans)
+        {
             return Line::Rejected(rejection);
         }
         let values = Values { line, spans: &self.spans };
@@ -95,7 +105,10 @@ impl ParseLine for NginxParser {
             return Line::NotRequest;
         };
         let mut texts = roles.texts(values, path);
-        if roles.escape != Escape::None && roles.may_hold_escapes(&haystack, &self.spans, &texts) {
+        if marks.may_hold_backslash()
+            && roles.escape != Escape::None
+            && roles.may_hold_escapes(&haystack, &self.spans, &texts)
+        {
             texts = texts.unescaped(roles.escape, &mut self.scratch);
         }
         Line::Request(Request {
