@@ -34,27 +34,23 @@ struct Route {
     error_permille: i64,
 }
 
-const fn route(
-    method: &'static str,
-    path: &'static str,
-    status: u16,
-    every_s: i64,
-    typical_ms: i64,
-    error_permille: i64,
-) -> Route {
-    Route { method, path, status, every_s, typical_ms, error_permille }
-}
-
 const ROUTES: [Route; 9] = [
-    route("GET", "/api/orders/{}", 200, 17, 48, 2),
-    route("GET", "/api/search?q=lamp", 200, 20, 260, 0),
-    route("GET", "/health", 200, 36, 1, 0),
-    route("GET", "/api/products/{}/reviews", 200, 40, 95, 0),
-    route("POST", "/api/orders", 201, 60, 140, 4),
-    route("POST", "/login", 200, 90, 210, 0),
-    route("GET", "/api/users/{}", 200, 100, 30, 0),
-    route("POST", "/api/payments", 201, 120, 620, 8),
-    route("DELETE", "/api/cart/{}", 204, 240, 35, 0),
+    Route { method: "GET", path: "/api/orders/{}", status: 200, every_s: 17, typical_ms: 48, error_permille: 2 },
+    Route { method: "GET", path: "/api/search?q=lamp", status: 200, every_s: 20, typical_ms: 260, error_permille: 0 },
+    Route { method: "GET", path: "/health", status: 200, every_s: 36, typical_ms: 1, error_permille: 0 },
+    Route {
+        method: "GET",
+        path: "/api/products/{}/reviews",
+        status: 200,
+        every_s: 40,
+        typical_ms: 95,
+        error_permille: 0,
+    },
+    Route { method: "POST", path: "/api/orders", status: 201, every_s: 60, typical_ms: 140, error_permille: 4 },
+    Route { method: "POST", path: "/login", status: 200, every_s: 90, typical_ms: 210, error_permille: 0 },
+    Route { method: "GET", path: "/api/users/{}", status: 200, every_s: 100, typical_ms: 30, error_permille: 0 },
+    Route { method: "POST", path: "/api/payments", status: 201, every_s: 120, typical_ms: 620, error_permille: 8 },
+    Route { method: "DELETE", path: "/api/cart/{}", status: 204, every_s: 240, typical_ms: 35, error_permille: 0 },
 ];
 
 /// A logged request.
