@@ -25,20 +25,22 @@ pub mod time;
 pub mod usage;
 mod value;
 mod wall;
+mod worker;
 
 use crate::plan::{InputName, ReplayPlan, TimeBound};
 use crate::replay::{Reading, Replay};
 use crate::report::{InputSettings, Summary, format_time};
 use anyhow::{Context, bail};
-use chunk::{Before, ChunkPlan, ChunkReader};
+use chunk::{ChunkPlan, ChunkReader};
 use format::{InputFormat, LineFormat};
 use marks::LineMarks;
-use merge::{Delivery, Grouping, InputMerge, Merge};
+use merge::{Grouping, InputMerge, Merge};
 use probe::Probe;
-use schedule::{Job, Next, Schedule, StopOnPanic};
+use schedule::{Schedule, StopOnPanic};
 use std::io::{self, Write};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::sync_channel;
 use tally::{EMPTY, InputTally};
+use worker::{Message, Worker};
 
 /// Bytes that a worker takes at once; large enough that merging costs little, small enough for caches.
 pub const CHUNK_BYTES: usize = 4 << 20;
@@ -80,14 +82,6 @@ struct Recognised {
     probe: Probe,
     format: Option<LineFormat>,
     first_ms: Option<i64>,
-}
-
-/// What a worker tells.
-enum Message {
-    Part(Box<Delivery>),
-    Ended(usize, u64, Option<io::Error>),
-    /// A chunk could not be read: the input, the chunk's number, why.
-    Failed(usize, u64, io::Error),
 }
 
 /// Reads every input into the replay, `progress` being told the bytes read.
@@ -183,81 +177,51 @@ fn read_chunks(
     let own_reader = ChunkReader::new(chunk_plan.clone());
     let mut merge =
         Merge::new(merges, replay, own_reader, workers, bounds, Grouping::by(plan.input.as_given.group_by.as_deref()));
-    let (sender, receiver) = sync_channel(workers + 1);
-    std::thread::scope(|scope| {
-        for worker in 0..workers {
-            let (schedule, sender) = (&schedule, sender.clone());
-            scope.spawn(move || work(worker, schedule, formats, chunk_plan.clone(), &sender));
-        }
-        drop(sender);
-        let _guard = StopOnPanic(&schedule);
-        merge_all(&mut merge, receiver, &schedule, progress)
-    })?;
+    let new_worker = |number| Worker::new(number, &schedule, formats, chunk_plan.clone());
+    if workers == 1 {
+        // One thread is what was asked for, so it reads and merges in turn.
+        let mut worker = new_worker(0);
+        merge_all(&mut merge, std::iter::from_fn(|| worker.next()), &schedule, progress)?;
+    } else {
+        merge_side_by_side(&mut merge, (0..workers).map(new_worker).collect(), &schedule, progress)?;
+    }
     Ok(merge.inputs.into_iter().map(|input| input.tally).collect())
 }
 
-/// A worker: chunks in, parts out, until nothing is left.
-fn work(
-    worker: usize,
+/// Merges what workers on threads of their own deliver.
+fn merge_side_by_side(
+    merge: &mut Merge,
+    workers: Vec<Worker>,
     schedule: &Schedule,
-    formats: &[Option<LineFormat>],
-    plan: ChunkPlan,
-    sender: &SyncSender<Message>,
-) {
-    let _guard = StopOnPanic(schedule);
-    let mut reader = ChunkReader::new(plan);
-    let mut parsers: Vec<Option<InputFormat>> = formats.iter().map(|_| None).collect();
-    let mut buffer = Vec::new();
-    let mut reported = (0, 0);
-    loop {
-        let message = match schedule.next() {
-            Next::Done => return,
-            Next::Ended(input, chunks, error) => Message::Ended(input, chunks, error),
-            Next::Job(job) => {
-                let Some(format) = &formats[job.input] else { continue };
-                let parser = parsers[job.input].get_or_insert_with(|| InputFormat::new(format));
-                let (input, number) = (job.input, job.number);
-                match parse(worker, &mut reader, parser, job, &mut buffer, &mut reported) {
-                    Ok(delivery) => Message::Part(Box::new(delivery)),
-                    Err(error) => Message::Failed(input, number, error),
+    progress: &dyn Fn(u64),
+) -> anyhow::Result<()> {
+    let (sender, receiver) = sync_channel(workers.len() + 1);
+    std::thread::scope(|scope| {
+        for mut worker in workers {
+            let sender = sender.clone();
+            scope.spawn(move || {
+                let _guard = StopOnPanic(schedule);
+                while let Some(message) = worker.next() {
+                    if sender.send(message).is_err() {
+                        return;
+                    }
                 }
-            }
-        };
-        if sender.send(message).is_err() {
-            return;
+            });
         }
-    }
-}
-
-fn parse(
-    worker: usize,
-    reader: &mut ChunkReader,
-    parser: &mut InputFormat,
-    job: Job,
-    buffer: &mut Vec<u8>,
-    reported: &mut (usize, usize),
-) -> io::Result<Delivery> {
-    let before = Before { newest_ms: job.newest_ms, astray: Vec::new() };
-    let part = parser.read(reader, &job.chunk, buffer, &before)?;
-    let endpoints = (reported.0..reader.endpoints.len()).map(|n| reader.endpoints.parts(n as u32).map(Box::from));
-    let developers = (reported.1..reader.developers.len()).map(|n| {
-        let [id, key_mark, _] = reader.developers.parts(n as u32);
-        (Box::from(id), !key_mark.is_empty())
-    });
-    let (new_endpoints, new_developers) = (endpoints.collect(), developers.collect());
-    *reported = (reader.endpoints.len(), reader.developers.len());
-    let Job { input, number, chunk, .. } = job;
-    Ok(Delivery { worker, input, number, chunk, part, new_endpoints, new_developers })
+        drop(sender);
+        let _guard = StopOnPanic(schedule);
+        merge_all(merge, receiver, schedule, progress)
+    })
 }
 
 fn merge_all(
     merge: &mut Merge,
-    receiver: Receiver<Message>,
+    messages: impl IntoIterator<Item = Message>,
     schedule: &Schedule,
     progress: &dyn Fn(u64),
 ) -> anyhow::Result<()> {
     let mut failure = None;
-    for message in receiver {
+    for message in messages {
         let merged = |input, newest_ms| schedule.merged(input, newest_ms);
         let outcome = match message {
             Message::Part(delivery) => {
