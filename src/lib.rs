@@ -20,6 +20,8 @@
 //! | `rules` | a window in, anomalies out; one file per rule set |
 //! | `tuning` | `TunableConfig`; one file per setting |
 //! | `replay` | the feedback loop over a log |
+//! | `diff` | two configs and tolerances in, what moved out |
+//! | `handover` | `learn diff` and `learn publish` from plan to exit code |
 //! | `usage` | calls per developer, the spike rules, and what a scan remembers |
 //! | `scan` | one scan of a usage table or of files, from its rows to its receivers |
 //! | `report` | what a run found, as the JSON has it |
@@ -39,6 +41,8 @@
 
 pub mod cli;
 pub mod deliver;
+pub mod diff;
+mod handover;
 pub(crate) mod nearest;
 pub mod plan;
 pub mod render;
@@ -95,6 +99,29 @@ pub fn run(cli: cli::Cli) -> anyhow::Result<ExitCode> {
                     scan::run(&plan, &mut |bytes| write_out(plan.output.file.as_deref(), bytes).map(drop), &tell)
                 }
             }
+        }
+        cli::Command::Diff(args) => {
+            let environment = settings::Environment::read();
+            let settings = settings::Settings::load(args.settings.as_deref(), &environment)?;
+            let (plan, warnings) = plan::diff::DiffPlan::resolve(&args, &settings, &environment)?;
+            let (file, quiet) = (plan.output.file.as_deref(), plan.output.quiet);
+            let mut say = |message: &str| {
+                if !quiet {
+                    tell(message)
+                }
+            };
+            warnings.iter().for_each(|warning| say(warning));
+            handover::diff(&plan, &mut replay_report, &mut |bytes| write_out(file, bytes).map(drop), &mut say)
+        }
+        cli::Command::Publish(args) => {
+            let plan = plan::diff::PublishPlan::resolve(&args, &settings::Environment::read())?;
+            let (file, quiet) = (plan.output.file.as_deref(), plan.output.quiet);
+            let mut say = |message: &str| {
+                if !quiet {
+                    tell(message)
+                }
+            };
+            handover::publish(&plan, &mut |bytes| write_out(file, bytes).map(drop), &mut say)
         }
         cli::Command::Completions(args) => write_out(None, &args.render()),
         cli::Command::Man(args) => write_out(None, &args.render()?),

@@ -4,7 +4,9 @@
 //! two values together; that is `plan`'s work.
 
 pub mod completions;
+pub mod diff;
 pub mod man;
+pub mod publish;
 pub mod replay;
 pub mod scan_usage;
 mod value;
@@ -38,6 +40,9 @@ Examples:
 
   Which developer just went 5x over their baseline? In cron, every five minutes:
     learn scan-usage --webhook https://example.com/hook
+
+  In CI: did the recommendation move by more than a tenth?
+    learn diff tunable.json access.log --tolerance 10%
 
   From a pipe, as one JSON document:
     ssh web1 cat /var/log/nginx/access.log | learn replay -f json";
@@ -79,6 +84,10 @@ pub enum Command {
     Replay(Box<replay::ReplayArgs>),
     /// Scan a usage table, or files, for developers whose calls spiked
     ScanUsage(Box<scan_usage::ScanUsageArgs>),
+    /// Compare two configs, or a config and a log: what moved, and exit 1 when it matters
+    Diff(Box<diff::DiffArgs>),
+    /// Write a config where running services read it: their key in Redis
+    Publish(publish::PublishArgs),
     /// Print a script that completes learn's command line in a shell
     Completions(completions::CompletionsArgs),
     /// Print a manual page, in roff
@@ -132,7 +141,7 @@ mod tests {
         let mut command = Cli::command();
         command.build();
         let mut flags = 0;
-        let commands = ["replay", "scan-usage"].map(|name| command.find_subcommand(name).unwrap());
+        let commands = ["replay", "scan-usage", "diff", "publish"].map(|name| command.find_subcommand(name).unwrap());
         for argument in
             commands.iter().flat_map(|command| command.get_arguments()).filter(|argument| argument.get_id() != "help")
         {

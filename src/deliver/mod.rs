@@ -7,6 +7,7 @@ mod clock;
 pub mod file;
 mod http;
 pub mod receiver;
+pub mod redis;
 pub mod secret;
 pub mod store;
 pub mod textfile;

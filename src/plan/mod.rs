@@ -2,6 +2,7 @@
 //!
 //! `Plan::resolve` makes every cross-check; past this point no flag exists. It must not read a log.
 
+pub mod diff;
 mod resolve;
 pub mod scan;
 pub(crate) mod text;

@@ -2,7 +2,7 @@
 //!
 //! Looks names up in the file system and reads `--current`; opens no log and prints nothing.
 
-mod current;
+mod diff;
 mod files;
 mod scan;
 
@@ -19,9 +19,9 @@ use crate::request::MAX_EXTRA_FIELDS;
 use crate::settings::knob::{Chosen, Given, KNOBS, Knobs};
 use crate::settings::{Environment, InputDefaults, Settings, overlay_fields};
 use crate::source::preset;
-use crate::tuning::TunableConfig;
+use crate::tuning::{TunableConfig, reader};
 use crate::usage::{display_name, is_key_field};
-use anyhow::{anyhow, bail, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
 use std::path::{Path, PathBuf};
 
 const DEFAULT_MAX_REJECTS_RATIO: f64 = 0.5;
@@ -239,12 +239,17 @@ fn rules_plan(
     warnings.extend(ignored_knobs(&chosen, rules));
     warnings.extend(unreachable_baseline(&knobs, rules));
     let current = match args.rules.current.as_ref().or(settings.current.as_ref()) {
-        Some(path) => current::read(path)?,
+        Some(path) => read_current(path)?,
         None => TunableConfig::default(),
     };
     let Knobs { anomaly, tuner, looping, usage } = knobs;
     let keep_cycles = format == OutputFormat::Ndjson;
     Ok(RulesPlan { rules, anomaly, tuner, looping, usage, current, keep_cycles })
+}
+
+fn read_current(path: &Path) -> anyhow::Result<TunableConfig> {
+    let text = std::fs::read(path).with_context(|| format!("cannot read --current {}", path.display()))?;
+    reader::parse(&text).with_context(|| format!("--current {}", path.display()))
 }
 
 /// The knobs that the variables of the original usage detector set.

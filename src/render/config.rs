@@ -77,7 +77,8 @@ pub fn carried_over(report: &Report) -> Vec<&'static str> {
     settings(report).iter().filter(|setting| setting.recommended.is_none()).map(|setting| setting.name).collect()
 }
 
-fn complete(report: &Report) -> TunableConfig {
+/// The config with a number for every key: what the log does not support is the current value.
+pub fn complete(report: &Report) -> TunableConfig {
     let [failure_threshold, open_timeout_ms, max_concurrent_calls, timeout_ms, max_retries] =
         settings(report).map(|setting| setting.recommended.unwrap_or(setting.current));
     TunableConfig {

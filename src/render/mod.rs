@@ -8,6 +8,7 @@
 
 mod config;
 mod csv;
+pub mod diff;
 mod document;
 pub mod escape;
 mod figure;
@@ -28,7 +29,7 @@ mod table;
 mod tests;
 mod time;
 
-pub use config::carried_over;
+pub use config::{carried_over, complete};
 
 use crate::plan::{OutputFormat, OutputPlan};
 use crate::report::Report;

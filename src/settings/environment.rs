@@ -1,6 +1,7 @@
 //! What the process finds around it, read once, so that everything after it is a function of values.
 
 use super::knob;
+use crate::deliver::redis::RedisPassword;
 use crate::source::postgres::DatabaseUrl;
 use std::env;
 use std::io::IsTerminal;
@@ -33,6 +34,8 @@ pub struct Environment {
     pub seed_variables: Vec<(&'static str, String)>,
     /// `DATABASE_URL`.
     pub database_url: Option<DatabaseUrl>,
+    /// `REDISCLI_AUTH`, the variable that redis-cli takes its password from.
+    pub redis_password: Option<RedisPassword>,
     /// `USAGE_ANOMALY_DETECTOR_ENABLED` of the original usage detector.
     pub detector_enabled: Option<String>,
     /// `XDG_STATE_HOME`.
@@ -61,6 +64,7 @@ impl Environment {
             user_settings: user_settings(absolute_path("XDG_CONFIG_HOME"), absolute_path("HOME")),
             seed_variables: seed_variables.filter_map(|name| Some((name, variable(name)?))).collect(),
             database_url: variable("DATABASE_URL").filter(|url| !url.is_empty()).map(DatabaseUrl::from),
+            redis_password: variable("REDISCLI_AUTH").filter(|password| !password.is_empty()).map(RedisPassword::from),
             detector_enabled: variable("USAGE_ANOMALY_DETECTOR_ENABLED"),
             state_home: absolute_path("XDG_STATE_HOME"),
             home: absolute_path("HOME"),

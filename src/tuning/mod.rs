@@ -4,7 +4,9 @@
 //! whether its change is due, or knows which log it is about.
 
 pub mod breaker;
+pub(crate) mod reader;
 pub mod retries;
+pub mod setting;
 pub mod timeout;
 
 use crate::plan::RuleSet;

@@ -1,12 +1,12 @@
-//! `--current FILE`: a TunableConfig as JSON, held to what running services accept.
+//! JSON -> [`TunableConfig`], held to what running services accept; every config that comes in comes through here.
 //!
-//! Read by hand rather than through serde, so that an error names the key in full.
+//! Read by hand rather than through serde, so that an error names the key in full. It knows neither files nor servers:
+//! the caller says where the text is from.
 
+use super::{Bulkhead, CircuitBreaker, HttpClient, TunableConfig};
 use crate::nearest::nearest;
-use crate::tuning::{Bulkhead, CircuitBreaker, HttpClient, TunableConfig};
 use anyhow::{Context, anyhow, bail, ensure};
 use serde_json::{Map, Value};
-use std::path::Path;
 
 /// A key, its bounds in words, and its bounds.
 type Rule = (&'static str, &'static str, &'static str, fn(f64) -> bool);
@@ -20,19 +20,13 @@ const RULES: [Rule; 5] = [
     ("httpClient", "maxRetries", "a whole number, 0 or more", |value| value >= 0.0 && value.fract() == 0.0),
 ];
 
-/// Reads the config in a file.
+/// Reads a config.
 ///
 /// # Errors
-/// A file that cannot be read; no JSON, with line and column; a key that is missing, unknown, of the
-/// wrong type or out of bounds.
-pub(super) fn read(path: &Path) -> anyhow::Result<TunableConfig> {
-    let text = std::fs::read(path).with_context(|| format!("cannot read --current {}", path.display()))?;
-    parse(&text).with_context(|| format!("--current {}", path.display()))
-}
-
-fn parse(text: &[u8]) -> anyhow::Result<TunableConfig> {
+/// No JSON, with line and column; a key that is missing, unknown, of the wrong type or out of bounds.
+pub(crate) fn parse(text: &[u8]) -> anyhow::Result<TunableConfig> {
     let document: Value = serde_json::from_slice(text).context("not JSON")?;
-    let config = object(&document, "the file")?;
+    let config = object(&document, "the config")?;
     let sections = || RULES.iter().map(|rule| rule.0);
     refuse_unknown(config, "", sections())?;
     for section in sections() {
@@ -47,6 +41,11 @@ fn parse(text: &[u8]) -> anyhow::Result<TunableConfig> {
         bulkhead: Bulkhead { max_concurrent_calls: max_concurrent_calls? },
         http_client: HttpClient { timeout_ms: timeout_ms?, max_retries: max_retries? },
     })
+}
+
+/// Whether a JSON value is meant to be a config: it has at least one of its sections.
+pub(crate) fn has_a_section(document: &Map<String, Value>) -> bool {
+    RULES.iter().any(|rule| document.contains_key(rule.0))
 }
 
 fn value(config: &Map<String, Value>, (section, key, expected, allows): Rule) -> anyhow::Result<f64> {
@@ -130,7 +129,7 @@ mod tests {
     #[test]
     fn keys_must_be_the_known_ones() {
         assert_eq!(error("{}"), "`circuitBreaker` is missing");
-        assert_eq!(error("[]"), "the file: found an array, expected an object");
+        assert_eq!(error("[]"), "the config: found an array, expected an object");
         let text = config("50", "30000", "10", "10000", "3");
         assert_eq!(
             error(&text.replace("timeoutMs", "timeoutMS")),
@@ -154,11 +153,5 @@ mod tests {
     fn broken_json_is_told_with_line_and_column() {
         assert!(error("{\n  \"bulkhead\": }").contains("line 2 column 15"), "{}", error("{\n  \"bulkhead\": }"));
         assert!(error("").contains("line 1 column 0"));
-    }
-
-    #[test]
-    fn an_unreadable_file_is_named() {
-        let path = std::env::temp_dir().join("no-such-directory").join("current.json");
-        assert!(read(&path).unwrap_err().to_string().contains("current.json"));
     }
 }

@@ -1,0 +1,218 @@
+//! Flags, variables and files folded into a [`DiffPlan`] or a [`PublishPlan`].
+//!
+//! Reads configs; opens no log beyond its first lines and connects to nothing.
+
+use super::super::diff::{Action, DiffPlan, Origin, PublishPlan, Source};
+use super::super::{OutputPlan, ReplayPlan};
+use super::{is_same_file, output_plan};
+use crate::cli::diff::{DiffArgs, DiffOutputFlags};
+use crate::cli::publish::{PublishArgs, RedisFlags};
+use crate::cli::replay::{OutputFlags, ReplayArgs};
+use crate::deliver::redis::{RedisPlan, is_redis_url};
+use crate::diff::tolerance::Tolerances;
+use crate::settings::{Environment, Settings};
+use crate::tuning::{TunableConfig, reader};
+use anyhow::{Context, bail, ensure};
+use serde_json::Value;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// A config has a few hundred bytes.
+const MAX_CONFIG_BYTES: u64 = 1 << 20;
+
+const DEFAULT_PREFIX: &str = "auto-learning:";
+const DEFAULT_REDIS_TIMEOUT_MS: i64 = 5_000;
+
+/// 30 days, as the package sets it (0.3.1, `configTtlSeconds`).
+const DEFAULT_TTL_MS: i64 = 2_592_000_000;
+
+impl DiffPlan {
+    /// Decides everything about a comparison, and reads the configs that are files. The strings are warnings.
+    ///
+    /// # Errors
+    /// Files that cannot be read or are no config, values that contradict each other.
+    pub fn resolve(
+        args: &DiffArgs,
+        settings: &Settings,
+        environment: &Environment,
+    ) -> anyhow::Result<(DiffPlan, Vec<String>)> {
+        ensure!(args.old != "-" || args.new != "-", "OLD and NEW are both `-`; standard input can be read once");
+        let mut warnings = Vec::new();
+        let mut origin = |text: &str| origin(text, args, settings, environment, &mut warnings);
+        let plan = DiffPlan {
+            old: origin(&args.old)?,
+            new: origin(&args.new)?,
+            tolerances: Tolerances::from_given(&args.tolerances)?,
+            format: args.output.format.unwrap_or_default(),
+            output: output(&args.output, environment),
+        };
+        for text in [&args.old, &args.new] {
+            refuse_replacing(Path::new(text), &plan.output)?;
+        }
+        Ok((plan, warnings))
+    }
+}
+
+impl PublishPlan {
+    /// Decides everything about a publication, and reads the config.
+    ///
+    /// # Errors
+    /// A file that cannot be read or is no config, an address that is none.
+    pub fn resolve(args: &PublishArgs, environment: &Environment) -> anyhow::Result<PublishPlan> {
+        let name = args.file.display().to_string();
+        let name = if name == "-" { "standard input".to_owned() } else { name };
+        let text = if args.file == Path::new("-") { read_stdin()? } else { read_file(&args.file)? };
+        let ttl_ms = args.ttl.unwrap_or(DEFAULT_TTL_MS).unsigned_abs();
+        ensure!(ttl_ms.is_multiple_of(1000), "--ttl: Redis counts it in whole seconds");
+        let plan = PublishPlan {
+            config: reader::parse(&text).with_context(|| name.clone())?,
+            name,
+            redis: redis(&args.url, &args.redis, environment)?,
+            ttl_s: ttl_ms / 1000,
+            action: if args.dry_run { Action::Show } else { Action::Write },
+            format: args.output.format.unwrap_or_default(),
+            output: output(&args.output, environment),
+        };
+        refuse_replacing(&args.file, &plan.output)?;
+        Ok(plan)
+    }
+}
+
+fn output(flags: &DiffOutputFlags, environment: &Environment) -> OutputPlan {
+    output_plan(&without_format(flags), environment)
+}
+
+fn without_format(flags: &DiffOutputFlags) -> OutputFlags {
+    OutputFlags { format: None, output: flags.output.clone(), color: flags.color, quiet: flags.quiet }
+}
+
+fn refuse_replacing(input: &Path, output: &OutputPlan) -> anyhow::Result<()> {
+    let Some(target) = &output.file else { return Ok(()) };
+    ensure!(!target.is_dir(), "--output: {} is a directory, expected a file", target.display());
+    ensure!(!is_same_file(input, target), "--output would overwrite the input {}", target.display());
+    Ok(())
+}
+
+fn redis(url: &str, flags: &RedisFlags, environment: &Environment) -> anyhow::Result<RedisPlan> {
+    let timeout_ms = flags.redis_timeout.unwrap_or(DEFAULT_REDIS_TIMEOUT_MS).unsigned_abs();
+    let key = format!("{}config", flags.prefix.as_deref().unwrap_or(DEFAULT_PREFIX));
+    RedisPlan::new(url, environment.redis_password.as_ref(), key, Duration::from_millis(timeout_ms))
+}
+
+fn origin(
+    text: &str,
+    args: &DiffArgs,
+    settings: &Settings,
+    environment: &Environment,
+    warnings: &mut Vec<String>,
+) -> anyhow::Result<Origin> {
+    if is_redis_url(text) {
+        let plan = redis(text, &args.redis, environment)?;
+        return Ok(Origin { name: plan.name(), source: Source::Redis(Box::new(plan)) });
+    }
+    let (name, content) = match text {
+        "-" => ("standard input".to_owned(), read_stdin()?),
+        path => (path.to_owned(), read_file(Path::new(path))?),
+    };
+    let source = match kind(&content) {
+        Kind::Config => Source::Config(parse(&content).with_context(|| name.clone())?),
+        Kind::Log => Source::Log(Box::new(replay(text, &name, args, settings, environment, warnings)?)),
+    };
+    Ok(Origin { name, source })
+}
+
+fn parse(content: &[u8]) -> anyhow::Result<TunableConfig> {
+    ensure!((content.len() as u64) < MAX_CONFIG_BYTES, "no config: it is larger than 1 MiB");
+    reader::parse(content)
+}
+
+/// The replay of a log, as `learn replay` with the same flags would do it.
+fn replay(
+    path: &str,
+    name: &str,
+    args: &DiffArgs,
+    settings: &Settings,
+    environment: &Environment,
+    warnings: &mut Vec<String>,
+) -> anyhow::Result<ReplayPlan> {
+    if path == "-" || !Path::new(path).metadata().is_ok_and(|metadata| metadata.is_file()) {
+        bail!(
+            "{name}: no config, and a log must be a regular file here; \
+             replay it first: learn replay -f config | learn diff OLD -"
+        );
+    }
+    let args = ReplayArgs {
+        files: vec![PathBuf::from(path)],
+        settings: None,
+        threads: args.threads,
+        chunk_bytes: None,
+        input: args.input.clone(),
+        selection: args.selection.clone(),
+        rules: args.rules.clone(),
+        output: without_format(&args.output),
+        knobs: args.knobs.clone(),
+    };
+    let (plan, said) = ReplayPlan::resolve(&args, settings, environment)?;
+    warnings.extend(said);
+    Ok(plan)
+}
+
+fn read_stdin() -> anyhow::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    io::stdin().lock().take(MAX_CONFIG_BYTES).read_to_end(&mut content).context("standard input")?;
+    Ok(content)
+}
+
+/// The file's first bytes: a config whole, a log's beginning.
+fn read_file(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let name = path.display();
+    let mut content = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(MAX_CONFIG_BYTES).read_to_end(&mut content));
+    match read {
+        Ok(_) => Ok(content),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => bail!("{name}: no such file"),
+        Err(error) => Err(error).with_context(|| format!("cannot read {name}")),
+    }
+}
+
+/// What a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Config,
+    Log,
+}
+
+/// A log is what is no JSON at all, or has JSON lines: a whole object in its first line, without a config's section.
+fn kind(content: &[u8]) -> Kind {
+    let content = content.trim_ascii_start();
+    let first_line = content.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    match serde_json::from_slice(first_line) {
+        Ok(Value::Object(object)) if !object.is_empty() && !reader::has_a_section(&object) => return Kind::Log,
+        _ => {}
+    }
+    let is_json = || serde_json::from_slice::<serde::de::IgnoredAny>(content).is_ok();
+    if content.is_empty() || content.starts_with(b"{") || is_json() { Kind::Config } else { Kind::Log }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_is_known_by_its_content() {
+        let check = |text: &str, expected| assert_eq!(kind(text.as_bytes()), expected, "{text}");
+        check("", Kind::Config);
+        check("{}", Kind::Config);
+        check("[]", Kind::Config);
+        check("null\n", Kind::Config);
+        check("\n{\n  \"circuitBreaker\": {}\n}\n", Kind::Config);
+        check("{\"bulkhead\": {}, \"strange\": 1}", Kind::Config);
+        check("{ \"bulkhead\": ", Kind::Config);
+        check("{\"method\":\"GET\"}\n{\"method\":\"GET\"}\n", Kind::Log);
+        check("192.0.2.1 - - [01/Jun/2026:12:00:00 +0000] \"GET / HTTP/1.1\" 200 5", Kind::Log);
+        check("[01/Jun/2026:12:00:00 +0000] GET / 200", Kind::Log);
+        check("\u{1f}\u{8b}", Kind::Log);
+    }
+}
