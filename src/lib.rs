@@ -20,6 +20,7 @@
 //! | `rules` | a window in, anomalies out; one file per rule set |
 //! | `tuning` | `TunableConfig`; one file per setting |
 //! | `replay` | the feedback loop over a log |
+//! | `backtest` | what a config would have done to the traffic |
 //! | `diff` | two configs and tolerances in, what moved out |
 //! | `handover` | `learn diff` and `learn publish` from plan to exit code |
 //! | `usage` | calls per developer, the spike rules, and what a scan remembers |
@@ -39,6 +40,8 @@
 //! 5. Panes merge: two halves aggregated apart and added are the whole, exactly (`published`, which lives by
 //!    arrival order, apart).
 
+#[allow(dead_code, reason = "no command runs it yet")]
+pub mod backtest;
 pub mod cli;
 pub mod deliver;
 pub mod diff;

@@ -1,0 +1,73 @@
+//! One request as the models see it: when it started, how long it took, whose it was and how it ended. No log text
+//! comes this far.
+
+/// One request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Call {
+    /// UTC microseconds: the end less the duration.
+    pub start_us: i64,
+    /// Rounded up to whole microseconds; `None`: no latency in the log, or a long connection.
+    pub duration_us: Option<u64>,
+    /// What the breakers are kept by: the number of the endpoint, or that of the upstream; below 2^30.
+    pub endpoint: u32,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// A status below 500, neither 499 nor 101.
+    Good,
+    /// 499 (the client left) or 101 (another protocol from there on).
+    Neither,
+    /// A status of 500 or above.
+    Failed,
+}
+
+/// Switching protocols: the connection lives on.
+const SWITCHING_PROTOCOLS: u16 = 101;
+/// nginx: the client went away before the answer.
+const CLIENT_CLOSED_REQUEST: u16 = 499;
+const FIRST_ERROR_STATUS: u16 = 500;
+
+impl Call {
+    /// A call that ended at `end_ms`, in UTC milliseconds.
+    pub(crate) fn ended(end_ms: i64, duration_ns: Option<u64>, endpoint: u32, status: u16) -> Self {
+        let duration_us = duration_ns.map(|ns| ns.div_ceil(1000));
+        let start_us = end_ms.saturating_mul(1000).saturating_sub_unsigned(duration_us.unwrap_or(0));
+        Call { start_us, duration_us, endpoint, outcome: Outcome::of(status) }
+    }
+}
+
+impl Outcome {
+    fn of(status: u16) -> Self {
+        match status {
+            FIRST_ERROR_STATUS.. => Outcome::Failed,
+            SWITCHING_PROTOCOLS | CLIENT_CLOSED_REQUEST => Outcome::Neither,
+            _ => Outcome::Good,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_starts_a_duration_before_its_end() {
+        let call = |duration_ns| Call::ended(10, duration_ns, 0, 200);
+        assert_eq!((call(Some(4_000_001)).start_us, call(Some(4_000_001)).duration_us), (5_999, Some(4_001)));
+        assert_eq!((call(None).start_us, call(None).duration_us), (10_000, None));
+    }
+
+    #[test]
+    fn only_answers_below_500_that_somebody_waited_for_are_good() {
+        let of = |status| Call::ended(0, None, 0, status).outcome;
+        assert_eq!([100, 101, 102, 498, 499].map(of), {
+            use Outcome::{Good, Neither};
+            [Good, Neither, Good, Good, Neither]
+        });
+        assert_eq!([500, 599].map(of), [Outcome::Failed; 2]);
+    }
+}

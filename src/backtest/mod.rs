@@ -1,0 +1,232 @@
+//! What a config would have done to the traffic of a log: models of the mechanisms that it sets, run over every
+//! request in order of start time, several configs side by side.
+//!
+//! In go the spooled calls of the log, out comes a [`BacktestReport`]. The models run alone, one by one, but the
+//! breaker sees what the timeout cuts. Nothing here reads a log, and nothing but the spool touches the world.
+//!
+//! | where | what |
+//! |---|---|
+//! | `call` | one request as the models see it |
+//! | `spool` | all requests in a temporary file, read back in order of start |
+//! | `timeline` | calls in order of start to starts and ends in order of time |
+//! | `sweep` | one pass of all models over the events, on all cores |
+//! | `timeout`, `breaker`, `bulkhead`, `retries`, `stability`, `regret` | one model each |
+//! | `traffic` | what holds whatever the config |
+//! | `verdict` | the result in words |
+
+pub(crate) mod breaker;
+pub(crate) mod bulkhead;
+pub(crate) mod call;
+pub(crate) mod regret;
+pub(crate) mod report;
+pub(crate) mod retries;
+pub(crate) mod spool;
+pub(crate) mod stability;
+mod sweep;
+pub(crate) mod timeline;
+pub(crate) mod timeout;
+mod traffic;
+mod verdict;
+
+#[cfg(test)]
+mod oracle_tests;
+#[cfg(test)]
+mod tests;
+
+use crate::report::format_time;
+use crate::tuning::TunableConfig;
+use breaker::{BreakerResult, Knobs};
+use bulkhead::{BulkheadResult, Queue};
+use regret::{BestInHindsight, Calls, Hindsight, RegretResult};
+use report::{BacktestReport, BulkheadResults, ConfigResult, Split, TrafficResult};
+use retries::{Retries, RetriesResult};
+use spool::Stored;
+use stability::History;
+use sweep::{Counted, Models, Shared};
+use timeout::{Durations, TimeoutResult};
+use traffic::Traffic;
+
+/// One config to test.
+#[derive(Clone, Debug)]
+pub(crate) struct Candidate {
+    /// What it is called, for example `recommended` or a file's name.
+    pub name: String,
+    /// The config, within the consumers' bounds.
+    pub config: TunableConfig,
+    /// How its rule set came to it; `None` for a config that is constant.
+    pub history: Option<History>,
+}
+
+/// The part of the log that a split tests on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct SplitPlan {
+    /// The first part's share of the log, 0 to 1.
+    pub share: f64,
+    /// Calls that start at or after are tested, in UTC microseconds.
+    pub at_us: i64,
+    /// The config fitted on the first part; it is to be among the candidates, too.
+    pub fitted: TunableConfig,
+}
+
+/// What to test, and how.
+#[derive(Clone, Debug)]
+pub(crate) struct Backtest {
+    /// Configs, in the order of the result.
+    pub candidates: Vec<Candidate>,
+    /// The bulkhead's queue.
+    pub queue: Queue,
+    /// What the configs do not set of the breaker.
+    pub consumer: Knobs,
+    /// `None` tests on the whole log.
+    pub split: Option<SplitPlan>,
+    /// Threads for the models.
+    pub threads: usize,
+    /// Whether the best constant config is looked for.
+    pub grid: Grid,
+}
+
+/// Whether the configs are measured against the best constant one in hindsight, which costs more than all the rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Grid {
+    /// They are.
+    Tried,
+    /// They are not: the regret is `null`.
+    LeftOut,
+}
+
+impl Backtest {
+    /// A test on the whole log with the queue and the breaker that the consumers have.
+    pub(crate) fn new(candidates: Vec<Candidate>, threads: usize) -> Self {
+        let consumer = Knobs::consumer(0.0, 0);
+        Backtest { candidates, queue: Queue::CONSUMER, consumer, split: None, threads, grid: Grid::Tried }
+    }
+
+    /// Runs every model over the spooled calls.
+    ///
+    /// # Errors
+    /// When the temporary file cannot be read back.
+    pub(crate) fn run(&self, stored: &Stored) -> anyhow::Result<BacktestReport> {
+        let from_us = self.split.map_or(i64::MIN, |split| split.at_us);
+        let configs = self.candidates.iter().map(|candidate| &candidate.config);
+        let models = configs.clone().map(|config| Models::new(config, self.consumer, self.queue)).collect();
+        // A retry counts when it is a whole one.
+        let retries = configs.clone().map(|config| config.http_client.max_retries as u32).collect();
+        let mut shared = Shared {
+            traffic: Traffic::default(),
+            durations: Durations::new(stored.good_timed()),
+            retries: Retries::new(retries),
+        };
+        let grid = (self.grid == Grid::Tried).then(|| Hindsight::new(self.consumer));
+        let (counted, hindsight) = sweep::run(stored, from_us, models, grid, &mut shared, self.threads)?;
+        let end_us = shared.traffic.span_us.map_or(0, |(_, to_us)| to_us);
+        let best = hindsight.and_then(|hindsight| hindsight.finish(calls_of(&shared.traffic), end_us));
+        let timeouts_ms: Vec<f64> = configs.map(|config| config.http_client.timeout_ms).collect();
+        let retries = shared.retries.finish(&timeouts_ms);
+        let facts = Facts { p999_us: shared.durations.p999_us(), traffic: shared.traffic, durations: shared.durations };
+        let each = self.candidates.iter().zip(&counted).zip(retries);
+        let configs: Vec<ConfigResult> = each
+            .map(|((candidate, counted), retries)| self.result(candidate, counted, retries, &facts, &best))
+            .collect();
+        Ok(BacktestReport {
+            verdict: verdict::verdict(&configs, facts.traffic.good),
+            split: self.split.map(|split| Split {
+                share: split.share,
+                at: format_us(split.at_us),
+                fitted_requests: stored.calls() - facts.traffic.calls,
+            }),
+            fitted: self.split.map(|split| split.fitted),
+            traffic: facts.result(),
+            configs,
+            best_in_hindsight: best,
+            limits: limits(stored, &facts),
+        })
+    }
+
+    fn result(
+        &self,
+        candidate: &Candidate,
+        counted: &Counted,
+        retries: RetriesResult,
+        facts: &Facts,
+        best: &Option<BestInHindsight>,
+    ) -> ConfigResult {
+        let has_latency = facts.durations.timed > 0;
+        let cost = regret::cost(counted.timeout.good_cut, &counted.breaker, calls_of(&facts.traffic));
+        let timeout_us = sweep::timeout_us(&candidate.config);
+        ConfigResult {
+            name: candidate.name.clone(),
+            config: candidate.config,
+            timeout: has_latency
+                .then(|| TimeoutResult::new(&counted.timeout, timeout_us, &facts.durations, facts.p999_us)),
+            breaker: BreakerResult::new(&counted.breaker, counted.false_openings, facts.traffic.length_us()),
+            bulkhead: has_latency.then(|| BulkheadResults {
+                queue: BulkheadResult::new(&counted.queued, self.queue),
+                no_queue: BulkheadResult::new(&counted.unqueued, Queue::NONE),
+            }),
+            retries,
+            stability: candidate.history.as_ref().map(stability::moves),
+            regret: RegretResult { cost, regret: cost.zip(best.as_ref()).map(|(cost, best)| cost - best.cost) },
+        }
+    }
+}
+
+/// What the results share.
+struct Facts {
+    traffic: Traffic,
+    durations: Durations,
+    p999_us: Option<u64>,
+}
+
+impl Facts {
+    fn result(&self) -> TrafficResult {
+        let traffic = &self.traffic;
+        TrafficResult {
+            requests: traffic.calls,
+            good: traffic.good,
+            failed: traffic.failed,
+            timed: self.durations.timed,
+            from: traffic.span_us.map(|(from_us, _)| format_us(from_us)),
+            to: traffic.span_us.map(|(_, to_us)| format_us(to_us)),
+            p999_ms: self.p999_us.map(|us| us as f64 / 1e3),
+            peak_in_flight: traffic.peak.map(|(calls, _)| calls as u64),
+            peak_at: traffic.peak.map(|(_, at_us)| format_us(at_us)),
+        }
+    }
+}
+
+fn calls_of(traffic: &Traffic) -> Calls {
+    Calls { good: traffic.good, failed: traffic.failed }
+}
+
+fn format_us(at_us: i64) -> String {
+    format_time(at_us.div_euclid(1000))
+}
+
+/// What the figures cannot say.
+fn limits(stored: &Stored, facts: &Facts) -> Vec<String> {
+    let mut limits = vec![
+        "Latencies are censored by the timeouts that were in force when the log was written: a call that was cut then \
+         looks no longer than that."
+            .to_owned(),
+        "Queueing feedback is not replayed: a call takes as long as it took, however many others a config would have \
+         kept away."
+            .to_owned(),
+        "Retried requests in the log are counted as they stand.".to_owned(),
+    ];
+    if stored.has_whole_seconds() {
+        limits.push(
+            "The log's times are whole seconds: the requests that ended in one second are taken to be spread evenly \
+             over it, in log order. Log $msec for exact figures."
+                .to_owned(),
+        );
+    }
+    let untimed = facts.traffic.calls - facts.durations.timed;
+    if untimed > 0 {
+        limits.push(format!(
+            "{untimed} of {} requests have no duration (or were long connections): the timeout and the bulkhead leave \
+             them out, and to the breaker they end where they start.",
+            facts.traffic.calls
+        ));
+    }
+    limits
+}

@@ -1,0 +1,159 @@
+//! What the backtest needs of every request, kept in an unlinked temporary file and read back in order of start.
+//!
+//! In go [`Block`]s, in input order; out come calls by start time, equal ones in input order, whatever the order of
+//! the log was. Memory holds an index of 56 bytes for some 4,096 requests, four bytes for each second of a log with
+//! whole-second stamps, and, while reading, the pages that overlap the present moment. The file goes away with its
+//! handle.
+
+mod page;
+mod read;
+mod second;
+#[cfg(test)]
+mod tests;
+
+use anyhow::Context;
+use page::Page;
+use second::SecondCounts;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+
+pub(crate) use page::{Block, Stamps};
+pub(crate) use read::Stored;
+
+/// Bytes collected before they are written.
+const WRITE_BYTES: usize = 1 << 18;
+
+/// Requests on their way into the file.
+pub(crate) struct Spool {
+    out: BufWriter<File>,
+    index: Vec<PageEntry>,
+    /// By input.
+    seconds: Vec<SecondCounts>,
+    written_bytes: u64,
+    calls: u64,
+    good_timed: u64,
+}
+
+/// Where a page lies and what it spans.
+#[derive(Clone, Copy, Debug)]
+struct PageEntry {
+    /// The input that the requests come from.
+    input: u32,
+    at_byte: u64,
+    /// See [`Page::base`].
+    base: i64,
+    min_start_us: i64,
+    max_start_us: i64,
+    records: u32,
+    long_durations: u32,
+    first_ranks: u32,
+    stamps: Stamps,
+}
+
+impl Spool {
+    /// An empty spool.
+    ///
+    /// # Errors
+    /// When no file can be created in the temporary folder.
+    pub(crate) fn create() -> anyhow::Result<Self> {
+        let file = tempfile::tempfile().with_context(unable)?;
+        Ok(Spool {
+            out: BufWriter::with_capacity(WRITE_BYTES, file),
+            index: Vec::new(),
+            seconds: Vec::new(),
+            written_bytes: 0,
+            calls: 0,
+            good_timed: 0,
+        })
+    }
+
+    /// Appends the next block of an input. The order of the inputs among each other is that of their numbers,
+    /// whichever came first.
+    ///
+    /// # Errors
+    /// When the temporary folder is full or broken.
+    pub(crate) fn push(&mut self, input: u32, block: Block) -> anyhow::Result<()> {
+        let index = input as usize;
+        if index >= self.seconds.len() {
+            self.seconds.resize_with(index + 1, SecondCounts::default);
+        }
+        let seconds = &mut self.seconds[index];
+        let mut firsts = Vec::with_capacity(block.seconds.len());
+        for run in &block.seconds {
+            let ranked = run.iter().map(|&(second, requests)| (second, seconds.add(second, requests)));
+            // What the list leaves out starts at rank 0: all seconds but those that an earlier block shares.
+            firsts.push(ranked.filter(|(_, first)| *first > 0).collect::<Vec<_>>());
+        }
+        self.good_timed += block.good_timed;
+        for page in &block.pages {
+            let first_ranks = match page.run.checked_sub(1).and_then(|run| firsts.get(run)) {
+                Some(firsts) => ranks_used(page, firsts),
+                None => Vec::new(),
+            };
+            self.write(input, page, &first_ranks).with_context(unable)?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, input: u32, page: &Page, first_ranks: &[(u16, u32)]) -> std::io::Result<()> {
+        self.index.push(PageEntry {
+            input,
+            at_byte: self.written_bytes,
+            base: page.base,
+            min_start_us: page.min_start_us,
+            max_start_us: page.max_start_us,
+            records: page.records.len() as u32,
+            long_durations: page.long_us.len() as u32,
+            first_ranks: first_ranks.len() as u32,
+            stamps: page.stamps,
+        });
+        for record in &page.records {
+            self.out.write_all(&record.to_bytes())?;
+        }
+        for long_us in &page.long_us {
+            self.out.write_all(&long_us.to_le_bytes())?;
+        }
+        for (second, first) in first_ranks {
+            self.out.write_all(&u32::from(*second).to_le_bytes())?;
+            self.out.write_all(&first.to_le_bytes())?;
+        }
+        self.calls += page.records.len() as u64;
+        self.written_bytes += self.index.last().map_or(0, |entry| entry.bytes() as u64);
+        Ok(())
+    }
+
+    /// Ends the writing.
+    ///
+    /// # Errors
+    /// When the temporary folder is full or broken.
+    pub(crate) fn finish(self) -> anyhow::Result<Stored> {
+        let file = self.out.into_inner().map_err(std::io::IntoInnerError::into_error).with_context(unable)?;
+        Ok(Stored::new(file, self.index, self.seconds, self.calls, self.good_timed))
+    }
+}
+
+/// Of a run's first ranks those that the page's records need, by second after the page's base.
+fn ranks_used(page: &Page, firsts: &[(i64, u32)]) -> Vec<(u16, u32)> {
+    if firsts.is_empty() {
+        return Vec::new();
+    }
+    let mut offsets: Vec<u16> = page.records.iter().map(|record| record.second_and_rank().0).collect();
+    offsets.sort_unstable();
+    offsets.dedup();
+    let first_of = |offset: u16| {
+        let second = page.base.saturating_add(i64::from(offset));
+        let found = firsts.binary_search_by_key(&second, |(second, _)| *second).ok()?;
+        Some((offset, firsts[found].1))
+    };
+    offsets.into_iter().filter_map(first_of).collect()
+}
+
+/// What stands before an error of the temporary file.
+fn unable() -> String {
+    let folder = std::env::temp_dir();
+    format!(
+        "the requests for the backtest (12 bytes each) cannot be kept in the temporary folder {}; make room there, \
+         point TMPDIR to another folder, or leave the backtest out with --no-backtest",
+        folder.display()
+    )
+}

@@ -1,0 +1,162 @@
+//! The spooled requests in order of start, by slices of time gathered from the pages that overlap them.
+
+use super::page::{RECORD_BYTES, Record, Stamps};
+use super::second::{MICROS, SecondCounts, end_within_us};
+use super::{PageEntry, unable};
+use crate::backtest::call::Call;
+use anyhow::Context;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+
+/// Calls gathered before they are sorted and handed on.
+const SLICE_CALLS: usize = 1 << 15;
+
+const LONG_BYTES: usize = 8;
+const FIRST_RANK_BYTES: usize = 8;
+
+/// All requests of a log, in a file without a name.
+pub(crate) struct Stored {
+    file: File,
+    /// In order of the earliest start, then input order.
+    index: Vec<(u32, PageEntry)>,
+    /// All inputs together.
+    seconds: SecondCounts,
+    /// By input: the inputs before it.
+    earlier_seconds: Vec<SecondCounts>,
+    calls: u64,
+    good_timed: u64,
+}
+
+/// A call with what decides between equal starts: the number of its page, in input order.
+type Placed = (Call, u32);
+
+impl PageEntry {
+    pub(super) fn bytes(&self) -> usize {
+        self.records as usize * RECORD_BYTES
+            + self.long_durations as usize * LONG_BYTES
+            + self.first_ranks as usize * FIRST_RANK_BYTES
+    }
+}
+
+impl Stored {
+    pub(super) fn new(
+        file: File,
+        mut index: Vec<PageEntry>,
+        by_input: Vec<SecondCounts>,
+        calls: u64,
+        good_timed: u64,
+    ) -> Self {
+        let mut seconds = SecondCounts::default();
+        let earlier_seconds = by_input.iter().map(|counts| seconds.append(counts)).collect();
+        // Pages of one input are in its order already.
+        index.sort_by_key(|entry| entry.input);
+        let mut index: Vec<(u32, PageEntry)> = (0..).zip(index).collect();
+        index.sort_by_key(|(number, entry)| (entry.min_start_us, *number));
+        Stored { file, index, seconds, earlier_seconds, calls, good_timed }
+    }
+
+    /// Requests.
+    pub(crate) fn calls(&self) -> u64 {
+        self.calls
+    }
+
+    /// Good requests with a duration: how many values a percentile of them is over, at most.
+    pub(crate) fn good_timed(&self) -> u64 {
+        self.good_timed
+    }
+
+    /// Whether any of the requests had a stamp of whole seconds.
+    pub(crate) fn has_whole_seconds(&self) -> bool {
+        self.index.iter().any(|(_, entry)| entry.stamps == Stamps::WholeSeconds)
+    }
+
+    /// Bounds of the start times, in microseconds, inclusive; up to a second too wide where stamps are whole seconds.
+    pub(crate) fn span_us(&self) -> Option<(i64, i64)> {
+        let first = self.index.first()?.1.min_start_us;
+        let last = self.index.iter().map(|(_, entry)| entry.max_start_us).max()?;
+        Some((first, last))
+    }
+
+    /// Hands on all calls that start at or after `from_us`, in order of start, equal ones in input order.
+    ///
+    /// # Errors
+    /// When the file cannot be read back, and those of `each`.
+    pub(crate) fn replay(
+        &self,
+        from_us: i64,
+        mut each: impl FnMut(&[Call]) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let mut pool: Vec<Placed> = Vec::new();
+        let mut slice: Vec<Call> = Vec::new();
+        let mut bytes = Vec::new();
+        let mut pages = self.index.iter().filter(|(_, entry)| entry.max_start_us >= from_us).peekable();
+        loop {
+            // Twice what is left over, so that sorting stays linear in the calls however far pages overlap.
+            let enough = SLICE_CALLS.max(2 * pool.len());
+            while pool.len() < enough
+                && let Some((number, entry)) = pages.next()
+            {
+                self.load(entry, *number, &mut bytes, &mut pool).with_context(unable)?;
+            }
+            // Pages are runs already, which this sort makes use of.
+            pool.sort_by_key(|(call, number)| (call.start_us, *number));
+            let settled = match pages.peek() {
+                Some((_, next)) => pool.partition_point(|(call, _)| call.start_us < next.min_start_us),
+                None => pool.len(),
+            };
+            slice.clear();
+            slice.extend(pool.drain(..settled).map(|(call, _)| call).filter(|call| call.start_us >= from_us));
+            each(&slice)?;
+            if pages.peek().is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn load(&self, entry: &PageEntry, number: u32, bytes: &mut Vec<u8>, pool: &mut Vec<Placed>) -> std::io::Result<()> {
+        bytes.resize(entry.bytes(), 0);
+        self.file.read_exact_at(bytes, entry.at_byte)?;
+        let (records, rest) = bytes.split_at(entry.records as usize * RECORD_BYTES);
+        let (long, first_ranks) = rest.split_at(entry.long_durations as usize * LONG_BYTES);
+        let mut long = long.as_chunks::<LONG_BYTES>().0.iter().map(|bytes| u64::from_le_bytes(*bytes));
+        let mut next_long = || long.next().unwrap_or(0);
+        let first_ranks = first_ranks.as_chunks::<FIRST_RANK_BYTES>().0;
+        for bytes in records.as_chunks::<RECORD_BYTES>().0 {
+            let record = Record::from_bytes(bytes);
+            let duration_us = record.duration_us(&mut next_long);
+            let start_us = match entry.stamps {
+                Stamps::Exact => entry.base + record.offset_us(),
+                Stamps::WholeSeconds => self.spread_start_us(entry, record, duration_us.unwrap_or(0), first_ranks),
+            };
+            let (endpoint, outcome) = (record.endpoint(), record.outcome());
+            pool.push((Call { start_us, duration_us, endpoint, outcome }, number));
+        }
+        Ok(())
+    }
+
+    /// The start of a request that is one of the many of its second.
+    fn spread_start_us(
+        &self,
+        entry: &PageEntry,
+        record: Record,
+        duration_us: u64,
+        first_ranks: &[[u8; FIRST_RANK_BYTES]],
+    ) -> i64 {
+        let (offset, rank) = record.second_and_rank();
+        let found = first_ranks.binary_search_by_key(&u32::from(offset), first_half);
+        let first = found.map_or(0, |index| second_half(&first_ranks[index]));
+        let second = entry.base + i64::from(offset);
+        let earlier = self.earlier_seconds.get(entry.input as usize).map_or(0, |counts| counts.get(second));
+        let rank = earlier.saturating_add(first).saturating_add(u32::from(rank));
+        let end_us = second * MICROS + end_within_us(rank, self.seconds.get(second));
+        end_us.saturating_sub_unsigned(duration_us)
+    }
+}
+
+fn first_half(bytes: &[u8; 8]) -> u32 {
+    u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
+}
+
+fn second_half(bytes: &[u8; 8]) -> u32 {
+    u32::from_le_bytes([bytes[4], bytes[5], bytes[6], bytes[7]])
+}

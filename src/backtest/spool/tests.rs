@@ -1,0 +1,154 @@
+//! Spooled and read back, against sorting in memory.
+
+use super::*;
+use crate::backtest::call::{Call, Outcome};
+use proptest::prelude::*;
+
+fn spooled(files: &[(Stamps, Vec<Call>)], block_calls: usize) -> Stored {
+    let mut spool = Spool::create().unwrap();
+    for (stamps, calls) in files {
+        calls.chunks(block_calls).for_each(|block| spool.push(0, Block::new(block, *stamps)).unwrap());
+    }
+    spool.finish().unwrap()
+}
+
+fn read(stored: &Stored, from_us: i64) -> Vec<Call> {
+    let mut calls = Vec::new();
+    let each = |slice: &[Call]| {
+        calls.extend_from_slice(slice);
+        Ok(())
+    };
+    stored.replay(from_us, each).unwrap();
+    calls
+}
+
+/// The specification, as plainly as it can be said.
+fn sorted(files: &[(Stamps, Vec<Call>)]) -> Vec<Call> {
+    let second_of = |call: &Call| (call.start_us + call.duration_us.unwrap_or(0) as i64).div_euclid(1_000_000);
+    let all: Vec<(Stamps, Call)> =
+        files.iter().flat_map(|(stamps, calls)| calls.iter().map(|call| (*stamps, *call))).collect();
+    let whole: Vec<i64> =
+        all.iter().filter(|(stamps, _)| *stamps == Stamps::WholeSeconds).map(|(_, call)| second_of(call)).collect();
+    let mut ranked = 0;
+    let mut calls = Vec::new();
+    for (stamps, mut call) in all {
+        if stamps == Stamps::WholeSeconds {
+            let second = second_of(&call);
+            let before = whole[..ranked].iter().filter(|other| **other == second).count() as i64;
+            let count = whole.iter().filter(|other| **other == second).count() as i64;
+            call.start_us += (2 * before + 1) * 1_000_000 / (2 * count);
+            ranked += 1;
+        }
+        calls.push(call);
+    }
+    calls.sort_by_key(|call| call.start_us);
+    calls
+}
+
+fn call(start_us: i64, duration_us: Option<u64>, endpoint: u32) -> Call {
+    let outcome = [Outcome::Good, Outcome::Neither, Outcome::Failed][endpoint as usize % 3];
+    Call { start_us, duration_us, endpoint, outcome }
+}
+
+fn duration() -> impl Strategy<Value = Option<u64>> {
+    let longest_short = u64::from(u32::MAX) - 2;
+    prop_oneof![
+        8 => (0..2_000_000u64).prop_map(Some),
+        1 => Just(None),
+        1 => prop_oneof![Just(longest_short), Just(longest_short + 1), Just(longest_short + 2), Just(86_400_000_000_000)]
+            .prop_map(Some),
+    ]
+}
+
+fn file() -> impl Strategy<Value = (Stamps, Vec<Call>)> {
+    let exact_end = prop_oneof![9 => 0..30_000_000i64, 1 => -4_000_000_000_000..9_000_000_000_000_000i64];
+    let exact = (exact_end, duration(), 0..1000u32)
+        .prop_map(|(end_us, duration, endpoint)| call(end_us - duration.unwrap_or(0) as i64, duration, endpoint));
+    let whole_end = prop_oneof![9 => 0..30i64, 1 => -4_000_000..9_000_000_000i64];
+    let whole = (whole_end, duration(), 0..1000u32).prop_map(|(end_s, duration, endpoint)| {
+        call(end_s * 1_000_000 - duration.unwrap_or(0) as i64, duration, endpoint)
+    });
+    prop_oneof![
+        prop::collection::vec(exact, 0..200).prop_map(|calls| (Stamps::Exact, calls)),
+        prop::collection::vec(whole, 0..200).prop_map(|calls| (Stamps::WholeSeconds, calls)),
+    ]
+}
+
+/// Equal starts of spread requests have no order of their own.
+fn in_a_fixed_order(mut calls: Vec<Call>) -> Vec<Call> {
+    calls.sort_by_key(|call| (call.start_us, call.duration_us, call.endpoint));
+    calls
+}
+
+proptest! {
+    #[test]
+    fn any_log_comes_back_whole_and_in_order(
+        files in prop::collection::vec(file(), 0..4),
+        block_calls in 1..100usize,
+    ) {
+        let stored = spooled(&files, block_calls);
+        let given = read(&stored, i64::MIN);
+        let expected = sorted(&files);
+        prop_assert!(given.is_sorted_by_key(|call| call.start_us));
+        if files.iter().all(|(stamps, _)| *stamps == Stamps::Exact) {
+            prop_assert_eq!(&given, &expected);
+        }
+        prop_assert_eq!(in_a_fixed_order(given), in_a_fixed_order(expected.clone()));
+        prop_assert_eq!(stored.calls(), expected.len() as u64);
+        let good = expected.iter().filter(|call| call.outcome == Outcome::Good && call.duration_us.is_some()).count();
+        prop_assert_eq!(stored.good_timed(), good as u64);
+        if let (Some(first), Some(last), Some((from_us, to_us))) = (expected.first(), expected.last(), stored.span_us()) {
+            prop_assert!(from_us <= first.start_us && last.start_us <= to_us);
+        }
+    }
+}
+
+#[test]
+fn a_second_that_spans_blocks_and_files_is_spread_in_input_order() {
+    let at = |endpoint| call(7_000_000, Some(0), endpoint);
+    let files = [
+        (Stamps::WholeSeconds, vec![at(0), at(1), at(2)]),
+        (Stamps::Exact, vec![call(7_000_001, Some(0), 9)]),
+        (Stamps::WholeSeconds, vec![at(3), at(4)]),
+    ];
+    let told: Vec<(i64, u32)> =
+        read(&spooled(&files, 2), i64::MIN).iter().map(|call| (call.start_us, call.endpoint)).collect();
+    let (exact, spread) = told.split_at(1);
+    assert_eq!(exact, [(7_000_001, 9)]);
+    assert_eq!(spread, [(7_100_000, 0), (7_300_000, 1), (7_500_000, 2), (7_700_000, 3), (7_900_000, 4)]);
+}
+
+#[test]
+fn a_large_log_with_early_starts_comes_back_in_order_and_from_any_moment() {
+    let calls: Vec<Call> = (0..150_000i64)
+        .map(|n| {
+            let duration_us = if n % 5_000 == 0 { 60_000_000 } else { n as u64 * 7919 % 50_000 };
+            call(n * 1_000 - duration_us as i64, Some(duration_us), n as u32)
+        })
+        .collect();
+    // Two files in the wrong order.
+    let (early, late) = calls.split_at(70_000);
+    let files = [(Stamps::Exact, late.to_vec()), (Stamps::Exact, early.to_vec())];
+    let stored = spooled(&files, 9_000);
+    let expected = sorted(&files);
+    assert_eq!(read(&stored, i64::MIN), expected);
+    let from_us = 90_000_123;
+    let rest: Vec<Call> = expected.into_iter().filter(|call| call.start_us >= from_us).collect();
+    assert!(rest.len() > 10_000);
+    assert_eq!(read(&stored, from_us), rest);
+}
+
+#[test]
+fn more_requests_in_a_second_than_a_rank_holds_stay_spread() {
+    let calls = vec![call(0, Some(0), 0); 140_000];
+    let starts: Vec<i64> =
+        read(&spooled(&[(Stamps::WholeSeconds, calls)], usize::MAX), i64::MIN).iter().map(|c| c.start_us).collect();
+    assert!((0..140_000i64).all(|k| starts[k as usize] == (2 * k + 1) * 1_000_000 / 280_000));
+}
+
+#[test]
+fn a_file_that_cannot_be_written_says_what_to_do() {
+    let error = anyhow::Error::new(std::io::Error::from(std::io::ErrorKind::StorageFull)).context(unable());
+    let text = format!("{error:#}");
+    assert!(text.contains("TMPDIR") && text.contains("--no-backtest") && text.contains("space"), "{text}");
+}
