@@ -20,9 +20,9 @@
 //! | `rules` | a window in, anomalies out; one file per rule set |
 //! | `tuning` | `TunableConfig`; one file per setting |
 //! | `replay` | the feedback loop over a log |
-//! | `backtest` | what a config would have done to the traffic |
 //! | `diff` | two configs and tolerances in, what moved out |
 //! | `handover` | `learn diff` and `learn publish` from plan to exit code |
+//! | `backtest` | what a config would have done to the traffic |
 //! | `usage` | calls per developer, the spike rules, and what a scan remembers |
 //! | `scan` | one scan of a usage table or of files, from its rows to its receivers |
 //! | `report` | what a run found, as the JSON has it |
@@ -32,15 +32,14 @@
 //!
 //! Invariants:
 //!
-//! 1. Only `source`, `deliver`, `plan`, `settings` and this file touch the world; no other module prints,
-//!    exits, unwraps or reads a clock.
+//! 1. Only `source`, `deliver`, `plan`, `settings`, this file and the temporary file of `backtest::spool` touch
+//!    the world; no other module prints, exits, unwraps or reads a clock.
 //! 2. A bad line never ends a run: it is counted, with file, line, column and reason.
 //! 3. Replay is causal: nothing at time T depends on a request after T.
 //! 4. Same input and plan, same bytes: no hash order, no clock, no thread count in the output.
 //! 5. Panes merge: two halves aggregated apart and added are the whole, exactly (`published`, which lives by
 //!    arrival order, apart).
 
-#[allow(dead_code, reason = "no command runs it yet")]
 pub mod backtest;
 pub mod cli;
 pub mod deliver;
@@ -65,6 +64,7 @@ use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use plan::scan::Resolved;
 use plan::{OutputFormat, ReplayPlan};
+use replay::SecondLook;
 use report::Report;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -153,7 +153,11 @@ pub fn replay_report(plan: &ReplayPlan) -> anyhow::Result<Report> {
     bar.finish_and_clear();
     let reading = reading?;
     replay.finish();
-    Ok(replay.into_report(plan, reading))
+    let second_look = match &reading.calls {
+        Some(calls) => replay.look_again(calls, plan)?,
+        None => SecondLook::default(),
+    };
+    Ok(replay.into_report(plan, reading, second_look))
 }
 
 /// What the formats for programs leave for a message: where some of the log or of the config is missing.

@@ -3,6 +3,8 @@
 //! The field names are the JSON keys that other tools read (camelCase), so a rename here breaks a
 //! contract. Text from the log stands here as it was logged; escaping it is `render`'s work.
 
+use crate::backtest::report::BacktestReport;
+use crate::tuning::evidence::Evidence;
 use crate::tuning::{TunableConfig, number, optional_number};
 use serde::Serialize;
 
@@ -35,9 +37,43 @@ pub struct Report {
     pub endpoints: Vec<EndpointRow>,
     /// Developers whose usage spiked, by window, then developer.
     pub usage_spikes: Vec<UsageSpike>,
+    /// What the whole log supports; absent with `--no-backtest` unless it is what is recommended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<EvidenceReport>,
+    /// What the configs would have done to the log; absent with `--no-backtest`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backtest: Option<BacktestReport>,
     /// Every cycle; kept only for the `ndjson` format.
     #[serde(skip)]
     pub cycles: Vec<Cycle>,
+}
+
+/// What the whole log supports, whatever the cycles came to.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EvidenceReport {
+    /// All endpoints together.
+    pub global: Evidence,
+    /// Each endpoint with enough timed requests for a timeout, by path, then method.
+    pub endpoints: Vec<EndpointEvidence>,
+    /// Endpoints with too few.
+    pub endpoints_left_out: u64,
+}
+
+/// What the requests of one endpoint support.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EndpointEvidence {
+    /// The method.
+    pub method: String,
+    /// The route.
+    pub path: String,
+    /// The value of the `--group-by` field, when one is in force.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// Each setting.
+    #[serde(flatten)]
+    pub evidence: Evidence,
 }
 
 /// One input as it was read.

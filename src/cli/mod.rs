@@ -38,6 +38,9 @@ Examples:
   The config that running services read, starting from the one in force:
     learn replay --current tunable.json -f config -o tunable.json access.log
 
+  What does the whole log support, whatever its last minutes were?
+    learn replay --rules evidence access.log
+
   Which developer just went 5x over their baseline? In cron, every five minutes:
     learn scan-usage --webhook https://example.com/hook
 

@@ -2,7 +2,7 @@
 
 use super::value::{Color, KnobFlags};
 use crate::plan::text::{Condition, StatusRange, TimeText, share, thread_count};
-use crate::plan::{FieldOverride, Latency, OutputFormat, RuleSet, Timezone};
+use crate::plan::{FieldOverride, Latency, OutputFormat, RuleChoice, Timezone};
 use clap::Args;
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
 use std::path::PathBuf;
@@ -126,11 +126,22 @@ pub struct SelectionFlags {
 pub struct RuleFlags {
     /// The set of rules to replay [default: documented]
     #[arg(long, value_name = "SET", env = "LEARN_RULES", hide_env = true)]
-    pub rules: Option<RuleSet>,
+    pub rules: Option<RuleChoice>,
     /// The TunableConfig in force, as JSON; the replay starts from it [default: the package's defaults]
     #[arg(long, value_name = "FILE", env = "LEARN_CURRENT", hide_env = true)]
     pub current: Option<PathBuf>,
-    /// Leave out the backtest; there is none yet, so this changes nothing
+    /// evidence: share of good requests that the timeout may cut, such as 0.001 or 0.1% [default: 0.001]
+    #[arg(long, value_name = "SHARE", env = "LEARN_FALSE_TIMEOUT_RATE", hide_env = true, value_parser = open_share)]
+    pub false_timeout_rate: Option<f64>,
+    /// evidence: calls that a breaker needs before it may open [default: 5]
+    #[arg(long, value_name = "N", env = "LEARN_BREAKER_MINIMUM", hide_env = true)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=MAX_BREAKER_CALLS))]
+    pub breaker_minimum: Option<u32>,
+    /// evidence: calls that a breaker looks back on [default: 10]
+    #[arg(long, value_name = "N", env = "LEARN_BREAKER_WINDOW", hide_env = true)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=MAX_BREAKER_CALLS))]
+    pub breaker_window: Option<u32>,
+    /// Leave out the backtest: faster, and no temporary file
     #[arg(long, env = "LEARN_NO_BACKTEST", hide_env = true, value_parser = BoolishValueParser::new())]
     pub no_backtest: bool,
 }
@@ -154,6 +165,17 @@ pub struct OutputFlags {
 }
 
 /// The most that a worker may be given at once: one chunk is held in memory whole.
+/// The longest window that the breaker model keeps.
+const MAX_BREAKER_CALLS: i64 = 128;
+
+/// A share that is neither nothing nor all.
+fn open_share(text: &str) -> Result<f64, String> {
+    share(text)
+        .ok()
+        .filter(|share| *share > 0.0 && *share < 1.0)
+        .ok_or_else(|| "expected a share above 0 and below 1, such as 0.001 or 0.1%".to_owned())
+}
+
 const MAX_CHUNK_BYTES: usize = 1 << 30;
 
 fn chunk_bytes(text: &str) -> Result<usize, String> {

@@ -3,22 +3,23 @@
 //! Everything a single value can be wrong about is refused here, by clap, which names the flag.
 
 use crate::plan::scan::WebhookStyle;
-use crate::plan::{Latency, OutputFormat, RuleSet};
+use crate::plan::{Latency, OutputFormat, RuleChoice, RuleSet};
 use crate::settings::knob::{Chosen, Given, KNOBS, Knob, KnobValue};
 use crate::usage::mean5x::NewDeveloper;
 use clap::builder::{BoolishValueParser, PossibleValue, ValueParser};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches, ValueEnum};
 
-impl ValueEnum for RuleSet {
+impl ValueEnum for RuleChoice {
     fn value_variants<'a>() -> &'a [Self] {
-        &RuleSet::ALL
+        &RuleChoice::ALL
     }
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
         let help = match self {
-            RuleSet::Documented => "What the package's README promises",
-            RuleSet::Published => "What the package does, anomaly for anomaly",
+            RuleChoice::Replayed(RuleSet::Documented) => "What the package's README promises",
+            RuleChoice::Replayed(RuleSet::Published) => "What the package does, anomaly for anomaly",
+            RuleChoice::Evidence => "What the whole log supports, with n and confidence",
         };
         Some(PossibleValue::new(self.name()).help(help))
     }

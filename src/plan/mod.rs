@@ -9,6 +9,7 @@ pub(crate) mod text;
 
 use crate::report::{AnomalyConfig, InputSettings, LoopConfig, TunerConfig, UsageConfig};
 use crate::tuning::TunableConfig;
+use crate::tuning::evidence::EvidenceConfig;
 use std::path::PathBuf;
 
 /// A whole `learn replay` run.
@@ -24,6 +25,15 @@ pub struct ReplayPlan {
     pub threads: usize,
     /// Bytes that a worker takes at once.
     pub chunk_bytes: usize,
+    /// Whether the replay ends with a backtest.
+    pub backtests: bool,
+}
+
+impl ReplayPlan {
+    /// Whether every request is kept for a second look.
+    pub(crate) fn keeps_calls(&self) -> bool {
+        self.backtests || self.rules.choice == RuleChoice::Evidence
+    }
 }
 
 /// What to read and how.
@@ -210,8 +220,12 @@ pub enum Filter {
 /// What to compute.
 #[derive(Clone, Copy, Debug)]
 pub struct RulesPlan {
-    /// Which rule set.
+    /// Which rule set makes the cycles.
     pub rules: RuleSet,
+    /// Whose values are recommended.
+    pub choice: RuleChoice,
+    /// Knobs of the values that the whole log supports.
+    pub evidence: EvidenceConfig,
     /// Anomaly thresholds.
     pub anomaly: AnomalyConfig,
     /// Tuner bounds.
@@ -224,6 +238,33 @@ pub struct RulesPlan {
     pub current: TunableConfig,
     /// Keep every cycle for the output.
     pub keep_cycles: bool,
+}
+
+/// What `--rules` names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RuleChoice {
+    /// The config that this rule set ends with.
+    Replayed(RuleSet),
+    /// The values that the whole log supports; the cycles are those of `documented`.
+    Evidence,
+}
+
+impl RuleChoice {
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            RuleChoice::Replayed(rules) => rules.name(),
+            RuleChoice::Evidence => "evidence",
+        }
+    }
+
+    /// The rule set that makes the cycles.
+    pub fn rules(self) -> RuleSet {
+        match self {
+            RuleChoice::Replayed(rules) => rules,
+            RuleChoice::Evidence => RuleSet::Documented,
+        }
+    }
 }
 
 /// A set of rules.

@@ -8,17 +8,18 @@ mod scan;
 
 use super::text::{StatusRange, TimeText};
 use super::{
-    Filter, FormatChoice, InputName, InputPlan, OutputFormat, OutputPlan, ReplayPlan, RuleSet, RulesPlan, TimeBound,
-    Timezone, Wanted,
+    Filter, FormatChoice, InputName, InputPlan, OutputFormat, OutputPlan, ReplayPlan, RuleChoice, RuleSet, RulesPlan,
+    TimeBound, Timezone, Wanted,
 };
 use crate::cli::Color;
-use crate::cli::replay::{InputFlags, OutputFlags, ReplayArgs, SelectionFlags};
+use crate::cli::replay::{InputFlags, OutputFlags, ReplayArgs, RuleFlags, SelectionFlags};
 use crate::nearest::nearest;
 use crate::report::{InputSettings, format_time};
 use crate::request::MAX_EXTRA_FIELDS;
 use crate::settings::knob::{Chosen, Given, KNOBS, Knobs};
 use crate::settings::{Environment, InputDefaults, Settings, overlay_fields};
 use crate::source::preset;
+use crate::tuning::evidence::EvidenceConfig;
 use crate::tuning::{TunableConfig, reader};
 use crate::usage::{display_name, is_key_field};
 use anyhow::{Context, anyhow, bail, ensure};
@@ -44,7 +45,9 @@ impl ReplayPlan {
         let rules = rules_plan(args, settings, environment, output.format, &mut warnings)?;
         let threads = args.threads.or(settings.threads).unwrap_or(environment.cores.clamp(1, super::text::MAX_THREADS));
         let chunk_bytes = args.chunk_bytes.unwrap_or(crate::source::CHUNK_BYTES);
-        Ok((ReplayPlan { input, rules, output, threads, chunk_bytes }, warnings))
+        let shows_backtest = matches!(output.format, OutputFormat::Table | OutputFormat::Json | OutputFormat::Markdown);
+        let backtests = shows_backtest && !args.rules.no_backtest;
+        Ok((ReplayPlan { input, rules, output, threads, chunk_bytes, backtests }, warnings))
     }
 }
 
@@ -230,7 +233,8 @@ fn rules_plan(
     format: OutputFormat,
     warnings: &mut Vec<String>,
 ) -> anyhow::Result<RulesPlan> {
-    let rules = args.rules.rules.or(settings.rules).unwrap_or(RuleSet::Documented);
+    let choice = args.rules.rules.or(settings.rules).unwrap_or(RuleChoice::Replayed(RuleSet::Documented));
+    let rules = choice.rules();
     let mut chosen = settings.knobs.clone();
     chosen.overlay(seed_variables(environment)?);
     chosen.overlay(args.knobs.0.clone());
@@ -244,7 +248,23 @@ fn rules_plan(
     };
     let Knobs { anomaly, tuner, looping, usage } = knobs;
     let keep_cycles = format == OutputFormat::Ndjson;
-    Ok(RulesPlan { rules, anomaly, tuner, looping, usage, current, keep_cycles })
+    let evidence = evidence_config(&args.rules)?;
+    Ok(RulesPlan { rules, choice, evidence, anomaly, tuner, looping, usage, current, keep_cycles })
+}
+
+fn evidence_config(flags: &RuleFlags) -> anyhow::Result<EvidenceConfig> {
+    let defaults = EvidenceConfig::default();
+    let config = EvidenceConfig {
+        false_timeout_rate: flags.false_timeout_rate.unwrap_or(defaults.false_timeout_rate),
+        breaker_minimum: flags.breaker_minimum.unwrap_or(defaults.breaker_minimum),
+        breaker_window: flags.breaker_window.unwrap_or(defaults.breaker_window),
+    };
+    let EvidenceConfig { breaker_minimum, breaker_window, .. } = config;
+    ensure!(
+        breaker_minimum <= breaker_window,
+        "--breaker-minimum {breaker_minimum} is above --breaker-window {breaker_window}; a breaker would never open"
+    );
+    Ok(config)
 }
 
 fn read_current(path: &Path) -> anyhow::Result<TunableConfig> {

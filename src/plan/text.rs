@@ -3,15 +3,16 @@
 //! Text in, a value or what was expected out. It must not know where the text came from: the caller
 //! names the flag or the key, and says what was found.
 
-use super::{FieldOverride, Latency, Role, RuleSet, TimeBound, Timezone, Unit};
+use super::{FieldOverride, Latency, Role, RuleChoice, RuleSet, TimeBound, Timezone, Unit};
 use crate::nearest::nearest;
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone};
 use std::fmt;
 use std::str::FromStr;
 
-impl RuleSet {
+impl RuleChoice {
     /// Every rule set.
-    pub(crate) const ALL: [RuleSet; 2] = [RuleSet::Documented, RuleSet::Published];
+    pub(crate) const ALL: [RuleChoice; 3] =
+        [RuleChoice::Replayed(RuleSet::Documented), RuleChoice::Replayed(RuleSet::Published), RuleChoice::Evidence];
 }
 
 impl Latency {

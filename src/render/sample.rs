@@ -1,7 +1,13 @@
 //! Reports for the tests of this module: one without findings, one with a bit of everything.
 
+use crate::backtest::call::Call;
+use crate::backtest::report::BacktestReport;
+use crate::backtest::spool::{Block, Spool, Stamps};
+use crate::backtest::stability::History;
+use crate::backtest::{Backtest, Candidate, SplitPlan};
 use crate::report::*;
 use crate::settings::knob::Knobs;
+use crate::tuning::evidence::{Evidence, EvidenceConfig, EvidenceFit, Supported};
 use crate::tuning::{CircuitBreaker, TunableConfig};
 
 fn text(value: &str) -> Option<String> {
@@ -49,6 +55,8 @@ pub(crate) fn empty() -> Report {
         anomalies: Vec::new(),
         endpoints: Vec::new(),
         usage_spikes: Vec::new(),
+        evidence: None,
+        backtest: None,
         cycles: Vec::new(),
     }
 }
@@ -76,6 +84,46 @@ pub(crate) fn busy() -> Report {
     report.changes =
         vec![Change { cycle_end: report.cycles[0].cycle_end.clone(), config_changes: report.cycles[0].config_changes }];
     report
+}
+
+/// The same with a backtest.
+pub(crate) fn backtested() -> Report {
+    Report { evidence: Some(evidence()), backtest: Some(backtest()), ..busy() }
+}
+
+/// A hundred calls over a hundred seconds, each tenth of which fails.
+fn calls() -> Vec<Call> {
+    let call = |second: i64| {
+        Call::ended(1_780_000_000_000 + second * 1000, Some(20_000_000), 0, [500, 200][usize::from(second % 10 > 0)])
+    };
+    (0..100).map(call).collect()
+}
+
+fn evidence() -> EvidenceReport {
+    let mut fit = EvidenceFit::new(None);
+    fit.take(&calls());
+    let (_, observed) = fit.finish();
+    let Knobs { tuner, .. } = Knobs::default();
+    let global = Evidence::of(observed.whole(), &EvidenceConfig::default(), &tuner);
+    let row = EndpointEvidence {
+        method: "GET".to_owned(),
+        path: "/api/search".to_owned(),
+        group: None,
+        evidence: Evidence { open_timeout_ms: Supported::default(), ..global.clone() },
+    };
+    EvidenceReport { global, endpoints: vec![row], endpoints_left_out: 3 }
+}
+
+fn backtest() -> BacktestReport {
+    let mut spool = Spool::create().unwrap();
+    spool.push(0, Block::new(&calls(), Stamps::Exact)).unwrap();
+    let stored = spool.finish().unwrap();
+    let config = TunableConfig::default();
+    let history = History { from_us: 0, initial: config, changes: Vec::new() };
+    let candidate = |name: &str, history| Candidate { name: name.to_owned(), config, history };
+    let candidates = vec![candidate("current", None), candidate("recommended", Some(history))];
+    let split = Some(SplitPlan { share: 0.5, at_us: 1_780_000_040_000_000, fitted: config });
+    Backtest { split, ..Backtest::new(candidates, 1) }.run(&stored).unwrap()
 }
 
 fn inputs() -> Vec<Input> {

@@ -6,6 +6,7 @@ use jsonschema::{Registry, Validator};
 use serde_json::{Value, json};
 
 const REPLAY: &str = "replay.schema.json";
+const BACKTEST: &str = "backtest.schema.json";
 const NDJSON_LINE: &str = "ndjson-line.schema.json";
 const TUNABLE_CONFIG: &str = "tunable-config.schema.json";
 const USAGE_EVENT: &str = "usage-event.schema.json";
@@ -14,6 +15,7 @@ const USAGE_EVENT: &str = "usage-event.schema.json";
 fn validator(name: &str) -> Validator {
     let files = [
         (REPLAY, include_str!("../../schemas/replay.schema.json")),
+        (BACKTEST, include_str!("../../schemas/backtest.schema.json")),
         (NDJSON_LINE, include_str!("../../schemas/ndjson-line.schema.json")),
         (TUNABLE_CONFIG, include_str!("../../schemas/tunable-config.schema.json")),
         (USAGE_EVENT, include_str!("../../schemas/usage-event.schema.json")),
@@ -38,7 +40,7 @@ fn ndjson_lines(report: &Report) -> Vec<Value> {
 }
 
 /// Keys that may be absent, by the contract.
-const OPTIONAL: [&str; 1] = ["group"];
+const OPTIONAL: [&str; 3] = ["group", "evidence", "backtest"];
 
 fn assert_valid(validator: &Validator, document: &Value) {
     let errors: Vec<String> =
@@ -91,11 +93,12 @@ fn collect_pointers(value: &Value, at: String, pointers: &mut Vec<String>) {
 }
 
 fn grouped() -> Report {
-    let mut report = sample::busy();
+    let mut report = sample::backtested();
     report.settings.input.group_by = Some("metadata.region".to_owned());
     let group = Some("eu".to_owned());
     report.anomalies.iter_mut().for_each(|episode| episode.group.clone_from(&group));
     report.endpoints.iter_mut().for_each(|endpoint| endpoint.group.clone_from(&group));
+    report.evidence.iter_mut().flat_map(|found| &mut found.endpoints).for_each(|row| row.group.clone_from(&group));
     report.cycles[0].anomalies[0].group = group;
     report
 }

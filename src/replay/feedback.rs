@@ -17,6 +17,8 @@ pub(super) struct Feedback {
     pub(super) cycle_count: u64,
     pub(super) skipped_cycle_count: u64,
     pub(super) changes: Vec<Change>,
+    /// The same as whole configs, each with the end of its cycle.
+    pub(super) configs: Vec<(i64, TunableConfig)>,
     pub(super) cycles: Vec<Cycle>,
     pub(super) episodes: Episodes,
     pub(super) rails: Rails,
@@ -33,6 +35,7 @@ impl Feedback {
             cycle_count: 0,
             skipped_cycle_count: 0,
             changes: Vec::new(),
+            configs: Vec::new(),
             cycles: Vec::new(),
             episodes: Episodes::new(plan.looping.window_ms()),
             rails: Rails::new(&plan),
@@ -72,6 +75,7 @@ impl Feedback {
         if changes != ConfigChanges::default() {
             self.config = applied;
             self.last_change_ms = Some(end_ms);
+            self.configs.push((end_ms, applied));
             self.changes.push(Change { cycle_end: format_time(end_ms), config_changes: changes });
         }
         changes

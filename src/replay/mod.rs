@@ -11,6 +11,7 @@ mod feedback;
 mod rail;
 mod reason;
 mod report;
+mod second_look;
 mod totals;
 
 use crate::plan::{RuleSet, RulesPlan};
@@ -26,6 +27,7 @@ use feedback::Feedback;
 use totals::Totals;
 
 pub use report::Reading;
+pub(crate) use second_look::SecondLook;
 
 /// A replay under way.
 pub struct Replay {

@@ -227,10 +227,12 @@ pub fn grouped(value: f64) -> String {
 mod tests {
     use super::super::feedback::Feedback;
     use super::*;
+    use crate::plan::RuleChoice;
     use crate::report::TunerConfig;
     use crate::rules::Findings;
     use crate::settings::Settings;
     use crate::settings::knob::Knobs;
+    use crate::tuning::evidence::EvidenceConfig;
 
     const MINUTE_MS: i64 = 60_000;
 
@@ -239,7 +241,17 @@ mod tests {
         let Knobs { anomaly, tuner, mut looping, usage } = Settings::default().knobs.knobs();
         looping.cooldown_between_changes_ms = (4 * MINUTE_MS) as f64;
         let current = TunableConfig::default();
-        RulesPlan { rules: RuleSet::Documented, anomaly, tuner, looping, usage, current, keep_cycles: false }
+        RulesPlan {
+            rules: RuleSet::Documented,
+            choice: RuleChoice::Replayed(RuleSet::Documented),
+            evidence: EvidenceConfig::default(),
+            anomaly,
+            tuner,
+            looping,
+            usage,
+            current,
+            keep_cycles: false,
+        }
     }
 
     /// Signals that ask for no change at all.

@@ -1,7 +1,8 @@
 //! A finished replay and what is known of its reading, put together as a report.
 
-use super::{Engine, Replay};
-use crate::plan::{ReplayPlan, RuleSet};
+use super::{Engine, Replay, SecondLook};
+use crate::backtest::spool::Stored;
+use crate::plan::{ReplayPlan, RuleChoice, RuleSet};
 use crate::report::{
     Input, InputSettings, Recommended, RecommendedBreaker, RecommendedBulkhead, RecommendedClient, Report,
     SCHEMA_VERSION, Settings, Summary,
@@ -11,7 +12,6 @@ use crate::report::{
 const NOTABLE_FLOOR_SHARE: f64 = 0.5;
 
 /// What the reading of the log found, beside the requests themselves.
-#[derive(Debug, Default)]
 pub struct Reading {
     /// The inputs, in order.
     pub inputs: Vec<Input>,
@@ -19,11 +19,18 @@ pub struct Reading {
     pub settings: InputSettings,
     /// Counts that reading fills; the rest is the replay's.
     pub summary: Summary,
+    /// The requests one by one, when the plan keeps them.
+    pub(crate) calls: Option<Stored>,
 }
 
 impl Replay {
     /// The report; call [`Replay::finish`] before.
-    pub fn into_report(mut self, plan: &ReplayPlan, reading: Reading) -> Report {
+    pub(crate) fn into_report(
+        mut self,
+        plan: &ReplayPlan,
+        reading: Reading,
+        SecondLook { evidence, backtest }: SecondLook,
+    ) -> Report {
         let rules = &plan.rules;
         let sum = self.totals.sum();
         let has_latency = sum.timed > 0;
@@ -31,6 +38,14 @@ impl Replay {
         let rails = self.feedback.rails.finish();
         let mut notes = reading.summary.notes.clone();
         notes.extend(self.floor_note(&rails));
+        let supported = evidence.as_ref().filter(|_| rules.choice == RuleChoice::Evidence);
+        let (recommended, reasons) = match supported {
+            Some(evidence) => (evidence.global.recommended(&rules.current), evidence.global.reasons()),
+            None => {
+                let reasons = self.feedback.trace.reasons(rules, has_latency, &self.names);
+                (self.recommended(has_latency), reasons)
+            }
+        };
         let usage_spikes = self.usage.take_spikes();
         let summary = Summary {
             errors: sum.errors,
@@ -53,7 +68,7 @@ impl Replay {
             schema_version: SCHEMA_VERSION,
             inputs: reading.inputs,
             settings: Settings {
-                rules: rules.rules.name(),
+                rules: rules.choice.name(),
                 anomaly_config: rules.anomaly,
                 tuner_config: rules.tuner,
                 loop_config: rules.looping,
@@ -62,12 +77,14 @@ impl Replay {
             },
             summary,
             current: rules.current,
-            recommended: self.recommended(has_latency),
-            reasons: self.feedback.trace.reasons(rules, has_latency, &self.names),
+            recommended,
+            reasons,
             changes: std::mem::take(&mut self.feedback.changes),
             anomalies: self.feedback.episodes.finish(&self.names),
             endpoints,
             usage_spikes,
+            evidence,
+            backtest,
             cycles: std::mem::take(&mut self.feedback.cycles),
         }
     }

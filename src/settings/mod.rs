@@ -9,7 +9,7 @@ mod reader;
 
 pub use environment::Environment;
 
-use crate::plan::{FieldOverride, Latency, RuleSet, Timezone};
+use crate::plan::{FieldOverride, Latency, RuleChoice, Timezone};
 use anyhow::Context;
 use knob::Chosen;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ pub struct Settings {
     /// `[anomalyConfig]`, `[tunerConfig]`, `[loopConfig]` and `[usage]`.
     pub knobs: Chosen,
     /// `rules`.
-    pub rules: Option<RuleSet>,
+    pub rules: Option<RuleChoice>,
     /// `current`; a relative path is relative to the file that names it.
     pub current: Option<PathBuf>,
     /// `threads`.
@@ -111,6 +111,7 @@ fn read(path: &Path) -> anyhow::Result<Settings> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::RuleSet;
 
     fn settings(text: &str) -> Settings {
         reader::read(text, Path::new("learn.toml")).unwrap()
@@ -123,7 +124,7 @@ mod tests {
              [input]\nlogFormat = 'json'\nfields = { duration = 'a@ms', path = 'p' }\n",
         );
         merged.overlay(settings("threads = 3\n[tunerConfig]\ncooldownMs = 5\n[input]\nfields.duration = 'b'\n"));
-        assert_eq!((merged.rules, merged.threads), (Some(RuleSet::Published), Some(3)));
+        assert_eq!((merged.rules, merged.threads), (Some(RuleChoice::Replayed(RuleSet::Published)), Some(3)));
         let tuner = merged.knobs.knobs().tuner;
         assert_eq!((tuner.min_timeout_ms, tuner.cooldown_ms), (1.0, 5.0));
         assert_eq!(merged.input.log_format.as_deref(), Some("json"));
@@ -141,7 +142,7 @@ mod tests {
         std::fs::write(&given, "threads = 3").unwrap();
         let environment = Environment { user_settings: Some(user), ..Environment::default() };
         let settings = Settings::load(Some(&given), &environment).unwrap();
-        assert_eq!((settings.rules, settings.threads), (Some(RuleSet::Published), Some(3)));
+        assert_eq!((settings.rules, settings.threads), (Some(RuleChoice::Replayed(RuleSet::Published)), Some(3)));
 
         let error = Settings::load(Some(&missing), &environment).unwrap_err();
         assert!(format!("{error:#}").starts_with(&format!("cannot read the settings file {}", missing.display())));

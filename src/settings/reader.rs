@@ -7,7 +7,7 @@ use super::knob::{Given, KNOBS, Knob, KnobValue};
 use super::{InputDefaults, Settings};
 use crate::nearest::nearest;
 use crate::plan::text::{share, thread_count};
-use crate::plan::{FieldOverride, Latency, Role, RuleSet};
+use crate::plan::{FieldOverride, Latency, Role, RuleChoice};
 use std::ops::Range;
 use std::path::Path;
 use toml::Spanned;
@@ -79,7 +79,7 @@ impl Reader<'_> {
     fn top(&mut self, table: &DeTable<'_>) -> Result<(), Problem> {
         for (key, value) in entries(table) {
             match key.name {
-                "rules" => self.settings.rules = Some(one_of(key, value, &RuleSet::ALL, RuleSet::name)?),
+                "rules" => self.settings.rules = Some(one_of(key, value, &RuleChoice::ALL, RuleChoice::name)?),
                 "current" => self.settings.current = Some(self.beside(string(key, value, "the path of a JSON file")?)),
                 "threads" => self.settings.threads = Some(threads(key, value)?),
                 INPUT => {
@@ -251,6 +251,7 @@ fn unknown(section: &str, key: Key<'_>, value: &Spanned<DeValue<'_>>) -> Problem
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::RuleSet;
 
     fn error(text: &str) -> String {
         read(text, Path::new("learn.toml")).unwrap_err().to_string()
@@ -281,7 +282,7 @@ mod tests {
                     latency = 'upstream'\ntimezone = '+02:00'\ndeveloperField = 'dev'\nrawPaths = true\n\
                     maxRejects = '5%'\n[input.fields]\nduration = 'took@ms'\n";
         let settings = read(text, Path::new("/etc/learn.toml")).unwrap();
-        assert_eq!((settings.rules, settings.threads), (Some(RuleSet::Published), Some(8)));
+        assert_eq!((settings.rules, settings.threads), (Some(RuleChoice::Replayed(RuleSet::Published)), Some(8)));
         assert_eq!(settings.current.as_deref(), Some(Path::new("/etc/now.json")));
         let input = settings.input;
         assert_eq!((input.log_format.as_deref(), input.latency), (Some("json"), Some(Latency::Upstream)));
@@ -353,7 +354,10 @@ mod tests {
             "anomalyConfig.enableUnknownEndpointDetection = 1",
             "1: enableUnknownEndpointDetection: found the integer 1, expected true or false",
         );
-        check("rules = 'other'", "1: rules: found the string \"other\", expected \"documented\" or \"published\"");
+        check(
+            "rules = 'other'",
+            "1: rules: found the string \"other\", expected \"documented\" or \"published\" or \"evidence\"",
+        );
         check("usage = 5", "1: usage: found the integer 5, expected a table, [usage]");
         check("threads = 0", "1: threads: found the integer 0, expected a whole number from 1 to 1024");
         check("[input]\nmaxRejects = true", "2: maxRejects: found the boolean true, expected a share from 0 to 1");

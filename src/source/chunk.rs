@@ -9,6 +9,7 @@ use super::filter::{admits, passes_filter};
 use super::lines::MAX_LINE_BYTES;
 use super::marks::{LineMarks, Marks, for_each_line, for_each_marked_line};
 use super::rejected::RejectedLine;
+use crate::backtest::call::Call;
 use crate::plan::{Filter, ReplayPlan, RuleSet};
 use crate::replay::Replay;
 use crate::request::{DecimalMs, Line, Rejection, Request};
@@ -42,6 +43,7 @@ pub struct ChunkPlan {
     /// Distance to both neighbours from which a lone request's clock is astray.
     pub max_gap_ms: i64,
     keeps_arrivals: bool,
+    keeps_calls: bool,
     keeps_all_rejects: bool,
     pane_ms: i64,
     usage_window_ms: i64,
@@ -59,6 +61,7 @@ impl ChunkPlan {
             lateness_ms: plan.rules.looping.lateness_ms,
             max_gap_ms: plan.rules.looping.max_gap_ms,
             keeps_arrivals: plan.rules.rules == RuleSet::Published,
+            keeps_calls: plan.keeps_calls(),
             keeps_all_rejects: plan.input.rejects.is_some(),
             pane_ms: Replay::geometry(&plan.rules).pane_ms,
             usage_window_ms: plan.rules.usage.window_ms,
@@ -116,6 +119,8 @@ pub struct ChunkPart {
     pub usage: Vec<UsageCell>,
     /// Requests one by one, each with the newest up to it (`published`).
     pub arrivals: Vec<(i64, Arrival)>,
+    /// Requests one by one, as the backtest wants them.
+    pub calls: Vec<Call>,
 }
 
 /// Turns chunks into parts; one per worker.
@@ -270,6 +275,9 @@ impl ChunkReader {
         if self.plan.keeps_arrivals {
             let duration_ms = duration.map(DecimalMs::millis);
             self.part.arrivals.push((self.newest_ms, Arrival { timestamp_ms, duration_ms, endpoint, is_error }));
+        }
+        if self.plan.keeps_calls {
+            self.part.calls.push(Call::ended(timestamp_ms, duration_ns, endpoint, request.status));
         }
         let developer = request.developer.map(|id| self.developers.intern([id, key_mark, b""]));
         if is_late {

@@ -6,6 +6,7 @@ use super::lines::Chunk;
 use super::nginx::{LogFormat, NginxParser};
 use super::probe::{Probe, SAMPLE_BYTES};
 use super::{FormatInfo, ParseLine, preset};
+use crate::backtest::spool::{Block, Stamps};
 use crate::plan::{FormatChoice, Wanted};
 use crate::request::Line;
 use anyhow::{Context, bail};
@@ -84,6 +85,7 @@ impl LineFormat {
 pub struct InputFormat {
     parser: Parser,
     developer_is_key: bool,
+    stamps: Stamps,
 }
 
 enum Parser {
@@ -92,16 +94,17 @@ enum Parser {
 }
 
 impl InputFormat {
-    /// A parser for the format.
-    pub fn new(format: &LineFormat) -> Self {
+    /// A parser for the format, and how exact the input's stamps are.
+    pub fn new(format: &LineFormat, stamps: Stamps) -> Self {
         let parser = match format {
             LineFormat::Nginx(format) => Parser::Nginx(format.parser()),
             LineFormat::Json(fields) => Parser::Json(fields.parser()),
         };
-        InputFormat { parser, developer_is_key: format.info().developer_is_key }
+        InputFormat { parser, developer_is_key: format.info().developer_is_key, stamps }
     }
 
-    /// Reads a chunk; `buffer` is where its bytes are read to.
+    /// Reads a chunk; `buffer` is where its bytes are read to. The block holds its requests for the backtest, endpoints
+    /// in the reader's numbering; `None` when none are kept.
     ///
     /// # Errors
     /// Those of reading.
@@ -111,13 +114,16 @@ impl InputFormat {
         chunk: &Chunk,
         buffer: &mut Vec<u8>,
         before: &Before,
-    ) -> io::Result<ChunkPart> {
+    ) -> io::Result<(ChunkPart, Option<Block>)> {
         reader.start(before);
         for_each_piece(chunk, buffer, |lines| match &mut self.parser {
             Parser::Nginx(parser) => reader.read(parser, lines, self.developer_is_key, before),
             Parser::Json(parser) => reader.read(parser, lines, self.developer_is_key, before),
         })?;
-        Ok(reader.finish())
+        let mut part = reader.finish();
+        let calls = std::mem::take(&mut part.calls);
+        let block = if calls.is_empty() { None } else { Some(Block::new(&calls, self.stamps)) };
+        Ok((part, block))
     }
 
     /// The times of a chunk's requests, in order.

@@ -8,13 +8,14 @@ use super::chunk::{Before, ChunkPart, ChunkReader};
 use super::format::InputFormat;
 use super::lines::Chunk;
 use super::tally::InputTally;
+use crate::backtest::spool::{Block, Spool};
 use crate::replay::Replay;
 use crate::route::endpoint::EndpointNames;
 use crate::rules::published::Arrival;
 use crate::usage::{display_name, is_key_field};
 use crate::window::value_run::ValueRun;
+use anyhow::Context;
 use std::collections::{BTreeMap, VecDeque};
-use std::io;
 use std::rc::Rc;
 
 /// A worker's result.
@@ -29,6 +30,8 @@ pub struct Delivery {
     pub chunk: Chunk,
     /// What it adds up to.
     pub part: ChunkPart,
+    /// Its requests for the backtest.
+    pub block: Option<Block>,
     /// Endpoints that the worker saw for the first time, in its numbering's order.
     pub new_endpoints: Vec<[Box<[u8]>; 3]>,
     /// Developers that the worker saw for the first time, with whether they are keys.
@@ -59,6 +62,7 @@ struct Waiting {
     chunk: Option<Chunk>,
     file_bytes: u64,
     part: ChunkPart,
+    block: Option<Block>,
 }
 
 impl InputMerge {
@@ -151,6 +155,8 @@ impl Grouping {
 pub struct Merge<'a> {
     /// The inputs, in order.
     pub inputs: Vec<InputMerge>,
+    /// The requests one by one, when they are kept.
+    pub calls: Option<Spool>,
     replay: &'a mut Replay,
     /// By worker; the last one is this module's own reader.
     numberings: Vec<Numbering>,
@@ -172,10 +178,12 @@ impl<'a> Merge<'a> {
         workers: usize,
         bounds: (i64, i64),
         grouping: Grouping,
+        calls: Option<Spool>,
     ) -> Self {
         let (lateness_ms, max_gap_ms) = bounds;
         Merge {
             inputs,
+            calls,
             replay,
             numberings: (0..=workers).map(|_| Numbering::default()).collect(),
             reader,
@@ -188,8 +196,8 @@ impl<'a> Merge<'a> {
     }
 
     /// Takes a worker's result; calls `merged` with the newest request for each chunk that went through.
-    pub fn take(&mut self, delivery: Delivery, mut merged: impl FnMut(usize, Option<i64>)) -> io::Result<()> {
-        let Delivery { worker, input, number, chunk, part, new_endpoints, new_developers } = delivery;
+    pub fn take(&mut self, delivery: Delivery, mut merged: impl FnMut(usize, Option<i64>)) -> anyhow::Result<()> {
+        let Delivery { worker, input, number, chunk, part, block, new_endpoints, new_developers } = delivery;
         let endpoints = new_endpoints.iter().map(|parts| parts.each_ref().map(|part| &part[..]));
         let numbering = &mut self.numberings[worker];
         numbering.endpoints.extend(endpoints.map(|parts| self.grouping.intern(&mut self.replay.names, parts)));
@@ -201,7 +209,7 @@ impl<'a> Merge<'a> {
         if chunk.is_none() {
             merged(input, None);
         }
-        self.inputs[input].waiting.insert(number, Waiting { worker, chunk, file_bytes, part });
+        self.inputs[input].waiting.insert(number, Waiting { worker, chunk, file_bytes, part, block });
         self.drain(input, merged)
     }
 
@@ -212,31 +220,35 @@ impl<'a> Merge<'a> {
         number: u64,
         error: String,
         mut merged: impl FnMut(usize, Option<i64>),
-    ) -> io::Result<()> {
+    ) -> anyhow::Result<()> {
         let state = &mut self.inputs[input];
         state.tally.input.error = Some(error);
         let part = ChunkPart::default();
-        state.waiting.insert(number, Waiting { worker: self.numberings.len() - 1, chunk: None, file_bytes: 0, part });
+        state.waiting.insert(
+            number,
+            Waiting { worker: self.numberings.len() - 1, chunk: None, file_bytes: 0, part, block: None },
+        );
         merged(input, None);
         self.drain(input, merged)
     }
 
     /// Notes the end of an input.
-    pub fn end(&mut self, input: usize, chunks: u64, merged: impl FnMut(usize, Option<i64>)) -> io::Result<()> {
+    pub fn end(&mut self, input: usize, chunks: u64, merged: impl FnMut(usize, Option<i64>)) -> anyhow::Result<()> {
         self.inputs[input].total = Some(chunks);
         self.drain(input, merged)
     }
 
     /// Merges what is next in the input's order, and lets time pass.
-    fn drain(&mut self, input: usize, mut merged: impl FnMut(usize, Option<i64>)) -> io::Result<()> {
-        while let Some(Waiting { worker, chunk, file_bytes, part }) = self.next_ready(input) {
-            let (worker, part) = match &chunk {
+    fn drain(&mut self, input: usize, mut merged: impl FnMut(usize, Option<i64>)) -> anyhow::Result<()> {
+        while let Some(Waiting { worker, chunk, file_bytes, part, block }) = self.next_ready(input) {
+            let (worker, (part, block)) = match &chunk {
                 Some(chunk) if self.facts_differ(input, &part) => {
                     (self.numberings.len() - 1, self.read_again(input, chunk)?)
                 }
-                _ => (worker, part),
+                _ => (worker, (part, block)),
             };
             self.merge(input, worker, part, file_bytes);
+            self.spool(input, worker, block)?;
             if chunk.is_some() {
                 merged(input, self.inputs[input].newest_ms);
             }
@@ -268,19 +280,20 @@ impl<'a> Merge<'a> {
         took_late || has_jump(part, state.last_ms, self.max_gap_ms)
     }
 
-    fn read_again(&mut self, input: usize, chunk: &Chunk) -> io::Result<ChunkPart> {
+    fn read_again(&mut self, input: usize, chunk: &Chunk) -> anyhow::Result<(ChunkPart, Option<Block>)> {
         let state = &mut self.inputs[input];
         let next_ms = match state.next_first_ms(state.next_number) {
             Neighbour::At(first_ms) => Some(first_ms),
             Neighbour::None | Neighbour::Unknown => None,
         };
-        let Some(format) = &mut state.format else { return Ok(ChunkPart::default()) };
-        let timestamps = format.timestamps(chunk, &mut self.buffer)?;
+        let Some(format) = &mut state.format else { return Ok(Default::default()) };
+        let unreadable = || format!("{}: cannot be read", state.tally.input.path);
+        let timestamps = format.timestamps(chunk, &mut self.buffer).with_context(unreadable)?;
         let astray = astray(&timestamps, state.last_ms, next_ms, self.max_gap_ms);
         let before = Before { newest_ms: state.newest_ms, astray };
-        let part = format.read(&mut self.reader, chunk, &mut self.buffer, &before)?;
+        let read = format.read(&mut self.reader, chunk, &mut self.buffer, &before).with_context(unreadable)?;
         self.number_own_names();
-        Ok(part)
+        Ok(read)
     }
 
     /// Numbers what this module's own reader has seen.
@@ -326,6 +339,13 @@ impl<'a> Merge<'a> {
         state.last_ms = part.last_ms.or(state.last_ms);
         state.next_number += 1;
         state.tally.add(&part, file_bytes);
+    }
+
+    /// Keeps a chunk's requests for the backtest.
+    fn spool(&mut self, input: usize, worker: usize, block: Option<Block>) -> anyhow::Result<()> {
+        let (Some(spool), Some(mut block)) = (&mut self.calls, block) else { return Ok(()) };
+        block.renumber(&self.numberings[worker].endpoints);
+        spool.push(input as u32, block)
     }
 
     /// Hands single requests on in arrival order: of several inputs, the one that is least far goes first,

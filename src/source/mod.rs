@@ -27,6 +27,7 @@ mod value;
 mod wall;
 mod worker;
 
+use crate::backtest::spool::{Spool, Stamps, Stored};
 use crate::plan::{InputName, ReplayPlan, TimeBound};
 use crate::replay::{Reading, Replay};
 use crate::report::{InputSettings, Summary, format_time};
@@ -80,7 +81,7 @@ pub trait ParseLine {
 /// An input whose format is known.
 struct Recognised {
     probe: Probe,
-    format: Option<LineFormat>,
+    format: Option<(LineFormat, Stamps)>,
     first_ms: Option<i64>,
 }
 
@@ -94,9 +95,9 @@ pub fn read(plan: &ReplayPlan, replay: &mut Replay, progress: &dyn Fn(u64)) -> a
     let since_ms = resolve(plan.input.since, &mut inputs)?;
     let until_ms = resolve(plan.input.until, &mut inputs)?;
     let chunk_plan = ChunkPlan::new(plan, since_ms, until_ms);
-    let formats: Vec<Option<LineFormat>> = inputs.iter().map(|input| input.format.clone()).collect();
-    let tallies = read_chunks(plan, &chunk_plan, inputs, &formats, replay, progress)?;
-    conclude(plan, tallies, since_ms, until_ms)
+    let formats: Vec<Option<(LineFormat, Stamps)>> = inputs.iter().map(|input| input.format.clone()).collect();
+    let (tallies, calls) = read_chunks(plan, &chunk_plan, inputs, &formats, replay, progress)?;
+    Ok(Reading { calls, ..conclude(plan, tallies, since_ms, until_ms)? })
 }
 
 /// The size of all inputs in bytes; `None` when one of them is a pipe.
@@ -114,14 +115,21 @@ fn recognise_all(plan: &ReplayPlan) -> anyhow::Result<Vec<Recognised>> {
     for name in &plan.input.files {
         let probe = Probe::open(name)?;
         let format = LineFormat::of(&probe, &plan.input.format, &plan.input.wanted)?;
-        let first_ms = format.as_ref().and_then(|format| {
-            let mut parser = InputFormat::new(format);
-            probe.sample_lines().iter().find_map(|line| parser.timestamp(line))
+        let sample = format.as_ref().map_or_else(Vec::new, |format| {
+            let mut parser = InputFormat::new(format, Stamps::Exact);
+            probe.sample_lines().iter().filter_map(|line| parser.timestamp(line)).collect()
         });
+        let first_ms = sample.first().copied();
+        let format = format.map(|format| (format, stamps(&sample)));
         inputs.push(Recognised { probe, format, first_ms });
     }
     inputs.sort_by(|a, b| (a.first_ms, &a.probe.shown).cmp(&(b.first_ms, &b.probe.shown)));
     Ok(inputs)
+}
+
+/// How exact the stamps are, by those of the first requests.
+fn stamps(timestamps_ms: &[i64]) -> Stamps {
+    if timestamps_ms.iter().all(|timestamp_ms| timestamp_ms % 1000 == 0) { Stamps::WholeSeconds } else { Stamps::Exact }
 }
 
 /// A bound as a time; relative ones look up the last request of all inputs.
@@ -133,13 +141,13 @@ fn resolve(bound: Option<TimeBound>, inputs: &mut [Recognised]) -> anyhow::Resul
     };
     let mut last_ms = None;
     for input in inputs {
-        let Some(format) = &input.format else { continue };
+        let Some((format, stamps)) = &input.format else { continue };
         let path = &input.probe.shown;
         let tail = input.probe.tail().with_context(|| format!("{path}: its end cannot be read"))?;
         let Some(tail) = tail else {
             bail!("{path}: a time relative to the log's end needs a regular file; give --since and --until as RFC 3339")
         };
-        let mut parser = InputFormat::new(format);
+        let mut parser = InputFormat::new(format, *stamps);
         let lines = tail.split(|byte| *byte == b'\n');
         last_ms = last_ms.max(lines.filter_map(|line| parser.timestamp(line)).max());
     }
@@ -153,13 +161,13 @@ fn read_chunks(
     plan: &ReplayPlan,
     chunk_plan: &ChunkPlan,
     inputs: Vec<Recognised>,
-    formats: &[Option<LineFormat>],
+    formats: &[Option<(LineFormat, Stamps)>],
     replay: &mut Replay,
     progress: &dyn Fn(u64),
-) -> anyhow::Result<Vec<InputTally>> {
+) -> anyhow::Result<(Vec<InputTally>, Option<Stored>)> {
     let keeps_all = plan.input.rejects.is_some();
     let tally = |input: &Recognised| {
-        let info = input.format.as_ref().map(LineFormat::info);
+        let info = input.format.as_ref().map(|(format, _)| format.info());
         let mut tally = InputTally::new(input.probe.shown.clone(), info, input.probe.compression, keeps_all);
         // Without a line it is not read again; otherwise the error comes when its turn does.
         let broken = input.probe.broken.as_ref().filter(|_| input.format.is_none());
@@ -168,15 +176,19 @@ fn read_chunks(
     };
     let merges = inputs
         .iter()
-        .map(|input| InputMerge::new(input.format.as_ref().map(InputFormat::new), tally(input), input.first_ms))
+        .map(|input| {
+            let format = input.format.as_ref().map(|(format, stamps)| InputFormat::new(format, *stamps));
+            InputMerge::new(format, tally(input), input.first_ms)
+        })
         .collect();
     let workers = plan.threads;
     let probes = inputs.into_iter().map(|input| (input.probe, input.first_ms, input.format.is_some())).collect();
     let schedule = Schedule::new(probes, plan.chunk_bytes, 2 * workers as u64 + SPARE_CHUNKS);
     let bounds = (chunk_plan.lateness_ms, chunk_plan.max_gap_ms);
     let own_reader = ChunkReader::new(chunk_plan.clone());
-    let mut merge =
-        Merge::new(merges, replay, own_reader, workers, bounds, Grouping::by(plan.input.as_given.group_by.as_deref()));
+    let grouping = Grouping::by(plan.input.as_given.group_by.as_deref());
+    let calls = if plan.keeps_calls() { Some(Spool::create()?) } else { None };
+    let mut merge = Merge::new(merges, replay, own_reader, workers, bounds, grouping, calls);
     let new_worker = |number| Worker::new(number, &schedule, formats, chunk_plan.clone());
     if workers == 1 {
         // One thread is what was asked for, so it reads and merges in turn.
@@ -185,7 +197,8 @@ fn read_chunks(
     } else {
         merge_side_by_side(&mut merge, (0..workers).map(new_worker).collect(), &schedule, progress)?;
     }
-    Ok(merge.inputs.into_iter().map(|input| input.tally).collect())
+    let calls = merge.calls.map(Spool::finish).transpose()?;
+    Ok((merge.inputs.into_iter().map(|input| input.tally).collect(), calls))
 }
 
 /// Merges what workers on threads of their own deliver.
@@ -226,31 +239,27 @@ fn merge_all(
         let outcome = match message {
             Message::Part(delivery) => {
                 progress(delivery.chunk.file_bytes);
-                let input = delivery.input;
-                merge.take(*delivery, merged).map_err(|error| (input, error))
+                merge.take(*delivery, merged)
             }
             Message::Ended(input, chunks, error) => {
                 if let Some(error) = error {
                     merge.inputs[input].tally.input.error = Some(describe(&error));
                 }
-                merge.end(input, chunks, merged).map_err(|error| (input, error))
+                merge.end(input, chunks, merged)
             }
             Message::Failed(input, number, error) => {
                 let chunks = schedule.end_early(input);
                 let failed = merge.fail(input, number, describe(&error), merged);
-                failed.and_then(|()| merge.end(input, chunks, merged)).map_err(|error| (input, error))
+                failed.and_then(|()| merge.end(input, chunks, merged))
             }
         };
-        if let Err((input, error)) = outcome {
+        if let Err(error) = outcome {
             // The other workers must not wait for a merge that will not come.
             schedule.stop();
-            failure.get_or_insert_with(|| (merge.inputs[input].tally.input.path.clone(), error));
+            failure.get_or_insert(error);
         }
     }
-    match failure {
-        Some((path, error)) => Err(error).with_context(|| format!("{path}: cannot be read")),
-        None => Ok(()),
-    }
+    failure.map_or(Ok(()), Err)
 }
 
 fn describe(error: &io::Error) -> String {
@@ -285,7 +294,7 @@ fn conclude(
     }
     let (since, until) = (since_ms.map(format_time), until_ms.map(format_time));
     let settings = InputSettings { since, until, ..plan.input.as_given.clone() };
-    Ok(Reading { inputs: tallies.into_iter().map(|tally| tally.input).collect(), settings, summary })
+    Ok(Reading { inputs: tallies.into_iter().map(|tally| tally.input).collect(), settings, summary, calls: None })
 }
 
 /// Share of late requests from which the result says less about the log than about its clocks.

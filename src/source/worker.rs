@@ -6,6 +6,7 @@ use super::chunk::{Before, ChunkPlan, ChunkReader};
 use super::format::{InputFormat, LineFormat};
 use super::merge::Delivery;
 use super::schedule::{Job, Next, Schedule};
+use crate::backtest::spool::Stamps;
 use std::io;
 
 /// What a worker tells.
@@ -22,7 +23,7 @@ pub enum Message {
 pub struct Worker<'s> {
     number: usize,
     schedule: &'s Schedule,
-    formats: &'s [Option<LineFormat>],
+    formats: &'s [Option<(LineFormat, Stamps)>],
     reader: ChunkReader,
     /// By input, each from its first chunk on.
     parsers: Vec<Option<InputFormat>>,
@@ -33,7 +34,12 @@ pub struct Worker<'s> {
 
 impl<'s> Worker<'s> {
     /// A worker that has done nothing; `formats` by input.
-    pub fn new(number: usize, schedule: &'s Schedule, formats: &'s [Option<LineFormat>], plan: ChunkPlan) -> Self {
+    pub fn new(
+        number: usize,
+        schedule: &'s Schedule,
+        formats: &'s [Option<(LineFormat, Stamps)>],
+        plan: ChunkPlan,
+    ) -> Self {
         let parsers = formats.iter().map(|_| None).collect();
         let reader = ChunkReader::new(plan);
         Worker { number, schedule, formats, reader, parsers, buffer: Vec::new(), reported: (0, 0) }
@@ -46,9 +52,9 @@ impl<'s> Worker<'s> {
                 Next::Done => return None,
                 Next::Ended(input, chunks, error) => return Some(Message::Ended(input, chunks, error)),
                 Next::Job(job) => {
-                    let Some(format) = &self.formats[job.input] else { continue };
+                    let Some((format, stamps)) = &self.formats[job.input] else { continue };
                     let (input, number) = (job.input, job.number);
-                    return Some(match self.parse(format, job) {
+                    return Some(match self.parse(format, *stamps, job) {
                         Ok(delivery) => Message::Part(Box::new(delivery)),
                         Err(error) => Message::Failed(input, number, error),
                     });
@@ -57,11 +63,11 @@ impl<'s> Worker<'s> {
         }
     }
 
-    fn parse(&mut self, format: &LineFormat, job: Job) -> io::Result<Delivery> {
+    fn parse(&mut self, format: &LineFormat, stamps: Stamps, job: Job) -> io::Result<Delivery> {
         let Job { input, number, newest_ms, chunk } = job;
-        let parser = self.parsers[input].get_or_insert_with(|| InputFormat::new(format));
+        let parser = self.parsers[input].get_or_insert_with(|| InputFormat::new(format, stamps));
         let before = Before { newest_ms, astray: Vec::new() };
-        let part = parser.read(&mut self.reader, &chunk, &mut self.buffer, &before)?;
+        let (part, block) = parser.read(&mut self.reader, &chunk, &mut self.buffer, &before)?;
         let ChunkReader { endpoints, developers, .. } = &self.reader;
         let new_endpoints = (self.reported.0..endpoints.len()).map(|n| endpoints.parts(n as u32).map(Box::from));
         let new_developers = (self.reported.1..developers.len()).map(|n| {
@@ -70,6 +76,6 @@ impl<'s> Worker<'s> {
         });
         let (new_endpoints, new_developers) = (new_endpoints.collect(), new_developers.collect());
         self.reported = (endpoints.len(), developers.len());
-        Ok(Delivery { worker: self.number, input, number, chunk, part, new_endpoints, new_developers })
+        Ok(Delivery { worker: self.number, input, number, chunk, part, block, new_endpoints, new_developers })
     }
 }

@@ -4,6 +4,7 @@
 //! whether its change is due, or knows which log it is about.
 
 pub mod breaker;
+pub mod evidence;
 pub(crate) mod reader;
 pub mod retries;
 pub mod setting;

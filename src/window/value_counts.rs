@@ -34,6 +34,18 @@ impl ValueCounts {
         }
     }
 
+    /// Adds another's counts.
+    pub fn append(&mut self, other: ValueCounts) {
+        self.extend(&other.pending);
+        if self.dense.is_empty() {
+            self.dense = other.dense;
+        } else {
+            self.dense.iter_mut().zip(&other.dense).for_each(|(count, added)| *count += added);
+        }
+        self.runs.extend(other.runs);
+        unite(&mut self.runs);
+    }
+
     fn count(&mut self, values_ns: &[u64]) {
         for &nanos in values_ns {
             let ms = nanos / NANOS_PER_MS;
@@ -76,17 +88,22 @@ impl ValueCounts {
         let dense = self.dense.iter().enumerate().filter(|(_, count)| **count > 0);
         let mut all: Vec<_> = dense.map(|(ms, count)| (ms as u64 * NANOS_PER_MS, *count)).collect();
         all.append(&mut self.runs);
-        all.sort_unstable();
         // A whole millisecond may have been counted both before and after the array existed.
-        all.dedup_by(|later, earlier| {
-            let same = later.0 == earlier.0;
-            if same {
-                earlier.1 += later.1;
-            }
-            same
-        });
+        unite(&mut all);
         all
     }
+}
+
+/// Sorts runs and adds those of one value up.
+fn unite(runs: &mut Vec<(u64, u64)>) {
+    runs.sort_unstable();
+    runs.dedup_by(|later, earlier| {
+        let same = later.0 == earlier.0;
+        if same {
+            earlier.1 += later.1;
+        }
+        same
+    });
 }
 
 /// The nearest-rank position of a percentile, from 0: `max(0, ceil(percent / 100 * n) - 1)`, computed as
@@ -136,7 +153,16 @@ mod tests {
                 all.extend(values);
             }
             all.sort_unstable();
+            let (first, second) = parts.split_at(parts.len() / 2);
+            let of = |parts: &[Vec<u64>]| {
+                let mut counts = ValueCounts::default();
+                parts.iter().for_each(|part| counts.extend(&part.iter().map(|v| v * unit).collect::<Vec<_>>()));
+                counts
+            };
+            let mut halves = of(first);
+            halves.append(of(second));
             let sorted = counts.into_sorted();
+            prop_assert_eq!(&halves.into_sorted(), &sorted);
             prop_assert!(sorted.is_sorted_by(|a, b| a.0 < b.0));
             for (rank, value) in all.iter().enumerate() {
                 prop_assert_eq!(value_at(&sorted, rank as u64), Some(*value));

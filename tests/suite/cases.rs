@@ -59,9 +59,9 @@ pub fn generated() -> Vec<Case> {
     from_families(&[
         ("boundary", 48, boundary),
         ("latency-ties", 32, latency_ties),
-        ("rate-ties", 32, rate_ties),
+        ("rate-ties", 24, rate_ties),
         ("idle", 40, idle),
-        ("crowd", 12, crowd),
+        ("crowd", 6, crowd),
         ("disorder", 48, disorder),
         ("knobs", 80, every_knob),
         ("pruned", 16, pruned),

@@ -3,6 +3,7 @@
 //! Each section is a function of the report. Long lists are cut here, and every cut says how much it
 //! left out.
 
+pub(crate) mod backtest;
 mod finding;
 mod read;
 mod tuned;
@@ -19,6 +20,7 @@ const MOST_ROWS: usize = 20;
 pub(crate) fn document(report: &Report) -> Document {
     let times = TimeStyle::of(report);
     let sections = [
+        report.backtest.as_ref().map(backtest::section),
         Some(read::input(report)),
         Some(tuned::recommendation(report)),
         Some(finding::anomalies(report, times)),

@@ -3,19 +3,30 @@
 use super::super::config::{Setting, settings};
 use super::super::document::{Block, Column, Fit, Row, Section, Span, Table, Text, Tone};
 use super::super::figure::{count, counted, number, share};
+use super::optional_cell;
+use crate::plan::RuleChoice;
 use crate::report::{Rail, Report};
+use crate::tuning::evidence::Evidence;
+use crate::tuning::setting::SETTINGS;
 
 /// The setting whose rail is near its bound, not at it.
 const TIMEOUT: &str = "httpClient.timeoutMs";
 
 /// What the traffic supports, with the reason for each value.
 pub(super) fn recommendation(report: &Report) -> Section {
-    let columns = vec![
+    let mut columns = vec![
         Column::left("Setting", Fit::Shorten),
         Column::right("Current", Fit::Whole),
         Column::right("Recommended", Fit::Whole),
     ];
-    let rows = settings(report).iter().map(row).collect();
+    let mut rows: Vec<Row> = settings(report).iter().map(row).collect();
+    let beside = evidence_beside(report);
+    if let Some(evidence) = beside {
+        columns.push(Column::right("Evidence", Fit::Whole));
+        for (row, (setting, supported)) in rows.iter_mut().zip(SETTINGS.iter().zip(evidence.settings())) {
+            row.cells.push(optional_cell(supported.value, |value| with_unit(value, setting.quantity.symbol())));
+        }
+    }
     let mut blocks = vec![
         Block::Line(Text::plain(cycles_line(report))),
         Block::Table(Table { columns, rows, note_title: Some("Reason") }),
@@ -24,7 +35,27 @@ pub(super) fn recommendation(report: &Report) -> Section {
         let step_ms = report.settings.tuner_config.adjustment_step_ms;
         blocks.push(Block::List(report.summary.rails.iter().map(|rail| rail_line(rail, step_ms)).collect()));
     }
+    if let Some(evidence) = beside {
+        blocks.push(Block::Line(Text::plain("Evidence, from the whole log (--rules evidence recommends it):")));
+        let lines = SETTINGS
+            .iter()
+            .zip(evidence.settings())
+            .map(|(setting, supported)| Text::name(setting.name).then_plain(format!(": {}.", supported.reason)));
+        blocks.push(Block::List(lines.collect()));
+    }
     Section { title: "Recommended config".to_owned(), blocks }
+}
+
+/// What the whole log supports, unless it is what is recommended.
+fn evidence_beside(report: &Report) -> Option<&Evidence> {
+    report.evidence.as_ref().filter(|_| report.settings.rules != RuleChoice::Evidence.name()).map(|found| &found.global)
+}
+
+fn with_unit(value: f64, unit: &str) -> String {
+    match unit {
+        "" => number(value),
+        unit => format!("{} {unit}", number(value)),
+    }
 }
 
 fn cycles_line(report: &Report) -> String {
@@ -37,10 +68,7 @@ fn cycles_line(report: &Report) -> String {
 }
 
 fn row(setting: &Setting<'_>) -> Row {
-    let with_unit = |value: f64| match setting.unit {
-        "" => number(value),
-        unit => format!("{} {unit}", number(value)),
-    };
+    let with_unit = |value| with_unit(value, setting.unit);
     let recommended = setting.recommended.map_or_else(|| "-".to_owned(), with_unit);
     let moved = setting.recommended.is_some_and(|value| value != setting.current);
     Row {

@@ -1,0 +1,133 @@
+//! A second look at every request, once the replay is over: what the whole log supports, and what the config in force
+//! and the recommended ones would have done.
+//!
+//! Where the log is long enough, configs are fitted on its first half and tested on the second: a config tested on the
+//! requests that it was made from looks better than it is. This module decides what is tested, not how.
+
+use super::Replay;
+use crate::backtest::breaker::Knobs;
+use crate::backtest::report::BacktestReport;
+use crate::backtest::spool::Stored;
+use crate::backtest::stability::History;
+use crate::backtest::{Backtest, Candidate, Grid, SplitPlan};
+use crate::plan::{ReplayPlan, RuleChoice};
+use crate::report::{EndpointEvidence, EvidenceReport};
+use crate::tuning::TunableConfig;
+use crate::tuning::evidence::{Evidence, EvidenceFit, MIN_TIMED_REQUESTS, Observed};
+
+/// The first part's share of a split log.
+const FIRST_PART: f64 = 0.5;
+
+const MINUTE_US: i64 = 60_000_000;
+
+/// A shorter log is not split.
+const MIN_SPLIT_SPAN_US: i64 = 120 * MINUTE_US;
+
+/// Nor is one with fewer requests.
+const MIN_SPLIT_REQUESTS: u64 = 2_000;
+
+/// What the second look found.
+#[derive(Default)]
+pub(crate) struct SecondLook {
+    /// What the whole log supports.
+    pub(crate) evidence: Option<EvidenceReport>,
+    /// What the configs would have done.
+    pub(crate) backtest: Option<BacktestReport>,
+}
+
+impl Replay {
+    /// Goes over the kept requests again; call [`Replay::finish`] before.
+    ///
+    /// # Errors
+    /// When they cannot be read back.
+    pub(crate) fn look_again(&self, calls: &Stored, plan: &ReplayPlan) -> anyhow::Result<SecondLook> {
+        let split_us = split_us(calls);
+        let mut fit = EvidenceFit::new(split_us);
+        calls.replay(i64::MIN, |calls| {
+            fit.take(calls);
+            Ok(())
+        })?;
+        let (first, whole) = fit.finish();
+        let evidence = self.evidence_of(whole);
+        let fitted = match split_us {
+            Some(_) => self.global(&first),
+            None => evidence.global.clone(),
+        };
+        let backtest = plan.backtests.then(|| self.backtest(calls, plan, split_us, &fitted)).transpose()?;
+        Ok(SecondLook { evidence: Some(evidence), backtest })
+    }
+
+    fn global(&self, observed: &Observed) -> Evidence {
+        Evidence::of(observed.whole(), &self.plan.evidence, &self.plan.tuner)
+    }
+
+    fn evidence_of(&self, observed: Observed) -> EvidenceReport {
+        let global = self.global(&observed);
+        let numbered = (0..).zip(observed.endpoints).filter(|(_, series)| series.requests > 0);
+        let (told, left_out): (Vec<_>, Vec<_>) = numbered.partition(|(_, series)| series.timed >= MIN_TIMED_REQUESTS);
+        let mut endpoints: Vec<EndpointEvidence> = told
+            .into_iter()
+            .map(|(number, series)| {
+                let name = self.names.name(number).clone();
+                let evidence = Evidence::of(series, &self.plan.evidence, &self.plan.tuner);
+                EndpointEvidence { method: name.method, path: name.path, group: name.group, evidence }
+            })
+            .collect();
+        endpoints.sort_by(|a, b| (&a.path, &a.method, &a.group).cmp(&(&b.path, &b.method, &b.group)));
+        EvidenceReport { global, endpoints, endpoints_left_out: left_out.len() as u64 }
+    }
+
+    fn backtest(
+        &self,
+        calls: &Stored,
+        plan: &ReplayPlan,
+        split_us: Option<i64>,
+        evidence: &Evidence,
+    ) -> anyhow::Result<BacktestReport> {
+        let current = self.plan.current;
+        let supported = evidence.config(&current);
+        let constant = |name: &str, config| Candidate { name: name.to_owned(), config, history: None };
+        let mut candidates = vec![constant("current", current)];
+        let fitted = match self.plan.choice {
+            RuleChoice::Replayed(_) => {
+                let tuned = split_us.map_or(self.feedback.config, |at_us| self.config_at(at_us));
+                let history = calls.span_us().map(|(from_us, _)| self.history(from_us));
+                candidates.push(Candidate { name: "recommended".to_owned(), config: tuned, history });
+                candidates.push(constant("evidence", supported));
+                tuned
+            }
+            RuleChoice::Evidence => {
+                candidates.push(constant("recommended", supported));
+                supported
+            }
+        };
+        let split = split_us.map(|at_us| SplitPlan { share: FIRST_PART, at_us, fitted });
+        let consumer = Knobs {
+            minimum_calls: self.plan.evidence.breaker_minimum,
+            window_calls: self.plan.evidence.breaker_window,
+            ..Knobs::consumer(0.0, 0)
+        };
+        Backtest { split, consumer, grid: Grid::LeftOut, ..Backtest::new(candidates, plan.threads) }.run(calls)
+    }
+
+    /// The config after the last cycle that ended by then.
+    fn config_at(&self, at_us: i64) -> TunableConfig {
+        let configs = &self.feedback.configs;
+        let until = configs.partition_point(|(end_ms, _)| end_ms.saturating_mul(1000) <= at_us);
+        until.checked_sub(1).map_or(self.plan.current, |last| configs[last].1)
+    }
+
+    fn history(&self, from_us: i64) -> History {
+        let changes = self.feedback.configs.iter().map(|(end_ms, config)| (end_ms.saturating_mul(1000), *config));
+        History { from_us, initial: self.plan.current, changes: changes.collect() }
+    }
+}
+
+/// Where the second part of the log begins, on a whole minute; `None` for a log that is too short for two.
+fn split_us(calls: &Stored) -> Option<i64> {
+    let (from_us, to_us) = calls.span_us()?;
+    let span_us = to_us.saturating_sub(from_us);
+    let is_long = span_us >= MIN_SPLIT_SPAN_US && calls.calls() >= MIN_SPLIT_REQUESTS;
+    let middle_us = from_us + (span_us as f64 * FIRST_PART) as i64;
+    is_long.then(|| middle_us.div_euclid(MINUTE_US) * MINUTE_US)
+}
