@@ -63,7 +63,7 @@ pub mod window;
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use plan::scan::Resolved;
-use plan::{OutputFormat, ReplayPlan};
+use plan::{OutputFormat, OutputPlan, ReplayPlan};
 use replay::SecondLook;
 use report::Report;
 use std::io::{self, Write};
@@ -85,7 +85,7 @@ pub fn run(cli: cli::Cli) -> anyhow::Result<ExitCode> {
             if !plan.output.quiet {
                 warnings.iter().for_each(|warning| tell(warning));
             }
-            replay_logs(&plan)
+            replay_logs(&plan, render::render)
         }
         cli::Command::ScanUsage(args) => {
             let environment = settings::Environment::read();
@@ -102,6 +102,15 @@ pub fn run(cli: cli::Cli) -> anyhow::Result<ExitCode> {
                     scan::run(&plan, &mut |bytes| write_out(plan.output.file.as_deref(), bytes).map(drop), &tell)
                 }
             }
+        }
+        cli::Command::Backtest(args) => {
+            let environment = settings::Environment::read();
+            let settings = settings::Settings::load(args.settings.as_deref(), &environment)?;
+            let (plan, warnings) = plan::backtest::BacktestPlan::resolve(&args, &settings, &environment)?;
+            if !plan.output.quiet {
+                warnings.iter().for_each(|warning| tell(warning));
+            }
+            replay_logs(&plan, render::backtest::render)
         }
         cli::Command::Diff(args) => {
             let environment = settings::Environment::read();
@@ -131,10 +140,13 @@ pub fn run(cli: cli::Cli) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// `learn replay`: reads, replays, renders.
-fn replay_logs(plan: &ReplayPlan) -> anyhow::Result<ExitCode> {
+/// `learn replay` and `learn backtest`: reads, replays, renders.
+fn replay_logs(
+    plan: &ReplayPlan,
+    render: impl Fn(&Report, &OutputPlan) -> anyhow::Result<Vec<u8>>,
+) -> anyhow::Result<ExitCode> {
     let report = replay_report(plan)?;
-    let bytes = render::render(&report, &plan.output)?;
+    let bytes = render(&report, &plan.output)?;
     if !plan.output.quiet {
         unsaid(plan, &report).iter().for_each(|message| tell(message));
     }

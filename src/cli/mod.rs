@@ -3,6 +3,7 @@
 //! Arguments and `LEARN_*` variables go in, typed values come out. It must not open a file or look at
 //! two values together; that is `plan`'s work.
 
+pub mod backtest;
 pub mod completions;
 pub mod diff;
 pub mod man;
@@ -47,6 +48,9 @@ Examples:
   In CI: did the recommendation move by more than a tenth?
     learn diff tunable.json access.log --tolerance 10%
 
+  What would these two configs have done to last week's traffic?
+    learn backtest access.log --config old.json --config new.json
+
   From a pipe, as one JSON document:
     ssh web1 cat /var/log/nginx/access.log | learn replay -f json";
 
@@ -87,6 +91,8 @@ pub enum Command {
     Replay(Box<replay::ReplayArgs>),
     /// Scan a usage table, or files, for developers whose calls spiked
     ScanUsage(Box<scan_usage::ScanUsageArgs>),
+    /// Test configs on a log: what each would have cut, rejected and let through
+    Backtest(Box<backtest::BacktestArgs>),
     /// Compare two configs, or a config and a log: what moved, and exit 1 when it matters
     Diff(Box<diff::DiffArgs>),
     /// Write a config where running services read it: their key in Redis

@@ -29,6 +29,9 @@ pub struct ReplayArgs {
     /// Cut files into chunks of N bytes; never changes the result
     #[arg(long, value_name = "N", env = "LEARN_CHUNK_BYTES", hide_env = true, hide = true, value_parser = chunk_bytes)]
     pub chunk_bytes: Option<usize>,
+    /// Leave out the backtest: faster, and no temporary file
+    #[arg(long, env = "LEARN_NO_BACKTEST", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub no_backtest: bool,
     /// How to read them.
     #[command(flatten)]
     pub input: InputFlags,
@@ -141,9 +144,6 @@ pub struct RuleFlags {
     #[arg(long, value_name = "N", env = "LEARN_BREAKER_WINDOW", hide_env = true)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=MAX_BREAKER_CALLS))]
     pub breaker_window: Option<u32>,
-    /// Leave out the backtest: faster, and no temporary file
-    #[arg(long, env = "LEARN_NO_BACKTEST", hide_env = true, value_parser = BoolishValueParser::new())]
-    pub no_backtest: bool,
 }
 
 /// What to write.
@@ -169,7 +169,7 @@ pub struct OutputFlags {
 const MAX_BREAKER_CALLS: i64 = 128;
 
 /// A share that is neither nothing nor all.
-fn open_share(text: &str) -> Result<f64, String> {
+pub(super) fn open_share(text: &str) -> Result<f64, String> {
     share(text)
         .ok()
         .filter(|share| *share > 0.0 && *share < 1.0)

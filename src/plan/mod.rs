@@ -2,6 +2,7 @@
 //!
 //! `Plan::resolve` makes every cross-check; past this point no flag exists. It must not read a log.
 
+pub mod backtest;
 pub mod diff;
 mod resolve;
 pub mod scan;
@@ -10,6 +11,7 @@ pub(crate) mod text;
 use crate::report::{AnomalyConfig, InputSettings, LoopConfig, TunerConfig, UsageConfig};
 use crate::tuning::TunableConfig;
 use crate::tuning::evidence::EvidenceConfig;
+use backtest::BacktestPlan;
 use std::path::PathBuf;
 
 /// A whole `learn replay` run.
@@ -25,14 +27,14 @@ pub struct ReplayPlan {
     pub threads: usize,
     /// Bytes that a worker takes at once.
     pub chunk_bytes: usize,
-    /// Whether the replay ends with a backtest.
-    pub backtests: bool,
+    /// The backtest that the replay ends with.
+    pub backtest: Option<BacktestPlan>,
 }
 
 impl ReplayPlan {
     /// Whether every request is kept for a second look.
     pub(crate) fn keeps_calls(&self) -> bool {
-        self.backtests || self.rules.choice == RuleChoice::Evidence
+        self.backtest.is_some() || self.rules.choice == RuleChoice::Evidence
     }
 }
 

@@ -2,10 +2,12 @@
 //!
 //! Looks names up in the file system and reads `--current`; opens no log and prints nothing.
 
+mod backtest;
 mod diff;
 mod files;
 mod scan;
 
+use super::backtest::BacktestPlan;
 use super::text::{StatusRange, TimeText};
 use super::{
     Filter, FormatChoice, InputName, InputPlan, OutputFormat, OutputPlan, ReplayPlan, RuleChoice, RuleSet, RulesPlan,
@@ -46,8 +48,8 @@ impl ReplayPlan {
         let threads = args.threads.or(settings.threads).unwrap_or(environment.cores.clamp(1, super::text::MAX_THREADS));
         let chunk_bytes = args.chunk_bytes.unwrap_or(crate::source::CHUNK_BYTES);
         let shows_backtest = matches!(output.format, OutputFormat::Table | OutputFormat::Json | OutputFormat::Markdown);
-        let backtests = shows_backtest && !args.rules.no_backtest;
-        Ok((ReplayPlan { input, rules, output, threads, chunk_bytes, backtests }, warnings))
+        let backtest = (shows_backtest && !args.no_backtest).then(BacktestPlan::of_replay);
+        Ok((ReplayPlan { input, rules, output, threads, chunk_bytes, backtest }, warnings))
     }
 }
 
@@ -243,7 +245,7 @@ fn rules_plan(
     warnings.extend(ignored_knobs(&chosen, rules));
     warnings.extend(unreachable_baseline(&knobs, rules));
     let current = match args.rules.current.as_ref().or(settings.current.as_ref()) {
-        Some(path) => read_current(path)?,
+        Some(path) => read_config("--current", path)?,
         None => TunableConfig::default(),
     };
     let Knobs { anomaly, tuner, looping, usage } = knobs;
@@ -267,9 +269,10 @@ fn evidence_config(flags: &RuleFlags) -> anyhow::Result<EvidenceConfig> {
     Ok(config)
 }
 
-fn read_current(path: &Path) -> anyhow::Result<TunableConfig> {
-    let text = std::fs::read(path).with_context(|| format!("cannot read --current {}", path.display()))?;
-    reader::parse(&text).with_context(|| format!("--current {}", path.display()))
+/// Reads the config that a flag names.
+fn read_config(flag: &str, path: &Path) -> anyhow::Result<TunableConfig> {
+    let text = std::fs::read(path).with_context(|| format!("cannot read {flag} {}", path.display()))?;
+    reader::parse(&text).with_context(|| format!("{flag} {}", path.display()))
 }
 
 /// The knobs that the variables of the original usage detector set.

@@ -6,10 +6,12 @@
 
 use super::Replay;
 use crate::backtest::breaker::Knobs;
+use crate::backtest::bulkhead::Queue;
 use crate::backtest::report::BacktestReport;
 use crate::backtest::spool::Stored;
 use crate::backtest::stability::History;
 use crate::backtest::{Backtest, Candidate, Grid, SplitPlan};
+use crate::plan::backtest::{BacktestPlan, SplitChoice};
 use crate::plan::{ReplayPlan, RuleChoice};
 use crate::report::{EndpointEvidence, EvidenceReport};
 use crate::tuning::TunableConfig;
@@ -41,7 +43,8 @@ impl Replay {
     /// # Errors
     /// When they cannot be read back.
     pub(crate) fn look_again(&self, calls: &Stored, plan: &ReplayPlan) -> anyhow::Result<SecondLook> {
-        let split_us = split_us(calls);
+        let split = plan.backtest.as_ref().and_then(|plan| split(calls, plan.split));
+        let split_us = split.map(|(_, at_us)| at_us);
         let mut fit = EvidenceFit::new(split_us);
         calls.replay(i64::MIN, |calls| {
             fit.take(calls);
@@ -53,7 +56,8 @@ impl Replay {
             Some(_) => self.global(&first),
             None => evidence.global.clone(),
         };
-        let backtest = plan.backtests.then(|| self.backtest(calls, plan, split_us, &fitted)).transpose()?;
+        let test = |asked| self.backtest(calls, plan, asked, split, &fitted);
+        let backtest = plan.backtest.as_ref().map(test).transpose()?;
         Ok(SecondLook { evidence: Some(evidence), backtest })
     }
 
@@ -81,16 +85,21 @@ impl Replay {
         &self,
         calls: &Stored,
         plan: &ReplayPlan,
-        split_us: Option<i64>,
+        asked: &BacktestPlan,
+        split: Option<(f64, i64)>,
         evidence: &Evidence,
     ) -> anyhow::Result<BacktestReport> {
         let current = self.plan.current;
         let supported = evidence.config(&current);
         let constant = |name: &str, config| Candidate { name: name.to_owned(), config, history: None };
-        let mut candidates = vec![constant("current", current)];
+        let mut candidates = Vec::new();
+        if asked.tests_current {
+            candidates.push(constant("current", current));
+        }
+        candidates.extend(asked.configs.iter().map(|(name, config)| constant(name, *config)));
         let fitted = match self.plan.choice {
             RuleChoice::Replayed(_) => {
-                let tuned = split_us.map_or(self.feedback.config, |at_us| self.config_at(at_us));
+                let tuned = split.map_or(self.feedback.config, |(_, at_us)| self.config_at(at_us));
                 let history = calls.span_us().map(|(from_us, _)| self.history(from_us));
                 candidates.push(Candidate { name: "recommended".to_owned(), config: tuned, history });
                 candidates.push(constant("evidence", supported));
@@ -101,13 +110,15 @@ impl Replay {
                 supported
             }
         };
-        let split = split_us.map(|at_us| SplitPlan { share: FIRST_PART, at_us, fitted });
+        let split = split.map(|(share, at_us)| SplitPlan { share, at_us, fitted });
+        let grid = if asked.looks_for_best { Grid::Tried } else { Grid::LeftOut };
+        let queue = asked.queue_calls.map_or(Queue::CONSUMER, |calls| Queue { calls, ..Queue::CONSUMER });
         let consumer = Knobs {
             minimum_calls: self.plan.evidence.breaker_minimum,
             window_calls: self.plan.evidence.breaker_window,
             ..Knobs::consumer(0.0, 0)
         };
-        Backtest { split, consumer, grid: Grid::LeftOut, ..Backtest::new(candidates, plan.threads) }.run(calls)
+        Backtest { split, consumer, grid, queue, ..Backtest::new(candidates, plan.threads) }.run(calls)
     }
 
     /// The config after the last cycle that ended by then.
@@ -123,11 +134,16 @@ impl Replay {
     }
 }
 
-/// Where the second part of the log begins, on a whole minute; `None` for a log that is too short for two.
-fn split_us(calls: &Stored) -> Option<i64> {
+/// The first part's share of the time, and where the second part begins, on a whole minute; `None`: there is one part.
+fn split(calls: &Stored, choice: SplitChoice) -> Option<(f64, i64)> {
     let (from_us, to_us) = calls.span_us()?;
     let span_us = to_us.saturating_sub(from_us);
     let is_long = span_us >= MIN_SPLIT_SPAN_US && calls.calls() >= MIN_SPLIT_REQUESTS;
-    let middle_us = from_us + (span_us as f64 * FIRST_PART) as i64;
-    is_long.then(|| middle_us.div_euclid(MINUTE_US) * MINUTE_US)
+    let share = match choice {
+        SplitChoice::Whole => return None,
+        SplitChoice::At(share) => share,
+        SplitChoice::WhereLong => Some(FIRST_PART).filter(|_| is_long)?,
+    };
+    let at_us = from_us.saturating_add((span_us as f64 * share) as i64);
+    Some((share, at_us.div_euclid(MINUTE_US) * MINUTE_US))
 }

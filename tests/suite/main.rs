@@ -9,6 +9,7 @@ mod cases;
 mod commands;
 mod cycle;
 mod documented;
+mod evidence;
 mod fixture;
 mod oracle;
 mod properties;

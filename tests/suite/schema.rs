@@ -41,7 +41,7 @@ fn logs() -> Vec<Vec<u8>> {
 
 fn each_output(format: &str, check: impl Fn(&str)) {
     for log in logs() {
-        for rules in ["documented", "published"] {
+        for rules in ["documented", "published", "evidence"] {
             check(&stdout_of(&["replay", "-", "-f", format, "--rules", rules], &log));
         }
     }
@@ -51,6 +51,15 @@ fn each_output(format: &str, check: impl Fn(&str)) {
 fn json_is_valid() {
     let validator = validator("replay");
     each_output("json", |document| assert_valid(&validator, document));
+}
+
+#[test]
+fn the_backtest_is_valid() {
+    let validator = validator("learn-backtest");
+    for log in logs() {
+        assert_valid(&validator, &stdout_of(&["backtest", "-", "-f", "json"], &log));
+        assert_valid(&validator, &stdout_of(&["backtest", "-", "-f", "json", "--split", "0.3"], &log));
+    }
 }
 
 #[test]

@@ -148,6 +148,7 @@ fn replay(
         settings: None,
         threads: args.threads,
         chunk_bytes: None,
+        no_backtest: true,
         input: args.input.clone(),
         selection: args.selection.clone(),
         rules: args.rules.clone(),

@@ -52,7 +52,7 @@ fn tested(backtest: &BacktestReport) -> String {
             count(split.fitted_requests)
         ),
         None => format!(
-            "Tested on the {requests} that the configs were made from: too short a log to split. Shares \
+            "Tested on the {requests} that the rules were fitted on, too. Shares \
              are of the good requests (below 500, neither 499 nor 101); slack is the timeout over their 99.9th percentile."
         ),
     }

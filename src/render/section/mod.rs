@@ -8,6 +8,8 @@ mod finding;
 mod read;
 mod tuned;
 
+pub(crate) use read::input;
+
 use super::document::{Block, Document, Row, Span, Table, Text};
 use super::time::TimeStyle;
 use super::{document, figure};
@@ -21,7 +23,7 @@ pub(crate) fn document(report: &Report) -> Document {
     let times = TimeStyle::of(report);
     let sections = [
         report.backtest.as_ref().map(backtest::section),
-        Some(read::input(report)),
+        Some(input(report)),
         Some(tuned::recommendation(report)),
         Some(finding::anomalies(report, times)),
         Some(finding::endpoints(report)),

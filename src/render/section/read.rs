@@ -7,7 +7,7 @@ use super::{capped_list, capped_table};
 use crate::report::{Input, Report, Summary};
 
 /// What was read, per input and in all.
-pub(super) fn input(report: &Report) -> Section {
+pub(crate) fn input(report: &Report) -> Section {
     let mut blocks = match &report.inputs[..] {
         [] => Vec::new(),
         [input] => vec![Block::Line(input_sentence(input))],

@@ -31,7 +31,9 @@ pub(super) fn recommendation(report: &Report) -> Section {
         Block::Line(Text::plain(cycles_line(report))),
         Block::Table(Table { columns, rows, note_title: Some("Reason") }),
     ];
-    if !report.summary.rails.is_empty() {
+    // The rails are those of the cycles, which recommend nothing there.
+    let is_tuned = report.settings.rules != RuleChoice::Evidence.name();
+    if is_tuned && !report.summary.rails.is_empty() {
         let step_ms = report.settings.tuner_config.adjustment_step_ms;
         blocks.push(Block::List(report.summary.rails.iter().map(|rail| rail_line(rail, step_ms)).collect()));
     }

@@ -42,7 +42,8 @@ pub(super) fn failure_threshold(clean: &Clean, config: &EvidenceConfig) -> Suppo
         reason += &format!(", raised to {MIN_THRESHOLD}");
     }
     if clean.incident_minutes > 0 {
-        reason += &format!("; incidents left out: {} minutes", clean.incident_minutes);
+        let minutes = clean.incident_minutes;
+        reason += &format!("; {minutes} minute{} left out as incidents", if minutes == 1 { "" } else { "s" });
     }
     Supported { value: Some(f64::from(value)), n: clean.requests, statistic: Some(rate), confidence: None, reason }
 }

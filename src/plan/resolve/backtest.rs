@@ -1,0 +1,60 @@
+//! The flags of `learn backtest` folded into a [`ReplayPlan`].
+
+use super::super::ReplayPlan;
+use super::super::backtest::{BacktestPlan, SplitChoice};
+use super::read_config;
+use crate::cli::backtest::BacktestArgs;
+use crate::cli::replay::{OutputFlags, ReplayArgs};
+use crate::settings::{Environment, Settings};
+use anyhow::ensure;
+
+impl BacktestPlan {
+    /// Decides everything about a backtest, and reads the configs. The strings are warnings.
+    ///
+    /// # Errors
+    /// Those of [`ReplayPlan::resolve`], and configs that cannot be read or are none.
+    pub fn resolve(
+        args: &BacktestArgs,
+        settings: &Settings,
+        environment: &Environment,
+    ) -> anyhow::Result<(ReplayPlan, Vec<String>)> {
+        let flags = &args.output;
+        let replay = ReplayArgs {
+            files: args.files.clone(),
+            settings: None,
+            threads: args.threads,
+            chunk_bytes: None,
+            no_backtest: false,
+            input: args.input.clone(),
+            selection: args.selection.clone(),
+            rules: args.rules.clone(),
+            output: OutputFlags {
+                format: Some(flags.format.unwrap_or_default().output()),
+                output: flags.output.clone(),
+                color: flags.color,
+                quiet: flags.quiet,
+            },
+            knobs: args.knobs.clone(),
+        };
+        let (mut plan, warnings) = ReplayPlan::resolve(&replay, settings, environment)?;
+        let mut configs = Vec::new();
+        for path in &args.configs {
+            let name = path.display().to_string();
+            ensure!(!configs.iter().any(|(known, _)| *known == name), "--config {name} is given twice");
+            configs.push((name, read_config("--config", path)?));
+        }
+        let split = match args.split {
+            _ if args.whole => SplitChoice::Whole,
+            Some(share) => SplitChoice::At(share),
+            None => SplitChoice::WhereLong,
+        };
+        plan.backtest = Some(BacktestPlan {
+            tests_current: configs.is_empty() || args.rules.current.is_some() || settings.current.is_some(),
+            configs,
+            split,
+            queue_calls: args.bulkhead_queue.map(|calls| calls as usize),
+            looks_for_best: true,
+        });
+        Ok((plan, warnings))
+    }
+}
