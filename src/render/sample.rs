@@ -102,7 +102,7 @@ fn calls() -> Vec<Call> {
 fn evidence() -> EvidenceReport {
     let mut fit = EvidenceFit::new(None);
     fit.take(&calls());
-    let (_, observed) = fit.finish();
+    let (observed, _) = fit.finish();
     let Knobs { tuner, .. } = Knobs::default();
     let global = Evidence::of(observed.whole(), &EvidenceConfig::default(), &tuner);
     let row = EndpointEvidence {

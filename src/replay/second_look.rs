@@ -7,6 +7,7 @@
 use super::Replay;
 use crate::backtest::breaker::Knobs;
 use crate::backtest::bulkhead::Queue;
+use crate::backtest::call::Call;
 use crate::backtest::report::BacktestReport;
 use crate::backtest::spool::Stored;
 use crate::backtest::stability::History;
@@ -16,9 +17,13 @@ use crate::plan::{ReplayPlan, RuleChoice};
 use crate::report::{EndpointEvidence, EvidenceReport};
 use crate::tuning::TunableConfig;
 use crate::tuning::evidence::{Evidence, EvidenceFit, MIN_TIMED_REQUESTS, Observed};
+use std::sync::mpsc::sync_channel;
 
 /// The first part's share of a split log.
 const FIRST_PART: f64 = 0.5;
+
+/// Slices of calls that may wait to be taken.
+const WAITING_SLICES: usize = 2;
 
 const MINUTE_US: i64 = 60_000_000;
 
@@ -45,17 +50,11 @@ impl Replay {
     pub(crate) fn look_again(&self, calls: &Stored, plan: &ReplayPlan) -> anyhow::Result<SecondLook> {
         let split = plan.backtest.as_ref().and_then(|plan| split(calls, plan.split));
         let split_us = split.map(|(_, at_us)| at_us);
-        let mut fit = EvidenceFit::new(split_us);
-        calls.replay(i64::MIN, |calls| {
-            fit.take(calls);
-            Ok(())
-        })?;
-        let (first, whole) = fit.finish();
+        let (mut whole, later) = fit(calls, split_us, plan.threads)?.finish();
+        let first = split_us.map(|_| self.global(&whole));
+        whole.append(later);
         let evidence = self.evidence_of(whole);
-        let fitted = match split_us {
-            Some(_) => self.global(&first),
-            None => evidence.global.clone(),
-        };
+        let fitted = first.unwrap_or_else(|| evidence.global.clone());
         let test = |asked| self.backtest(calls, plan, asked, split, &fitted);
         let backtest = plan.backtest.as_ref().map(test).transpose()?;
         Ok(SecondLook { evidence: Some(evidence), backtest })
@@ -132,6 +131,31 @@ impl Replay {
         let changes = self.feedback.configs.iter().map(|(end_ms, config)| (end_ms.saturating_mul(1000), *config));
         History { from_us, initial: self.plan.current, changes: changes.collect() }
     }
+}
+
+/// One pass over all calls: they are read and put in order on a thread of their own, if there may be two.
+fn fit(calls: &Stored, split_us: Option<i64>, threads: usize) -> anyhow::Result<EvidenceFit> {
+    let mut fit = EvidenceFit::new(split_us);
+    if threads == 1 {
+        calls.replay(i64::MIN, |calls| {
+            fit.take(calls);
+            Ok(())
+        })?;
+        return Ok(fit);
+    }
+    let (sender, receiver) = sync_channel::<Vec<Call>>(WAITING_SLICES);
+    let read = std::thread::scope(|scope| {
+        let reader = scope.spawn(move || {
+            calls.replay(i64::MIN, |calls| {
+                // Nobody takes them any more when the other thread has panicked, which shows there.
+                sender.send(calls.to_vec()).ok();
+                Ok(())
+            })
+        });
+        receiver.iter().for_each(|calls| fit.take(&calls));
+        reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    });
+    read.map(|()| fit)
 }
 
 /// The first part's share of the time, and where the second part begins, on a whole minute; `None`: there is one part.

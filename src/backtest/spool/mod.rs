@@ -5,6 +5,7 @@
 //! whole-second stamps, and, while reading, the pages that overlap the present moment. The file goes away with its
 //! handle.
 
+mod order;
 mod page;
 mod read;
 mod second;

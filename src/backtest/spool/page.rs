@@ -7,6 +7,7 @@
 //! Where stamps are whole seconds, a record keeps the second and its rank among the block's requests of that second;
 //! the start follows when all requests of the second are known ([`super::second`]).
 
+use super::order::StartOrder;
 use super::second::MICROS;
 use crate::backtest::call::{Call, Outcome};
 
@@ -96,31 +97,33 @@ impl Block {
     }
 
     fn add_exact(&mut self, calls: &[Call]) {
-        let mut sorted = calls.to_vec();
-        sorted.sort_by_key(|call| call.start_us);
-        for call in &sorted {
+        for position in StartOrder::default().of(calls.iter().map(|call| call.start_us)) {
+            let call = &calls[position];
             self.add(call, Stamps::Exact, call.start_us, 0);
         }
     }
 
     fn add_ranked(&mut self, calls: &[Call]) {
         let mut by_second: Vec<(i64, usize)> = calls.iter().map(end_second).zip(0..).collect();
-        by_second.sort_unstable();
-        let mut ranked: Vec<(Call, u16)> = calls.iter().map(|call| (*call, 0)).collect();
+        // A log in order of time needs no sorting.
+        if !by_second.is_sorted() {
+            by_second.sort_unstable();
+        }
+        let mut ranks = vec![0; calls.len()];
         let mut seconds: Vec<(i64, u32)> = Vec::new();
         for (second, index) in by_second {
             match seconds.last_mut() {
                 Some((last, count)) if *last == second => {
-                    ranked[index].1 = *count as u16;
+                    ranks[index] = *count as u16;
                     *count += 1;
                 }
                 _ => seconds.push((second, 1)),
             }
         }
         self.seconds.push(seconds);
-        ranked.sort_by_key(|(call, _)| call.start_us);
-        for (call, rank) in &ranked {
-            self.add(call, Stamps::WholeSeconds, end_second(call), *rank);
+        for position in StartOrder::default().of(calls.iter().map(|call| call.start_us)) {
+            let call = &calls[position];
+            self.add(call, Stamps::WholeSeconds, end_second(call), ranks[position]);
         }
     }
 

@@ -1,5 +1,6 @@
 //! The spooled requests in order of start, by slices of time gathered from the pages that overlap them.
 
+use super::order::StartOrder;
 use super::page::{RECORD_BYTES, Record, Stamps};
 use super::second::{MICROS, SecondCounts, end_within_us};
 use super::{PageEntry, unable};
@@ -87,7 +88,9 @@ impl Stored {
         mut each: impl FnMut(&[Call]) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         let mut pool: Vec<Placed> = Vec::new();
+        let mut sorted: Vec<Placed> = Vec::new();
         let mut slice: Vec<Call> = Vec::new();
+        let mut order = StartOrder::default();
         let mut bytes = Vec::new();
         let mut pages = self.index.iter().filter(|(_, entry)| entry.max_start_us >= from_us).peekable();
         loop {
@@ -98,14 +101,21 @@ impl Stored {
             {
                 self.load(entry, *number, &mut bytes, &mut pool).with_context(unable)?;
             }
-            // Pages are runs already, which this sort makes use of.
-            pool.sort_by_key(|(call, number)| (call.start_us, *number));
+            sorted.clear();
+            sorted.extend(order.of(pool.iter().map(|(call, _)| call.start_us)).map(|position| pool[position]));
+            for equal in sorted.chunk_by_mut(|(a, _), (b, _)| a.start_us == b.start_us) {
+                if !equal.is_sorted_by_key(|(_, number)| *number) {
+                    equal.sort_by_key(|(_, number)| *number);
+                }
+            }
             let settled = match pages.peek() {
-                Some((_, next)) => pool.partition_point(|(call, _)| call.start_us < next.min_start_us),
-                None => pool.len(),
+                Some((_, next)) => sorted.partition_point(|(call, _)| call.start_us < next.min_start_us),
+                None => sorted.len(),
             };
             slice.clear();
-            slice.extend(pool.drain(..settled).map(|(call, _)| call).filter(|call| call.start_us >= from_us));
+            slice.extend(sorted[..settled].iter().map(|(call, _)| *call).filter(|call| call.start_us >= from_us));
+            pool.clear();
+            pool.extend_from_slice(&sorted[settled..]);
             each(&slice)?;
             if pages.peek().is_none() {
                 return Ok(());

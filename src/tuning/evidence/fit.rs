@@ -105,14 +105,12 @@ impl EvidenceFit {
         part.all.peak_in_flight = part.all.peak_in_flight.max(self.ends.len() as u64);
     }
 
-    /// The first part, and the whole log.
+    /// Both parts; [`Observed::append`] makes the whole log of them.
     pub(crate) fn finish(self) -> (Observed, Observed) {
         let [mut first, mut second] = self.parts;
         first.finish();
         second.finish();
-        let mut whole = first.clone();
-        whole.append(second);
-        (first, whole)
+        (first, second)
     }
 }
 
@@ -123,7 +121,7 @@ impl Observed {
     }
 
     /// Adds the part behind this one.
-    fn append(&mut self, later: Observed) {
+    pub(crate) fn append(&mut self, later: Observed) {
         self.all.append(later.all);
         if self.endpoints.len() < later.endpoints.len() {
             self.endpoints.resize_with(later.endpoints.len(), Series::default);
@@ -197,7 +195,10 @@ mod tests {
     fn fit(calls: &[Call], split_us: Option<i64>) -> (Observed, Observed) {
         let mut fit = EvidenceFit::new(split_us);
         fit.take(calls);
-        fit.finish()
+        let (first, second) = fit.finish();
+        let mut whole = first.clone();
+        whole.append(second);
+        (first, whole)
     }
 
     #[test]
