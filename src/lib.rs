@@ -28,6 +28,7 @@
 //! | `report` | what a run found, as the JSON has it |
 //! | `render` | report to bytes; one file per format |
 //! | `deliver` | bytes out: files whole or not at all, standard output |
+//! | `figure` | numbers as people read them |
 //! | `nearest` | the known name that an unknown one is likely to mean |
 //!
 //! Invariants:
@@ -44,6 +45,7 @@ pub mod backtest;
 pub mod cli;
 pub mod deliver;
 pub mod diff;
+pub(crate) mod figure;
 mod handover;
 pub(crate) mod nearest;
 pub mod plan;

@@ -12,7 +12,6 @@ mod csv;
 pub mod diff;
 mod document;
 pub mod escape;
-mod figure;
 #[cfg(test)]
 mod hostile_tests;
 mod json;
@@ -30,6 +29,7 @@ mod table;
 mod tests;
 mod time;
 
+pub(crate) use crate::figure;
 pub use config::{carried_over, complete};
 
 use crate::plan::{OutputFormat, OutputPlan};

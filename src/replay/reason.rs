@@ -1,5 +1,6 @@
 //! Why each recommended value is what it is, in sentences that a person can check against the log.
 
+use crate::figure::fine;
 use crate::plan::{RuleSet, RulesPlan};
 use crate::report::{Reason, Reasons};
 use crate::route::endpoint::EndpointNames;
@@ -115,9 +116,9 @@ impl Trace {
         } else {
             format!(
                 "10 down for each high or critical anomaly ({} in {}), 5 up in each clean cycle ({}), {}{}",
-                grouped(self.severe_anomalies as f64),
+                fine(self.severe_anomalies as f64),
                 times(self.severe_cycles, "cycle"),
-                grouped(self.clean_cycles as f64),
+                fine(self.clean_cycles as f64),
                 over(self.threshold_changes),
                 dropped(self.threshold_dropped)
             )
@@ -136,11 +137,11 @@ impl Trace {
         let endpoint = names.name(slowest.endpoint).to_string();
         let without_endpoint = slowest.runner_up_ms.map(|p95_ms| timeout::target_ms(p95_ms, &plan.tuner));
         let twice_p95_ms = slowest.p95_ms * 2.0;
-        let mut text = format!("2 x p95 of {endpoint} = {} ms", grouped(twice_p95_ms));
+        let mut text = format!("2 x p95 of {endpoint} = {} ms", fine(twice_p95_ms));
         if twice_p95_ms < plan.tuner.min_timeout_ms {
-            text += &format!(", raised to minTimeoutMs {}", grouped(plan.tuner.min_timeout_ms));
+            text += &format!(", raised to minTimeoutMs {}", fine(plan.tuner.min_timeout_ms));
         } else if twice_p95_ms > plan.tuner.max_timeout_ms {
-            text += &format!(", cut to maxTimeoutMs {}", grouped(plan.tuner.max_timeout_ms));
+            text += &format!(", cut to maxTimeoutMs {}", fine(plan.tuner.max_timeout_ms));
         }
         if without_endpoint.is_none() {
             text += " (the only endpoint with enough requests)";
@@ -153,7 +154,7 @@ impl Trace {
         } else if distance_ms > plan.tuner.adjustment_step_ms {
             format!(", smoothed {}: kept from the current config", plan.tuner.smoothing_factor)
         } else {
-            format!(", within {} ms of the current value", grouped(plan.tuner.adjustment_step_ms))
+            format!(", within {} ms of the current value", fine(plan.tuner.adjustment_step_ms))
         };
         Reason { text, changes: self.timeout_changes, endpoint: Some(endpoint), without_endpoint }
     }
@@ -191,7 +192,7 @@ fn no_latency() -> Reason {
 }
 
 fn times(n: u64, noun: &str) -> String {
-    if n == 1 { format!("1 {noun}") } else { format!("{} {noun}s", grouped(n as f64)) }
+    if n == 1 { format!("1 {noun}") } else { format!("{} {noun}s", fine(n as f64)) }
 }
 
 fn over(changes: u64) -> String {
@@ -201,26 +202,6 @@ fn over(changes: u64) -> String {
 /// What the cooldown kept from happening, if anything.
 fn dropped(changes: u64) -> String {
     if changes == 0 { String::new() } else { format!("; {} dropped by the cooldown", times(changes, "change")) }
-}
-
-/// A number with a space between groups of three digits, and at most three decimals.
-pub fn grouped(value: f64) -> String {
-    let text = format!("{value:.3}");
-    let text = text.trim_end_matches('0').trim_end_matches('.');
-    let (whole, fraction) = text.split_once('.').map_or((text, None), |(whole, fraction)| (whole, Some(fraction)));
-    let (sign, digits) = whole.strip_prefix('-').map_or(("", whole), |digits| ("-", digits));
-    let mut out = sign.to_owned();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(' ');
-        }
-        out.push(digit);
-    }
-    if let Some(fraction) = fraction {
-        out.push('.');
-        out += fraction;
-    }
-    out
 }
 
 #[cfg(test)]
@@ -322,11 +303,5 @@ mod tests {
             "kept from the current config: no cycle changed it; 1 change dropped by the cooldown"
         );
         assert_eq!(text(&[calm()]), "kept from the current config: no cycle changed it");
-    }
-
-    #[test]
-    fn numbers_are_grouped() {
-        let texts: Vec<_> = [0.0, 12.0, 999.0, 1240.0, 1_234_567.25, -1234.5, 0.0004].map(grouped).into();
-        assert_eq!(texts, ["0", "12", "999", "1 240", "1 234 567.25", "-1 234.5", "0"]);
     }
 }

@@ -1,6 +1,6 @@
 //! Numbers as people read them: grouped by thousands, no more digits than mean something.
 //!
-//! For the table and Markdown alone; the formats for programs write full numbers.
+//! For sentences, the table and Markdown alone; the formats for programs write full numbers.
 
 /// Beyond this a number is written as a power of ten.
 const LARGEST_PLAIN: f64 = 1e15;
@@ -18,6 +18,11 @@ pub(crate) fn counted(value: u64, noun: &str) -> String {
 /// A number with at most two decimals: `1 240`, `0.25`.
 pub(crate) fn number(value: f64) -> String {
     trimmed(value, 2)
+}
+
+/// A number with at most three decimals: `1 439.912`.
+pub(crate) fn fine(value: f64) -> String {
+    trimmed(value, 3)
 }
 
 /// Milliseconds with about three significant digits: `0.84`, `12.3`, `1 240`.
@@ -133,5 +138,11 @@ mod tests {
         assert_eq!(share(0.001), "0.1 %");
         assert_eq!(share(0.000_99), "less than 0.1 %");
         assert_eq!(share(1.0), "100 %");
+    }
+
+    #[test]
+    fn fine_numbers_have_three_decimals_at_most() {
+        let texts = [0.0, 12.0, 999.0, 1240.0, 1_234_567.25, -1234.5, 0.0004].map(fine);
+        assert_eq!(texts, ["0", "12", "999", "1 240", "1 234 567.25", "-1 234.5", "0"]);
     }
 }
