@@ -45,6 +45,7 @@ list_needs() {
   need 'PostgreSQL 14 or newer' \
     'PATH=$PATH:$(echo /usr/lib/postgresql/*/bin | tr " " :); command -v initdb && command -v postgres && command -v psql' \
     postgresql 'postgresql-server postgresql' 'postgresql postgresql-client' postgresql postgresql
+  need 'Redis' 'command -v redis-server && command -v redis-cli' 'redis-server redis-tools' redis redis redis redis
   # initdb refuses root; the tests step down with it.
   need 'setpriv' 'command -v setpriv || test "$(id -u)" -ne 0' util-linux util-linux setpriv util-linux util-linux
   need 'promtool' 'promtool --version' prometheus golang-github-prometheus prometheus prometheus prometheus

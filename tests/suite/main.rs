@@ -11,6 +11,7 @@ mod cycle;
 mod documented;
 mod evidence;
 mod fixture;
+mod handover;
 mod oracle;
 mod properties;
 mod readme;
