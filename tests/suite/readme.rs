@@ -50,6 +50,43 @@ fn every_command_of_the_readme_runs_and_prints_what_is_shown() {
     }
 }
 
+/// The shell lines of each `yaml` block.
+fn pipelines(readme: &str) -> Vec<Vec<String>> {
+    let mut pipelines = Vec::new();
+    for block in readme.split("```yaml\n").skip(1) {
+        let block = block.split("```").next().unwrap();
+        let line = |line: &str| {
+            let step = line.trim().strip_prefix("- ")?;
+            let step = step.strip_prefix("run: ").unwrap_or(step);
+            step.starts_with("learn ").then(|| step.to_owned())
+        };
+        pipelines.push(block.lines().filter_map(line).collect());
+    }
+    pipelines
+}
+
+#[test]
+fn the_pipelines_stop_at_what_moved_and_leave_a_summary() {
+    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let pipelines = pipelines(&readme);
+    assert_eq!(pipelines.iter().map(Vec::len).collect::<Vec<_>>(), [3, 3]);
+    for (steps, summary) in pipelines.iter().zip(["summary.md", "resilience.md"]) {
+        let place = place();
+        let within = |command: &str| {
+            let command = format!("export GITHUB_STEP_SUMMARY=summary.md; {command}");
+            shell(&command, place.path(), b"")
+        };
+        within("cp fixtures/access.log fixtures/tunable.json .");
+        let told: Vec<_> = steps.iter().map(|step| within(step)).collect();
+        // The committed config is not what the fixture supports.
+        let ends: Vec<_> = told.iter().map(|told| told.contains_key("status 0")).collect();
+        assert_eq!(ends, [true, true, false], "{told:?}");
+        assert!(told[2].contains_key("status 1") && told[2]["stdout"].contains("httpClient.timeoutMs"), "{told:?}");
+        let summary = std::fs::read_to_string(place.path().join(summary)).unwrap();
+        assert!(summary.contains("| `httpClient.timeoutMs` |"), "{summary}");
+    }
+}
+
 #[test]
 fn an_ellipsis_stands_for_lines_and_nothing_else_does() {
     assert!(matches(&["a", "...", "d"], &["a", "b", "c", "d"]));
