@@ -63,6 +63,25 @@ fn the_backtest_is_valid() {
 }
 
 #[test]
+fn a_diff_is_valid() {
+    let validator = validator("diff");
+    let config = |timeout: u32| {
+        format!(
+            r#"{{"circuitBreaker":{{"failureThreshold":50,"openTimeoutMs":1}},"bulkhead":{{"maxConcurrentCalls":1}},
+            "httpClient":{{"timeoutMs":{timeout},"maxRetries":0}}}}"#
+        )
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let old = folder.path().join("old.json");
+    std::fs::write(&old, config(100)).unwrap();
+    for (timeout, tolerance) in [(100, "0%"), (105, "10%"), (300, "10%"), (300, "httpClient.timeoutMs=250ms")] {
+        let args = ["diff", old.to_str().unwrap(), "-", "-f", "json", "--tolerance", tolerance];
+        let output = crate::binary::learn(&args, config(timeout).as_bytes());
+        assert_valid(&validator, std::str::from_utf8(&output.stdout).unwrap());
+    }
+}
+
+#[test]
 fn every_ndjson_line_is_valid() {
     let validator = validator("ndjson-line");
     each_output("ndjson", |lines| lines.lines().for_each(|line| assert_valid(&validator, line)));
