@@ -26,7 +26,13 @@ pub(super) struct Found {
     pub(super) now_ms: i64,
     /// How far back an outage is made up for, in milliseconds.
     pub(super) catch_up_ms: i64,
+    /// Why the windows after the last one tested could not be read; the next run takes them up.
+    pub(super) broken: Option<anyhow::Error>,
 }
+
+/// Windows that one statement counts while a scan catches up: with all of an outage in one, a statement that runs into
+/// its time limit would do so in every run.
+const PIECE_WINDOWS: i64 = 12;
 
 /// A source that has been opened.
 enum Source<'a> {
@@ -167,17 +173,28 @@ fn find_spikes(
         }
         None => file_bounds_ms(plan.coverage, config),
     };
-    let query =
-        UsageQuery { by: CountedBy::Developer, from_ms: bounds.0, to_ms: bounds.1, window_ms: config.window_ms };
     let mut tally = Tally::default();
     let mut usage = UsageReplay::new(*config).with_guards(guards);
-    let reading = source.scan(plan, &query, &mut |group| {
+    let mut take = |group: UsageGroup<'_>| {
         if let Some(id) = tally.note(&group) {
             let developer = usage.intern(id.as_bytes(), false);
             usage.add(group.window, developer, group.calls);
         }
-    })?;
-    let (span, not_tested) = known.unwrap_or_else(|| by_extent(plan.coverage, config, reading.extent));
+    };
+    let mut broken = None;
+    let (reading, (span, not_tested)) = match (source, known, plan.coverage) {
+        (Source::Database(database), Some((span, not_tested)), Coverage::Clock { .. }) => {
+            let (tested, error) = scan_in_pieces(*database, span, config, &mut take)?;
+            broken = error;
+            (TableReading::default(), (tested, not_tested))
+        }
+        (source, known, coverage) => {
+            let (from_ms, to_ms) = bounds;
+            let query = UsageQuery { by: CountedBy::Developer, from_ms, to_ms, window_ms: config.window_ms };
+            let reading = source.scan(plan, &query, &mut take)?;
+            (reading, known.unwrap_or_else(|| by_extent(coverage, config, reading.extent)))
+        }
+    };
     let end_ms = span.last.saturating_add(1).saturating_mul(config.window_ms);
     // A row of window counts stands for its whole window.
     let seen_to_ms = match reading.extent {
@@ -217,7 +234,35 @@ fn find_spikes(
         watermark_ms: is_by_clock.then(|| span.last.saturating_mul(config.window_ms)),
         now_ms: now_ms.or(reading.extent.map(|extent| extent.last_ms)).unwrap_or(0),
         catch_up_ms,
+        broken,
     })
+}
+
+/// Counts the span and the baseline before it, some windows at a time, up to the first that cannot be counted; what
+/// was counted, and why not more.
+///
+/// # Errors
+/// When not even the first windows can be counted.
+fn scan_in_pieces(
+    mut database: Database,
+    span: Span,
+    config: &UsageConfig,
+    sink: &mut dyn FnMut(UsageGroup<'_>),
+) -> anyhow::Result<(Span, Option<anyhow::Error>)> {
+    let mut counted_to = None;
+    for piece in span.pieces(PIECE_WINDOWS) {
+        // Only the first piece has a baseline that is not counted yet.
+        let baseline = if counted_to.is_none() { config.baseline_windows } else { 0 };
+        let bounds = piece.bounds_ms(baseline, config.window_ms);
+        match (database.scan(&query(CountedBy::Developer, bounds, config.window_ms), sink), counted_to) {
+            (Ok(()), _) => counted_to = Some(piece.last),
+            (Err(error), None) => return Err(error),
+            // The failed statement has ended the transaction, and with it the snapshot.
+            (Err(error), Some(last)) => return Ok((Span { last, ..span }, Some(error))),
+        }
+    }
+    database.close();
+    Ok((span, None))
 }
 
 /// The windows to test at this clock, and how many lie further back than an outage is made up for.
@@ -322,7 +367,14 @@ fn find_days(plan: &ScanPlan, threshold: f64) -> anyhow::Result<Found> {
     summary.tested_to = tally.rows_by_window.keys().last().map(|day| day_start(*day + 1));
     summary.findings = found as u64;
     notes(plan, &mut report);
-    Ok(Found { report, findings: Vec::new(), watermark_ms: None, now_ms: end_ms.unwrap_or(0), catch_up_ms: 0 })
+    Ok(Found {
+        report,
+        findings: Vec::new(),
+        watermark_ms: None,
+        now_ms: end_ms.unwrap_or(0),
+        catch_up_ms: 0,
+        broken: None,
+    })
 }
 
 /// What the reader should know before trusting a figure.

@@ -46,7 +46,8 @@ pub fn run(plan: &ScanPlan, write_out: WriteOut<'_>, tell: Tell<'_>) -> anyhow::
     let Some(path) = &plan.state else {
         let found = find::find(plan, None)?;
         write_out(&result(plan, &found, None)?)?;
-        return exit_code(plan, &found, tell);
+        let code = exit_code(plan, &found, tell)?;
+        return Ok(if tell_broken(&found, tell) { ExitCode::from(TROUBLE) } else { code });
     };
     match Store::open(path, LOCK_WAIT) {
         Opened::Ready(mut store) => scan(plan, &receivers, &mut store, write_out, tell),
@@ -121,7 +122,7 @@ fn scan(
         store.take(output_key(plan), &shown.iter().map(String::as_str).collect::<Vec<_>>());
     }
     let pending = tell_deliveries(store, receivers, found.now_ms, tell);
-    let is_fine = pending == 0 && written.is_ok() && store.troubles().is_empty();
+    let is_fine = pending == 0 && written.is_ok() && store.troubles().is_empty() && found.broken.is_none();
     if is_fine {
         store.state_mut().set_success(found.now_ms);
     }
@@ -131,7 +132,16 @@ fn scan(
     written?;
     measured?;
     let code = exit_code(plan, &found, tell)?;
-    Ok(if pending == 0 && store.troubles().is_empty() { code } else { ExitCode::from(TROUBLE) })
+    let is_broken = tell_broken(&found, tell);
+    Ok(if pending == 0 && store.troubles().is_empty() && !is_broken { code } else { ExitCode::from(TROUBLE) })
+}
+
+/// Tells where a catch-up stopped, if it did.
+fn tell_broken(found: &Found, tell: Tell<'_>) -> bool {
+    let Some(error) = &found.broken else { return false };
+    let tested = found.report.summary.tested_to.as_deref().unwrap_or("the start");
+    tell(&format!("{error:#}; the windows up to {tested} are tested, the next run goes on from there"));
+    true
 }
 
 /// The events, in the order of the findings; a window that is not over has none yet.

@@ -29,6 +29,12 @@ impl Span {
         }
     }
 
+    /// The span in pieces of at most `most` windows, oldest first; itself where it is empty.
+    pub fn pieces(self, most: i64) -> impl Iterator<Item = Span> {
+        let firsts = (self.first..=self.last.max(self.first)).step_by(most.max(1) as usize);
+        firsts.map(move |first| Span { first, last: first.saturating_add(most - 1).min(self.last) })
+    }
+
     /// The rows to read, `from` inclusive and `to` exclusive, in UTC milliseconds: the tested windows and
     /// the `baseline` windows before them.
     pub fn bounds_ms(self, baseline: usize, window_ms: i64) -> (i64, i64) {
@@ -62,6 +68,15 @@ pub fn between(from_ms: i64, to_ms: i64, last: i64, window_ms: i64) -> Span {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pieces_are_the_span() {
+        let pieces = |first, last| Span { first, last }.pieces(12).collect::<Vec<_>>();
+        assert_eq!(pieces(5, 16), [Span { first: 5, last: 16 }]);
+        assert_eq!(pieces(5, 17), [Span { first: 5, last: 16 }, Span { first: 17, last: 17 }]);
+        assert_eq!(pieces(5, 4), [Span { first: 5, last: 4 }]);
+        assert_eq!(pieces(0, 35).len(), 3);
+    }
 
     #[test]
     fn a_window_is_complete_at_its_end_and_after_the_grace() {

@@ -70,6 +70,33 @@ fn an_event_is_printed_once_and_an_outage_is_made_up_for() {
 }
 
 #[test]
+fn a_catch_up_keeps_what_it_counted_before_the_time_limit() {
+    let (database, folder) = (database("pieces"), tempfile::tempdir().unwrap());
+    database.sql(
+        "CREATE VIEW slow AS SELECT * FROM usage_events
+         WHERE created_at < timestamp '2026-06-01 13:55' OR pg_sleep(0.2) IS NOT NULL",
+    );
+    spike(&database, "dev_4", "13:56");
+    let scan = |at: &str, timeout: &str| {
+        scan(&database, folder.path(), at, &["-f", "ndjson", "--table", "slow", "--timeout", timeout])
+    };
+    let ran = scan("12:05:00", "1s");
+    assert_eq!((ran.code, developers(&ran.out)), (Some(0), vec!["dev_1".to_owned()]), "{}", ran.err);
+    // Off for two hours; the last of it takes four seconds.
+    let ran = scan("14:06:00", "1s");
+    assert_eq!(
+        (ran.code, developers(&ran.out)),
+        (Some(2), vec!["dev_2".to_owned(), "dev_3".to_owned()]),
+        "{}",
+        ran.err
+    );
+    assert!(ran.err.contains("the limit is 1 s"), "{}", ran.err);
+    assert!(ran.err.contains("the windows up to 2026-06-01T13:55:00.000Z are tested"), "{}", ran.err);
+    let ran = scan("14:11:00", "30s");
+    assert_eq!((ran.code, developers(&ran.out)), (Some(0), vec!["dev_4".to_owned()]), "{}", ran.err);
+}
+
+#[test]
 fn rows_that_commit_ten_minutes_late_are_seen() {
     let (database, folder) = (database("late_rows"), tempfile::tempdir().unwrap());
     let scan = |at: &str| developers(&scan(&database, folder.path(), at, &["-f", "ndjson"]).out);
