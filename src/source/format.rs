@@ -72,6 +72,14 @@ impl LineFormat {
         Ok(LineFormat::Json(Arc::new(FieldMap::detect(sample, wanted)?)))
     }
 
+    /// How exact the stamps are; `None`: only they can tell.
+    pub(crate) fn stamps(&self) -> Option<Stamps> {
+        match self {
+            LineFormat::Nginx(format) => format.stamps(),
+            LineFormat::Json(_) => None,
+        }
+    }
+
     /// What the format tells about itself.
     pub fn info(&self) -> FormatInfo {
         match self {

@@ -112,6 +112,8 @@ pub fn total_bytes(plan: &ReplayPlan) -> Option<u64> {
 /// Opens the inputs and puts them in order of their first request, then path.
 fn recognise_all(plan: &ReplayPlan) -> anyhow::Result<Vec<Recognised>> {
     let mut inputs = Vec::new();
+    // Of the inputs whose stamps alone can tell, all together, so that a log is not taken for another when it is cut.
+    let mut has_fractions = false;
     for name in &plan.input.files {
         let probe = Probe::open(name)?;
         let format = LineFormat::of(&probe, &plan.input.format, &plan.input.wanted)?;
@@ -120,16 +122,22 @@ fn recognise_all(plan: &ReplayPlan) -> anyhow::Result<Vec<Recognised>> {
             probe.sample_lines().iter().filter_map(|line| parser.timestamp(line)).collect()
         });
         let first_ms = sample.first().copied();
-        let format = format.map(|format| (format, stamps(&sample)));
+        let format = format.map(|format| {
+            let stamps = format.stamps();
+            if stamps.is_none() {
+                has_fractions |= sample.iter().any(|timestamp_ms| timestamp_ms % 1000 != 0);
+            }
+            (format, stamps.unwrap_or(Stamps::WholeSeconds))
+        });
         inputs.push(Recognised { probe, format, first_ms });
     }
-    inputs.sort_by(|a, b| (a.first_ms, &a.probe.shown).cmp(&(b.first_ms, &b.probe.shown)));
+    for (format, stamps) in inputs.iter_mut().filter_map(|input| input.format.as_mut()) {
+        if has_fractions && format.stamps().is_none() {
+            *stamps = Stamps::Exact;
+        }
+    }
+    inputs.sort_by(|a: &Recognised, b| (a.first_ms, &a.probe.shown).cmp(&(b.first_ms, &b.probe.shown)));
     Ok(inputs)
-}
-
-/// How exact the stamps are, by those of the first requests.
-fn stamps(timestamps_ms: &[i64]) -> Stamps {
-    if timestamps_ms.iter().all(|timestamp_ms| timestamp_ms % 1000 == 0) { Stamps::WholeSeconds } else { Stamps::Exact }
 }
 
 /// A bound as a time; relative ones look up the last request of all inputs.

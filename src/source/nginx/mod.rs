@@ -17,6 +17,7 @@ mod variable;
 
 pub use error::FormatError;
 
+use crate::backtest::spool::Stamps;
 use crate::plan::{Timezone, Wanted};
 use crate::request::{DecimalMs, Line, MAX_EXTRA_FIELDS, Request};
 use crate::source::marks::LineMarks;
@@ -54,6 +55,15 @@ impl LogFormat {
     /// What the format delivers.
     pub fn info(&self) -> FormatInfo {
         self.compiled.info.clone()
+    }
+
+    /// How exact the stamps are; `None`: their variable does not tell.
+    pub(crate) fn stamps(&self) -> Option<Stamps> {
+        match self.compiled.roles.clock {
+            Clock::Local | Clock::Iso8601 => Some(Stamps::WholeSeconds),
+            Clock::Epoch => Some(Stamps::Exact),
+            Clock::Any => None,
+        }
     }
 
     /// A parser with caches of its own, one for each thread.
