@@ -1,7 +1,7 @@
 //! `learn backtest`: its flags, in the groups of its help.
 
-use super::replay::{InputFlags, RuleFlags, SelectionFlags, open_share};
-use super::value::{Color, KnobFlags};
+use super::replay::{InputFlags, RuleFlags, SelectionFlags, WriteFlags, open_share};
+use super::value::KnobFlags;
 use crate::plan::backtest::BacktestFormat;
 use crate::plan::text::thread_count;
 use clap::Args;
@@ -71,13 +71,7 @@ pub struct BacktestOutputFlags {
     /// The form of the result [default: table]
     #[arg(short, long, value_name = "FORMAT", env = "LEARN_FORMAT", hide_env = true)]
     pub format: Option<BacktestFormat>,
-    /// Write to FILE, whole or not at all; `-` is standard output
-    #[arg(short, long, value_name = "FILE", env = "LEARN_OUTPUT", hide_env = true)]
-    pub output: Option<PathBuf>,
-    /// When to colour [default: auto]
-    #[arg(long, value_name = "WHEN", env = "LEARN_COLOR", hide_env = true)]
-    pub color: Option<Color>,
-    /// No progress, no warnings: only errors on standard error
-    #[arg(short, long, env = "LEARN_QUIET", hide_env = true, value_parser = BoolishValueParser::new())]
-    pub quiet: bool,
+    /// Where, and how loud.
+    #[command(flatten)]
+    pub write: WriteFlags,
 }

@@ -1,13 +1,12 @@
 //! `learn diff`: its flags, in the groups of its help.
 
 use super::publish::RedisFlags;
-use super::replay::{InputFlags, RuleFlags, SelectionFlags};
-use super::value::{Color, KnobFlags};
+use super::replay::{InputFlags, RuleFlags, SelectionFlags, WriteFlags};
+use super::value::KnobFlags;
 use crate::diff::tolerance::Given;
 use crate::plan::diff::DiffFormat;
 use crate::plan::text::thread_count;
 use clap::Args;
-use clap::builder::BoolishValueParser;
 use std::path::PathBuf;
 
 const AFTER_HELP: &str = "\
@@ -74,13 +73,7 @@ pub struct DiffOutputFlags {
     /// The form of the result [default: table]
     #[arg(short, long, value_name = "FORMAT", env = "LEARN_FORMAT", hide_env = true)]
     pub format: Option<DiffFormat>,
-    /// Write to FILE, whole or not at all; `-` is standard output
-    #[arg(short, long, value_name = "FILE", env = "LEARN_OUTPUT", hide_env = true)]
-    pub output: Option<PathBuf>,
-    /// When to colour [default: auto]
-    #[arg(long, value_name = "WHEN", env = "LEARN_COLOR", hide_env = true)]
-    pub color: Option<Color>,
-    /// No progress, no warnings: only errors on standard error
-    #[arg(short, long, env = "LEARN_QUIET", hide_env = true, value_parser = BoolishValueParser::new())]
-    pub quiet: bool,
+    /// Where, and how loud.
+    #[command(flatten)]
+    pub write: WriteFlags,
 }

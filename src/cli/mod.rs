@@ -150,7 +150,8 @@ mod tests {
         let mut command = Cli::command();
         command.build();
         let mut flags = 0;
-        let commands = ["replay", "scan-usage", "diff", "publish"].map(|name| command.find_subcommand(name).unwrap());
+        let commands =
+            ["replay", "scan-usage", "backtest", "diff", "publish"].map(|name| command.find_subcommand(name).unwrap());
         for argument in
             commands.iter().flat_map(|command| command.get_arguments()).filter(|argument| argument.get_id() != "help")
         {

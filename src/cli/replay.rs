@@ -153,6 +153,14 @@ pub struct OutputFlags {
     /// The form of the result [default: table]
     #[arg(short, long, value_name = "FORMAT", env = "LEARN_FORMAT", hide_env = true)]
     pub format: Option<OutputFormat>,
+    /// Where, and how loud.
+    #[command(flatten)]
+    pub write: WriteFlags,
+}
+
+/// Where a result goes, whatever its form.
+#[derive(Args, Clone, Debug, Default)]
+pub struct WriteFlags {
     /// Write to FILE, whole or not at all; `-` is standard output
     #[arg(short, long, value_name = "FILE", env = "LEARN_OUTPUT", hide_env = true)]
     pub output: Option<PathBuf>,
@@ -164,7 +172,6 @@ pub struct OutputFlags {
     pub quiet: bool,
 }
 
-/// The most that a worker may be given at once: one chunk is held in memory whole.
 /// The longest window that the breaker model keeps.
 const MAX_BREAKER_CALLS: i64 = 128;
 
@@ -176,6 +183,7 @@ pub(super) fn open_share(text: &str) -> Result<f64, String> {
         .ok_or_else(|| "expected a share above 0 and below 1, such as 0.001 or 0.1%".to_owned())
 }
 
+/// The most that a worker may be given at once: one chunk is held in memory whole.
 const MAX_CHUNK_BYTES: usize = 1 << 30;
 
 fn chunk_bytes(text: &str) -> Result<usize, String> {

@@ -14,7 +14,7 @@ use super::{
     TimeBound, Timezone, Wanted,
 };
 use crate::cli::Color;
-use crate::cli::replay::{InputFlags, OutputFlags, ReplayArgs, RuleFlags, SelectionFlags};
+use crate::cli::replay::{InputFlags, ReplayArgs, RuleFlags, SelectionFlags, WriteFlags};
 use crate::nearest::nearest;
 use crate::report::{InputSettings, format_time};
 use crate::request::MAX_EXTRA_FIELDS;
@@ -41,7 +41,7 @@ impl ReplayPlan {
         environment: &Environment,
     ) -> anyhow::Result<(ReplayPlan, Vec<String>)> {
         let mut warnings = Vec::new();
-        let output = output_plan(&args.output, environment);
+        let output = output_plan(&args.output.write, args.output.format, environment);
         let input = input_plan(args, settings, environment, &mut warnings)?;
         refuse_overwriting(&input, output.file.as_deref())?;
         let rules = rules_plan(args, settings, environment, output.format, &mut warnings)?;
@@ -311,7 +311,7 @@ fn unreachable_baseline(knobs: &Knobs, rules: RuleSet) -> Option<String> {
     })
 }
 
-fn output_plan(flags: &OutputFlags, environment: &Environment) -> OutputPlan {
+fn output_plan(flags: &WriteFlags, format: Option<OutputFormat>, environment: &Environment) -> OutputPlan {
     let file = flags.output.clone().filter(|path| path != Path::new("-"));
     let on_terminal = environment.stdout_is_terminal && file.is_none();
     let color = match flags.color.unwrap_or_default() {
@@ -321,7 +321,7 @@ fn output_plan(flags: &OutputFlags, environment: &Environment) -> OutputPlan {
     };
     let columns = environment.terminal_columns.filter(|columns| on_terminal && *columns > 0);
     OutputPlan {
-        format: flags.format.unwrap_or(OutputFormat::Table),
+        format: format.unwrap_or(OutputFormat::Table),
         file,
         width: columns.or(environment.columns_variable).unwrap_or(DEFAULT_WIDTH),
         color,

@@ -18,7 +18,6 @@ impl BacktestPlan {
         settings: &Settings,
         environment: &Environment,
     ) -> anyhow::Result<(ReplayPlan, Vec<String>)> {
-        let flags = &args.output;
         let replay = ReplayArgs {
             files: args.files.clone(),
             settings: None,
@@ -29,10 +28,8 @@ impl BacktestPlan {
             selection: args.selection.clone(),
             rules: args.rules.clone(),
             output: OutputFlags {
-                format: Some(flags.format.unwrap_or_default().output()),
-                output: flags.output.clone(),
-                color: flags.color,
-                quiet: flags.quiet,
+                format: Some(args.output.format.unwrap_or_default().output()),
+                write: args.output.write.clone(),
             },
             knobs: args.knobs.clone(),
         };

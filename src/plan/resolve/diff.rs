@@ -5,7 +5,7 @@
 use super::super::diff::{Action, DiffPlan, Origin, PublishPlan, Source};
 use super::super::{OutputPlan, ReplayPlan};
 use super::{is_same_file, output_plan};
-use crate::cli::diff::{DiffArgs, DiffOutputFlags};
+use crate::cli::diff::DiffArgs;
 use crate::cli::publish::{PublishArgs, RedisFlags};
 use crate::cli::replay::{OutputFlags, ReplayArgs};
 use crate::deliver::redis::{RedisPlan, is_redis_url};
@@ -46,7 +46,7 @@ impl DiffPlan {
             new: origin(&args.new)?,
             tolerances: Tolerances::from_given(&args.tolerances)?,
             format: args.output.format.unwrap_or_default(),
-            output: output(&args.output, environment),
+            output: output_plan(&args.output.write, None, environment),
         };
         for text in [&args.old, &args.new] {
             refuse_replacing(Path::new(text), &plan.output)?;
@@ -73,19 +73,11 @@ impl PublishPlan {
             ttl_s: ttl_ms / 1000,
             action: if args.dry_run { Action::Show } else { Action::Write },
             format: args.output.format.unwrap_or_default(),
-            output: output(&args.output, environment),
+            output: output_plan(&args.output.write, None, environment),
         };
         refuse_replacing(&args.file, &plan.output)?;
         Ok(plan)
     }
-}
-
-fn output(flags: &DiffOutputFlags, environment: &Environment) -> OutputPlan {
-    output_plan(&without_format(flags), environment)
-}
-
-fn without_format(flags: &DiffOutputFlags) -> OutputFlags {
-    OutputFlags { format: None, output: flags.output.clone(), color: flags.color, quiet: flags.quiet }
 }
 
 fn refuse_replacing(input: &Path, output: &OutputPlan) -> anyhow::Result<()> {
@@ -152,7 +144,7 @@ fn replay(
         input: args.input.clone(),
         selection: args.selection.clone(),
         rules: args.rules.clone(),
-        output: without_format(&args.output),
+        output: OutputFlags { format: None, write: args.output.write.clone() },
         knobs: args.knobs.clone(),
     };
     let (plan, said) = ReplayPlan::resolve(&args, settings, environment)?;

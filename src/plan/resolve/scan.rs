@@ -31,7 +31,7 @@ impl ScanPlan {
             return Ok(Resolved::Disabled(message));
         }
         let mut warnings = Vec::new();
-        let output = output_plan(&args.output, environment);
+        let output = output_plan(&args.output.write, args.output.format, environment);
         ensure!(
             output.format != OutputFormat::Config,
             "--format: found `config`, which is for `learn replay`; expected table, json, ndjson, csv or markdown"
