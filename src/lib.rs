@@ -81,65 +81,52 @@ const BROKEN_INPUT: u8 = 2;
 pub fn run(cli: cli::Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         cli::Command::Replay(args) => {
-            let environment = settings::Environment::read();
-            let settings = settings::Settings::load(args.settings.as_deref(), &environment)?;
+            let (settings, environment) = load_settings(args.settings.as_deref())?;
             let (plan, warnings) = ReplayPlan::resolve(&args, &settings, &environment)?;
-            if !plan.output.quiet {
-                warnings.iter().for_each(|warning| tell(warning));
-            }
+            tell_unless_quiet(&plan.output, &warnings);
             replay_logs(&plan, render::render)
         }
         cli::Command::ScanUsage(args) => {
-            let environment = settings::Environment::read();
-            let settings = settings::Settings::load(args.settings.as_deref(), &environment)?;
+            let (settings, environment) = load_settings(args.settings.as_deref())?;
             match plan::scan::ScanPlan::resolve(&args, &settings, &environment)? {
                 Resolved::Disabled(message) => {
                     tell(&message);
                     Ok(ExitCode::SUCCESS)
                 }
                 Resolved::Ready(plan, warnings) => {
-                    if !plan.output.quiet {
-                        warnings.iter().for_each(|warning| tell(warning));
-                    }
+                    tell_unless_quiet(&plan.output, &warnings);
                     scan::run(&plan, &mut |bytes| write_out(plan.output.file.as_deref(), bytes).map(drop), &tell)
                 }
             }
         }
         cli::Command::Backtest(args) => {
-            let environment = settings::Environment::read();
-            let settings = settings::Settings::load(args.settings.as_deref(), &environment)?;
+            let (settings, environment) = load_settings(args.settings.as_deref())?;
             let (plan, warnings) = plan::backtest::BacktestPlan::resolve(&args, &settings, &environment)?;
-            if !plan.output.quiet {
-                warnings.iter().for_each(|warning| tell(warning));
-            }
+            tell_unless_quiet(&plan.output, &warnings);
             replay_logs(&plan, render::backtest::render)
         }
         cli::Command::Diff(args) => {
-            let environment = settings::Environment::read();
-            let settings = settings::Settings::load(args.settings.as_deref(), &environment)?;
+            let (settings, environment) = load_settings(args.settings.as_deref())?;
             let (plan, warnings) = plan::diff::DiffPlan::resolve(&args, &settings, &environment)?;
-            let (file, quiet) = (plan.output.file.as_deref(), plan.output.quiet);
-            let mut say = |message: &str| {
-                if !quiet {
-                    tell(message)
-                }
-            };
-            warnings.iter().for_each(|warning| say(warning));
-            handover::diff(&plan, &mut replay_report, &mut |bytes| write_out(file, bytes).map(drop), &mut say)
+            tell_unless_quiet(&plan.output, &warnings);
+            let mut write = |bytes: &[u8]| write_out(plan.output.file.as_deref(), bytes).map(drop);
+            handover::diff(&plan, &mut replay_report, &mut write, &mut |message| {
+                tell_unless_quiet(&plan.output, &[message])
+            })
         }
         cli::Command::Publish(args) => {
             let plan = plan::diff::PublishPlan::resolve(&args, &settings::Environment::read())?;
-            let (file, quiet) = (plan.output.file.as_deref(), plan.output.quiet);
-            let mut say = |message: &str| {
-                if !quiet {
-                    tell(message)
-                }
-            };
-            handover::publish(&plan, &mut |bytes| write_out(file, bytes).map(drop), &mut say)
+            let mut write = |bytes: &[u8]| write_out(plan.output.file.as_deref(), bytes).map(drop);
+            handover::publish(&plan, &mut write, &mut |message| tell_unless_quiet(&plan.output, &[message]))
         }
         cli::Command::Completions(args) => write_out(None, &args.render()),
         cli::Command::Man(args) => write_out(None, &args.render()?),
     }
+}
+
+fn load_settings(file: Option<&std::path::Path>) -> anyhow::Result<(settings::Settings, settings::Environment)> {
+    let environment = settings::Environment::read();
+    Ok((settings::Settings::load(file, &environment)?, environment))
 }
 
 /// `learn replay` and `learn backtest`: reads, replays, renders.
@@ -149,9 +136,7 @@ fn replay_logs(
 ) -> anyhow::Result<ExitCode> {
     let report = replay_report(plan)?;
     let bytes = render(&report, &plan.output)?;
-    if !plan.output.quiet {
-        unsaid(plan, &report).iter().for_each(|message| tell(message));
-    }
+    tell_unless_quiet(&plan.output, &unsaid(plan, &report));
     write_out(plan.output.file.as_deref(), &bytes)?;
     report_broken_inputs(plan, &report)
 }
@@ -238,6 +223,12 @@ fn write_out(file: Option<&std::path::Path>, bytes: &[u8]) -> anyhow::Result<Exi
         None => deliver::file::write_stdout(bytes).context("standard output")?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn tell_unless_quiet(output: &OutputPlan, messages: &[impl AsRef<str>]) {
+    if !output.quiet {
+        messages.iter().for_each(|message| tell(message.as_ref()));
+    }
 }
 
 /// A message on standard error, its hostile parts escaped. A closed standard error is no reason to fail.
