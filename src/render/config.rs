@@ -6,7 +6,7 @@
 
 use super::json;
 use crate::report::{Reason, Report};
-use crate::tuning::{Bulkhead, CircuitBreaker, HttpClient, TunableConfig};
+use crate::tuning::{Bulkhead, CircuitBreaker, HttpClient, TunableConfig, setting};
 
 /// One setting: where it stands, where it should go and why.
 pub(crate) struct Setting<'a> {
@@ -23,45 +23,21 @@ pub(crate) struct Setting<'a> {
 }
 
 /// Every setting, in the order of the config's keys.
-pub(crate) fn settings(report: &Report) -> [Setting<'_>; 5] {
-    let (current, recommended, reasons) = (&report.current, &report.recommended, &report.reasons);
-    [
-        Setting {
-            name: "circuitBreaker.failureThreshold",
-            unit: "%",
-            current: current.circuit_breaker.failure_threshold,
-            recommended: recommended.circuit_breaker.failure_threshold,
-            reason: &reasons.failure_threshold,
-        },
-        Setting {
-            name: "circuitBreaker.openTimeoutMs",
-            unit: "ms",
-            current: current.circuit_breaker.open_timeout_ms,
-            recommended: recommended.circuit_breaker.open_timeout_ms,
-            reason: &reasons.open_timeout_ms,
-        },
-        Setting {
-            name: "bulkhead.maxConcurrentCalls",
-            unit: "",
-            current: current.bulkhead.max_concurrent_calls,
-            recommended: recommended.bulkhead.max_concurrent_calls,
-            reason: &reasons.max_concurrent_calls,
-        },
-        Setting {
-            name: "httpClient.timeoutMs",
-            unit: "ms",
-            current: current.http_client.timeout_ms,
-            recommended: recommended.http_client.timeout_ms,
-            reason: &reasons.timeout_ms,
-        },
-        Setting {
-            name: "httpClient.maxRetries",
-            unit: "",
-            current: current.http_client.max_retries,
-            recommended: recommended.http_client.max_retries,
-            reason: &reasons.max_retries,
-        },
-    ]
+pub(crate) fn settings(report: &Report) -> [Setting<'_>; setting::COUNT] {
+    let Report { current, recommended, reasons, .. } = report;
+    let (breaker, client) = (&recommended.circuit_breaker, &recommended.http_client);
+    let found = [
+        (breaker.failure_threshold, &reasons.failure_threshold),
+        (breaker.open_timeout_ms, &reasons.open_timeout_ms),
+        (recommended.bulkhead.max_concurrent_calls, &reasons.max_concurrent_calls),
+        (client.timeout_ms, &reasons.timeout_ms),
+        (client.max_retries, &reasons.max_retries),
+    ];
+    std::array::from_fn(|index| {
+        let (setting, (recommended, reason)) = (&setting::SETTINGS[index], found[index]);
+        let (name, unit) = (setting.name, setting.quantity.symbol());
+        Setting { name, unit, current: (setting.value)(current), recommended, reason }
+    })
 }
 
 /// The config as 2-space pretty JSON plus a newline.
