@@ -6,6 +6,12 @@
 /// How many fields beyond the fixed ones a run can ask for (`--where`, `--group-by`).
 pub const MAX_EXTRA_FIELDS: usize = 4;
 
+/// Switching protocols: the connection lives on, its duration is no latency.
+pub(crate) const SWITCHING_PROTOCOLS: u16 = 101;
+
+/// Statuses from here on are errors.
+pub(crate) const FIRST_ERROR_STATUS: u16 = 500;
+
 /// One finished HTTP request.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Request<'a> {

@@ -1,6 +1,11 @@
 //! One request as the models see it: when it started, how long it took, whose it was and how it ended. No log text
 //! comes this far.
 
+use crate::request::{FIRST_ERROR_STATUS, SWITCHING_PROTOCOLS};
+
+/// Microseconds of a minute.
+pub(crate) const MINUTE_US: i64 = 60_000_000;
+
 /// One request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Call {
@@ -25,11 +30,8 @@ pub(crate) enum Outcome {
     Failed,
 }
 
-/// Switching protocols: the connection lives on.
-const SWITCHING_PROTOCOLS: u16 = 101;
 /// nginx: the client went away before the answer.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
-const FIRST_ERROR_STATUS: u16 = 500;
 
 impl Call {
     /// A call that ended at `end_ms`, in UTC milliseconds.

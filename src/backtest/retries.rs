@@ -3,9 +3,8 @@
 //! With f = failures / requests of a minute, r retries make 1 + f + ... + f^r tries of a request and leave a failed one
 //! failed with probability f^r. Tries are taken to be independent, which is optimistic: failures come in bunches.
 
+use super::call::MINUTE_US;
 use serde::Serialize;
-
-const MINUTE_US: i64 = 60_000_000;
 
 /// A minute with fewer requests says nothing about its rate, and is no candidate for the worst.
 const WORST_MINUTE_REQUESTS: u64 = 20;

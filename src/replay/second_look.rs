@@ -7,7 +7,7 @@
 use super::Replay;
 use crate::backtest::breaker::Knobs;
 use crate::backtest::bulkhead::Queue;
-use crate::backtest::call::Call;
+use crate::backtest::call::{Call, MINUTE_US};
 use crate::backtest::report::BacktestReport;
 use crate::backtest::spool::Stored;
 use crate::backtest::stability::History;
@@ -24,8 +24,6 @@ const FIRST_PART: f64 = 0.5;
 
 /// Slices of calls that may wait to be taken.
 const WAITING_SLICES: usize = 2;
-
-const MINUTE_US: i64 = 60_000_000;
 
 /// A shorter log is not split.
 const MIN_SPLIT_SPAN_US: i64 = 120 * MINUTE_US;

@@ -12,18 +12,12 @@ use super::rejected::RejectedLine;
 use crate::backtest::call::Call;
 use crate::plan::{Filter, ReplayPlan, RuleSet};
 use crate::replay::Replay;
-use crate::request::{DecimalMs, Line, Rejection, Request};
+use crate::request::{DecimalMs, FIRST_ERROR_STATUS, Line, Rejection, Request, SWITCHING_PROTOCOLS};
 use crate::route::endpoint::Interner;
 use crate::route::{path_of, route_of};
 use crate::rules::published::Arrival;
 use crate::usage::count::{UsageBuilder, UsageCell};
 use crate::window::pane::{PaneBuilder, PanePart};
-
-/// Switching protocols: the connection lives on, its duration is no latency.
-const SWITCHING_PROTOCOLS: u16 = 101;
-
-/// Statuses from here on are errors.
-const FIRST_ERROR_STATUS: u16 = 500;
 
 /// Rejected lines of one chunk whose reason is kept when they are not all asked for.
 const KEPT_REJECTS: usize = 5;

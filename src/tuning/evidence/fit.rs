@@ -2,9 +2,9 @@
 //!
 //! Two parts of the log are kept apart, so that one pass serves both the whole log and its first part.
 
-use super::minutes::{FailingMinute, FailingMinutes, MINUTE_US, WorstMinute};
+use super::minutes::{FailingMinute, FailingMinutes, WorstMinute};
 use super::retries::MIN_MINUTE_REQUESTS;
-use crate::backtest::call::{Call, Outcome};
+use crate::backtest::call::{Call, MINUTE_US, Outcome};
 use crate::window::value_counts::ValueCounts;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

@@ -1,10 +1,7 @@
 //! Minutes with failures: which of them are an incident, how often requests fail in the others, how long incidents
 //! last.
 
-use serde::Serialize;
-
-/// Microseconds of a minute.
-pub(crate) const MINUTE_US: i64 = 60_000_000;
+use crate::backtest::call::MINUTE_US;
 
 /// Standard deviations above the base rate from which a minute is an incident.
 const INCIDENT_DEVIATIONS: f64 = 3.0;
@@ -45,7 +42,7 @@ pub(super) struct Clean {
 }
 
 /// The minute with the largest failure rate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WorstMinute {
     pub minute: i64,
     pub requests: u32,
