@@ -6,6 +6,7 @@
 //! ```
 
 mod chunk;
+mod compression;
 mod filter;
 mod format;
 pub mod json;

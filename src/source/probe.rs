@@ -2,9 +2,9 @@
 //!
 //! Reading the rest is for `lines`; what the lines mean is for the formats.
 
+use super::compression::Compression;
 use super::lines::{Chunker, StreamChunker};
 use crate::plan::InputName;
-use flate2::read::MultiGzDecoder;
 use memchr::memrchr;
 use std::fs::File;
 use std::io::{self, Cursor, Read};
@@ -15,17 +15,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Bytes at the start of an input that its format is recognised by.
 pub const SAMPLE_BYTES: usize = 64 << 10;
 
-/// Compressions that are recognised but not read yet, with the command that unpacks them.
-const UNSUPPORTED: [(&[u8], &str, &str); 3] =
-    [(b"\x28\xb5\x2f\xfd", "zstd", "zstd -dc"), (b"BZh", "bzip2", "bzip2 -dc"), (b"\xfd7zXZ\0", "xz", "xz -dc")];
-
-const GZIP_MAGIC: &[u8] = b"\x1f\x8b";
-
 /// An input whose first bytes are known.
 pub struct Probe {
     /// The path as given, or `-`.
     pub shown: String,
-    /// `gzip`, or `None` for plain text.
+    /// The compression's name; `None` for plain text.
     pub compression: Option<&'static str>,
     /// The first bytes, decompressed.
     pub sample: Vec<u8>,
@@ -38,7 +32,7 @@ enum Origin {
     /// A plain file that can be read at any offset.
     Plain(std::path::PathBuf, u64),
     /// A compressed file, opened again when its turn comes.
-    Gzip(std::path::PathBuf),
+    Packed(std::path::PathBuf, Compression),
     /// Bytes that come only once; the sample is part of the reader.
     Once(Box<dyn Read + Send>),
 }
@@ -57,16 +51,6 @@ pub enum OpenError {
     /// A folder.
     #[error("{0}: is a directory; give files, or a glob such as '{0}/*.log'")]
     Directory(String),
-    /// A compression that is not read.
-    #[error("{path}: {name} compression is not read yet; unpack it first: {command} {path} | learn replay -")]
-    Compression {
-        /// The input.
-        path: String,
-        /// Its compression.
-        name: &'static str,
-        /// What unpacks it.
-        command: &'static str,
-    },
 }
 
 impl Probe {
@@ -95,23 +79,20 @@ impl Probe {
         if let Some(error) = broken {
             return Err(failed(error));
         }
-        if let Some((_, name, command)) = UNSUPPORTED.iter().find(|(magic, ..)| head.starts_with(magic)) {
-            return Err(OpenError::Compression { path: shown, name, command });
-        }
-        if !head.starts_with(GZIP_MAGIC) {
+        let Some(compression) = Compression::of(&head) else {
             let origin = match seekable {
                 Some((path, len)) => Origin::Plain(path, len),
                 None => Origin::Once(Box::new(Cursor::new(head.clone()).chain(reader))),
             };
             return Ok(Probe { shown, compression: None, sample: head, broken: None, origin });
-        }
-        let mut decoder = MultiGzDecoder::new(Cursor::new(head).chain(reader));
+        };
+        let mut decoder = compression.decoder(Cursor::new(head).chain(reader)).map_err(failed)?;
         let (sample, broken) = read_up_to(&mut decoder, SAMPLE_BYTES);
         let origin = match seekable {
-            Some((path, _)) => Origin::Gzip(path),
+            Some((path, _)) => Origin::Packed(path, compression),
             None => Origin::Once(again(sample.clone(), broken.as_ref(), decoder)),
         };
-        Ok(Probe { shown, compression: Some("gzip"), sample, broken, origin })
+        Ok(Probe { shown, compression: Some(compression.name()), sample, broken, origin })
     }
 
     /// Whether the sample is all there is.
@@ -141,8 +122,8 @@ impl Probe {
                 File::open(path)?.read_exact_at(&mut tail, start)?;
                 Ok(Some(tail))
             }
-            Origin::Gzip(path) => {
-                let mut reader = MultiGzDecoder::new(File::open(path)?);
+            Origin::Packed(path, compression) => {
+                let mut reader = compression.decoder(File::open(path)?)?;
                 let mut tail: Vec<u8> = Vec::new();
                 loop {
                     let excess = tail.len().saturating_sub(SAMPLE_BYTES);
@@ -165,9 +146,9 @@ impl Probe {
     pub fn into_chunker(self) -> io::Result<Chunker> {
         Ok(match self.origin {
             Origin::Plain(path, len) => Chunker::Offsets { file: Arc::new(File::open(path)?), len, next: 0 },
-            Origin::Gzip(path) => {
+            Origin::Packed(path, compression) => {
                 let (counter, read) = Counted::new(File::open(path)?);
-                Chunker::Stream(StreamChunker::new(Box::new(MultiGzDecoder::new(counter)), Some(read)))
+                Chunker::Stream(StreamChunker::new(compression.decoder(counter)?, Some(read)))
             }
             Origin::Once(reader) => Chunker::Stream(StreamChunker::new(reader, None)),
         })
