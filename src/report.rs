@@ -216,6 +216,8 @@ pub struct UsageConfig {
 pub struct InputSettings {
     /// `--log-format`, when given.
     pub log_format: Option<String>,
+    /// `--nginx-conf`, when given.
+    pub nginx_conf: Option<String>,
     /// `request` or `upstream`.
     pub latency: &'static str,
     /// Inclusive start, RFC 3339 UTC.

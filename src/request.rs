@@ -41,6 +41,8 @@ pub enum Line<'a> {
     Request(Request<'a>),
     /// A well-formed line without a request in it: an empty or broken request line.
     NotRequest,
+    /// A line that is about the log itself, such as a header; counted as nothing.
+    Comment,
     /// A line that does not fit the format.
     Rejected(Rejection<'a>),
 }
@@ -96,6 +98,11 @@ impl DecimalMs {
             return Some(duration);
         }
         (duration.wide_nanos()? <= u128::from(MAX_DURATION_NS)).then_some(duration)
+    }
+
+    /// The power of ten that the digits are multiplied by.
+    pub(crate) fn exponent(self) -> i8 {
+        self.exponent
     }
 
     /// Whole nanoseconds, halves rounded up.

@@ -53,9 +53,13 @@ pub struct ReplayArgs {
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Input")]
 pub struct InputFlags {
-    /// An nginx log_format string, the name of a preset, or `json` [default: looks at the first lines]
+    /// An nginx log_format, an Apache LogFormat, or a name of `learn formats` [default: looks at the first lines]
     #[arg(long, value_name = "FORMAT", env = "LEARN_LOG_FORMAT", hide_env = true)]
     pub log_format: Option<String>,
+    /// Take the log_format from an nginx.conf: the one of this name, else the one that fits
+    #[arg(long, value_name = "FILE[#NAME]", env = "LEARN_NGINX_CONF", hide_env = true, conflicts_with = "log_format")]
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
+    pub nginx_conf: Option<String>,
     /// What a logged field means, such as duration=took@ms
     ///
     /// Roles: timestamp, method, path, status, duration, request. Units, for durations: s, ms, us, ns.

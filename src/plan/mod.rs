@@ -81,15 +81,23 @@ pub enum InputName {
 pub enum FormatChoice {
     /// Look at the first lines.
     Detect,
-    /// An nginx `log_format` string.
-    Nginx {
-        /// Its name in messages, for example `combined`.
-        name: String,
-        /// The string as it stands in nginx.conf.
-        log_format: String,
-    },
+    /// The one of these that reads most of the first lines.
+    Templates(Vec<LineTemplate>),
     /// JSON lines.
     Json,
+    /// `label:value`, tabs between them.
+    Ltsv,
+    /// A table whose `#Fields:` line names its columns.
+    W3c,
+}
+
+/// A line's layout: literals and variables.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LineTemplate {
+    /// What messages call it, for example `nginx combined`.
+    pub title: String,
+    /// The nginx `log_format` string, or the whole directive.
+    pub log_format: String,
 }
 
 /// What the run wants of a format beyond time, method, path and status.

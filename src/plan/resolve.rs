@@ -5,22 +5,21 @@
 mod backtest;
 mod diff;
 mod files;
+pub(crate) mod format;
 mod scan;
 
 use super::backtest::BacktestPlan;
 use super::text::{StatusRange, TimeText};
 use super::{
-    Filter, FormatChoice, InputName, InputPlan, OutputFormat, OutputPlan, ReplayPlan, RuleChoice, RuleSet, RulesPlan,
-    TimeBound, Timezone, Wanted,
+    Filter, InputName, InputPlan, OutputFormat, OutputPlan, ReplayPlan, RuleChoice, RuleSet, RulesPlan, TimeBound,
+    Timezone, Wanted,
 };
 use crate::cli::Color;
 use crate::cli::replay::{InputFlags, ReplayArgs, RuleFlags, SelectionFlags, WriteFlags};
-use crate::nearest::nearest;
 use crate::report::{InputSettings, format_time};
 use crate::request::MAX_EXTRA_FIELDS;
 use crate::settings::knob::{Chosen, Given, KNOBS, Knobs};
 use crate::settings::{Environment, InputDefaults, Settings, overlay_fields};
-use crate::source::preset;
 use crate::tuning::evidence::EvidenceConfig;
 use crate::tuning::{TunableConfig, reader};
 use crate::usage::{display_name, is_key_field};
@@ -62,6 +61,10 @@ fn input_plan(
     let (flags, selection, defaults) = (&args.input, &args.selection, &settings.input);
     let files = files::inputs(&args.files, environment.stdin_is_terminal, warnings)?;
     let log_format = flags.log_format.as_ref().or(defaults.log_format.as_ref());
+    // Of two ways to say it the nearer one counts.
+    let is_set_nearer = flags.log_format.is_some() || (flags.nginx_conf.is_none() && defaults.log_format.is_some());
+    let nginx_conf = flags.nginx_conf.as_ref().or(defaults.nginx_conf.as_ref()).filter(|_| !is_set_nearer);
+    let log_format = log_format.filter(|_| nginx_conf.is_none());
     let timezone = flags.timezone.or(defaults.timezone).unwrap_or_default();
     let (since, until) = time_range(selection, timezone, &files)?;
     let (filters, extras, group_by) = selection_of(selection)?;
@@ -75,7 +78,7 @@ fn input_plan(
     let raw_paths = flags.raw_paths.or(defaults.raw_paths).unwrap_or(false);
     Ok(InputPlan {
         files,
-        format: log_format.map_or(Ok(FormatChoice::Detect), |text| format_choice(text))?,
+        format: format::format_choice(log_format.map(String::as_str), nginx_conf.map(String::as_str))?,
         since,
         until,
         filters,
@@ -86,6 +89,7 @@ fn input_plan(
         keep_going: flags.keep_going,
         as_given: InputSettings {
             log_format: log_format.cloned(),
+            nginx_conf: nginx_conf.cloned(),
             latency: wanted.latency.name(),
             since: moment(since),
             until: moment(until),
@@ -97,28 +101,6 @@ fn input_plan(
         },
         wanted,
     })
-}
-
-fn format_choice(text: &str) -> anyhow::Result<FormatChoice> {
-    const JSON: &str = "json";
-    let nginx =
-        |name: &str, log_format: &str| FormatChoice::Nginx { name: name.to_owned(), log_format: log_format.to_owned() };
-    if text.contains('$') {
-        return Ok(nginx("log_format", text));
-    }
-    if text == JSON {
-        return Ok(FormatChoice::Json);
-    }
-    if let Some(preset) = preset::by_name(text) {
-        return Ok(nginx(preset.name, preset.log_format));
-    }
-    let names: Vec<_> = preset::all().iter().map(|preset| preset.name).chain([JSON]).collect();
-    let nearest = nearest(text, names.iter().copied()).unwrap_or(JSON);
-    bail!(
-        "--log-format: found `{text}`, expected an nginx log_format with its `$` variables or one of {}; \
-         the nearest one is {nearest}",
-        names.join(", ")
-    )
 }
 
 fn fields(flags: &InputFlags, defaults: &InputDefaults) -> anyhow::Result<Vec<super::FieldOverride>> {

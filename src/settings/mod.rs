@@ -37,6 +37,8 @@ pub struct Settings {
 pub struct InputDefaults {
     /// `logFormat`.
     pub log_format: Option<String>,
+    /// `--nginx-conf`.
+    pub nginx_conf: Option<String>,
     /// `latency`.
     pub latency: Option<Latency>,
     /// `timezone`.
@@ -81,7 +83,10 @@ impl Settings {
 
 impl InputDefaults {
     fn overlay(&mut self, higher: InputDefaults) {
-        self.log_format = higher.log_format.or(self.log_format.take());
+        // Either way to name the format replaces the other.
+        if higher.log_format.is_some() || higher.nginx_conf.is_some() {
+            (self.log_format, self.nginx_conf) = (higher.log_format, higher.nginx_conf);
+        }
         self.latency = higher.latency.or(self.latency);
         self.timezone = higher.timezone.or(self.timezone);
         self.developer_field = higher.developer_field.or(self.developer_field.take());

@@ -15,8 +15,8 @@ use toml::de::{DeInteger, DeTable, DeValue};
 
 const TOP_KEYS: [&str; 3] = ["rules", "current", "threads"];
 const INPUT: &str = "input";
-const INPUT_KEYS: [&str; 7] =
-    ["logFormat", "latency", "timezone", "developerField", "rawPaths", "maxRejects", "fields"];
+const INPUT_KEYS: [&str; 8] =
+    ["logFormat", "nginxConf", "latency", "timezone", "developerField", "rawPaths", "maxRejects", "fields"];
 const FIELDS: &str = "input.fields";
 const SECTIONS: [&str; 5] = ["anomalyConfig", "tunerConfig", "loopConfig", "usage", INPUT];
 
@@ -129,6 +129,7 @@ fn whole(number: &DeInteger<'_>) -> Option<i64> {
 
 fn input(key: Key<'_>, value: &Spanned<DeValue<'_>>, input: &mut InputDefaults) -> Result<(), Problem> {
     match key.name {
+        "nginxConf" => input.nginx_conf = Some(string(key, value, "an nginx.conf, or FILE#NAME")?.to_owned()),
         "logFormat" => input.log_format = Some(string(key, value, "a log_format or the name of a preset")?.to_owned()),
         "latency" => input.latency = Some(one_of(key, value, &Latency::ALL, Latency::name)?),
         "timezone" => {

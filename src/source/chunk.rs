@@ -186,7 +186,7 @@ impl ChunkReader {
                 Line::Request(request) => self.take(request, key_mark, before),
                 Line::NotRequest => self.part.not_requests += 1,
                 Line::Rejected(rejection) if !is_blank(line) => self.reject(line, rejection),
-                Line::Rejected(_) => {}
+                Line::Comment | Line::Rejected(_) => {}
             }
         };
         if P::USES_MARKS {

@@ -110,7 +110,8 @@ mod tests {
     #[test]
     fn streams_in_one_file_are_one_text() {
         for compression in Compression::ALL {
-            let both = [packed(compression, b"one\n"), packed(compression, b""), packed(compression, b"two\n")].concat();
+            let both =
+                [packed(compression, b"one\n"), packed(compression, b""), packed(compression, b"two\n")].concat();
             assert_eq!(Compression::of(&both), Some(compression));
             assert_eq!(unpack(both), (b"one\ntwo\n".to_vec(), None), "{}", compression.name());
         }

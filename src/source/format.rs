@@ -1,14 +1,17 @@
 //! A compiled format, whichever family it belongs to, and how it is chosen for an input.
 
 use super::chunk::{self, Before, ChunkPart, ChunkReader};
-use super::json::{FieldMap, JsonParser};
+use super::detect;
 use super::lines::Chunk;
+use super::marks::LineMarks;
+use super::named::{FieldParser, JsonMap, LtsvMap, W3cMap};
 use super::nginx::{LogFormat, NginxParser};
+use super::prefix::{Prefix, Stripped};
 use super::probe::{Probe, SAMPLE_BYTES};
-use super::{FormatInfo, ParseLine, preset};
+use super::{FormatInfo, ParseLine};
 use crate::backtest::spool::{Block, Stamps};
-use crate::plan::{FormatChoice, Wanted};
-use crate::request::Line;
+use crate::plan::{FormatChoice, LineTemplate, Wanted};
+use crate::request::{Line, Rejection};
 use anyhow::{Context, bail};
 use std::io;
 use std::sync::Arc;
@@ -16,13 +19,22 @@ use std::sync::Arc;
 /// UTF-8's byte order mark, which some tools put at a file's start.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
+/// A compiled format, and what stands before its lines.
+#[derive(Clone)]
+pub struct LineFormat {
+    /// What was put before the server's lines.
+    pub prefix: Option<Prefix>,
+    family: Family,
+}
+
 /// A compiled format.
 #[derive(Clone)]
-pub enum LineFormat {
-    /// An nginx `log_format`.
-    Nginx(Arc<LogFormat>),
-    /// JSON lines.
-    Json(Arc<FieldMap>),
+enum Family {
+    /// An nginx `log_format`, or the like.
+    Template(Arc<LogFormat>),
+    Json(Arc<JsonMap>),
+    Ltsv(Arc<LtsvMap>),
+    W3c(Arc<W3cMap>),
 }
 
 impl LineFormat {
@@ -37,56 +49,140 @@ impl LineFormat {
         if is_blank && (probe.is_whole() || probe.broken.is_some()) {
             return Ok(None);
         }
-        let format = match choice {
-            FormatChoice::Nginx { name, log_format } => {
-                LineFormat::nginx(LogFormat::compile(name, log_format, wanted)?)
-            }
-            _ if is_blank => bail!(
+        if is_blank && !matches!(choice, FormatChoice::Templates(_)) {
+            bail!(
                 "{}: its first {} KiB are blank, so its format cannot be found; remove the blank lines, or give \
                  --log-format",
                 probe.shown,
                 SAMPLE_BYTES >> 10
-            ),
-            FormatChoice::Json => LineFormat::json(&sample, wanted).with_context(|| probe.shown.clone())?,
-            FormatChoice::Detect => LineFormat::detect(&sample, wanted).with_context(|| probe.shown.clone())?,
+            )
+        }
+        LineFormat::of_lines(&sample, choice, wanted).with_context(|| probe.shown.clone()).map(Some)
+    }
+
+    /// The same of lines.
+    ///
+    /// # Errors
+    /// Lines that tell no format, or lack what is wanted.
+    pub fn of_lines(sample: &[&[u8]], choice: &FormatChoice, wanted: &Wanted) -> anyhow::Result<LineFormat> {
+        let prefix = Prefix::of(sample);
+        let stripped = prefix.map(|prefix| strip_all(prefix, sample));
+        let inner: Vec<&[u8]> = match &stripped {
+            Some(lines) => lines.iter().map(Vec::as_slice).collect(),
+            None => sample.to_vec(),
         };
-        Ok(Some(format))
-    }
-
-    fn detect(sample: &[&[u8]], wanted: &Wanted) -> anyhow::Result<LineFormat> {
-        let objects = sample.iter().filter(|line| line.trim_ascii_start().starts_with(b"{")).count();
-        if objects * 2 > sample.len() {
-            return LineFormat::json(sample, wanted);
-        }
-        match preset::detect_text(sample, wanted) {
-            Ok((format, _)) => Ok(LineFormat::nginx(format)),
-            Err(reason) => bail!(reason),
-        }
-    }
-
-    fn nginx(format: LogFormat) -> LineFormat {
-        LineFormat::Nginx(Arc::new(format))
-    }
-
-    fn json(sample: &[&[u8]], wanted: &Wanted) -> anyhow::Result<LineFormat> {
-        Ok(LineFormat::Json(Arc::new(FieldMap::detect(sample, wanted)?)))
+        let family = match choice {
+            // Whoever gives a format may have written the prefix into it.
+            FormatChoice::Templates(templates) => return best_template(templates, sample, prefix, &inner, wanted),
+            FormatChoice::Detect => Family::detect(&inner, wanted)?,
+            FormatChoice::Json => Family::json(&inner, wanted)?,
+            FormatChoice::Ltsv => Family::Ltsv(Arc::new(LtsvMap::detect(&inner, wanted)?)),
+            FormatChoice::W3c => match W3cMap::detect(&inner, wanted) {
+                Some(map) => Family::W3c(Arc::new(map?)),
+                None => bail!("no `#Fields:` line is among the first lines; it has to name the columns"),
+            },
+        };
+        Ok(LineFormat { prefix, family })
     }
 
     /// How exact the stamps are; `None`: only they can tell.
     pub(crate) fn stamps(&self) -> Option<Stamps> {
-        match self {
-            LineFormat::Nginx(format) => format.stamps(),
-            LineFormat::Json(_) => None,
+        match &self.family {
+            Family::Template(format) => format.stamps(),
+            Family::Json(_) | Family::Ltsv(_) | Family::W3c(_) => None,
         }
     }
 
     /// What the format tells about itself.
     pub fn info(&self) -> FormatInfo {
-        match self {
-            LineFormat::Nginx(format) => format.info(),
-            LineFormat::Json(fields) => fields.info(),
+        let info = match &self.family {
+            Family::Template(format) => format.info(),
+            Family::Json(map) => map.info(),
+            Family::Ltsv(map) => map.info(),
+            Family::W3c(map) => map.info(),
+        };
+        match self.prefix {
+            Some(prefix) => FormatInfo { name: format!("{} in {}", info.name, prefix.name()), ..info },
+            None => info,
         }
     }
+}
+
+impl Family {
+    fn detect(sample: &[&[u8]], wanted: &Wanted) -> anyhow::Result<Family> {
+        let most =
+            |is_such: &dyn Fn(&[u8]) -> bool| sample.iter().filter(|line| is_such(line)).count() * 2 > sample.len();
+        if most(&|line| line.trim_ascii_start().starts_with(b"{")) {
+            return Family::json(sample, wanted);
+        }
+        if let Some(map) = W3cMap::detect(sample, wanted) {
+            return Ok(Family::W3c(Arc::new(map?)));
+        }
+        if most(&LtsvMap::fits) {
+            return Ok(Family::Ltsv(Arc::new(LtsvMap::detect(sample, wanted)?)));
+        }
+        let (format, _) = detect::detect_text(sample, wanted)?;
+        Ok(Family::Template(Arc::new(format)))
+    }
+
+    fn json(sample: &[&[u8]], wanted: &Wanted) -> anyhow::Result<Family> {
+        Ok(Family::Json(Arc::new(JsonMap::detect(sample, wanted)?)))
+    }
+
+    fn parser(&self) -> Parser {
+        match self {
+            Family::Template(format) => Parser::Template(format.parser()),
+            Family::Json(map) => Parser::Json(map.parser()),
+            Family::Ltsv(map) => Parser::Ltsv(map.parser()),
+            Family::W3c(map) => Parser::W3c(map.parser()),
+        }
+    }
+}
+
+/// What the server wrote, of each line; one that was split or has no prefix stays as it is.
+fn strip_all(prefix: Prefix, lines: &[&[u8]]) -> Vec<Vec<u8>> {
+    let mut scratch = Vec::new();
+    let mut strip = |line: &&[u8]| match prefix.strip(line, &mut scratch) {
+        Stripped::Line(rest, _) => rest.to_vec(),
+        Stripped::Part | Stripped::Bare => line.to_vec(),
+    };
+    lines.iter().map(&mut strip).collect()
+}
+
+/// Of formats that were given, the one that reads most lines, with the prefix or without; the first among equals.
+fn best_template(
+    templates: &[LineTemplate],
+    sample: &[&[u8]],
+    prefix: Option<Prefix>,
+    inner: &[&[u8]],
+    wanted: &Wanted,
+) -> anyhow::Result<LineFormat> {
+    let mut best: Option<(usize, LineFormat)> = None;
+    let mut first_error = None;
+    for template in templates {
+        let format = match LogFormat::compile(&template.title, &template.log_format, wanted) {
+            Ok(format) => Arc::new(format),
+            Err(error) => {
+                first_error.get_or_insert(error);
+                continue;
+            }
+        };
+        for (prefix, lines) in [(None, sample), (prefix, inner)] {
+            let count = read_count(&mut format.parser(), lines);
+            if best.as_ref().is_none_or(|(most, _)| count > *most) {
+                best = Some((count, LineFormat { prefix, family: Family::Template(Arc::clone(&format)) }));
+            }
+        }
+    }
+    match (best, first_error) {
+        (Some((_, format)), _) => Ok(format),
+        (None, Some(error)) => Err(error.into()),
+        (None, None) => bail!("no log format was given"),
+    }
+}
+
+fn read_count(parser: &mut NginxParser, lines: &[&[u8]]) -> usize {
+    lines.iter().filter(|line| matches!(parser.parse_line(line), Line::Request(_) | Line::NotRequest)).count()
 }
 
 /// A format with a parser of its own, for one thread.
@@ -97,16 +193,20 @@ pub struct InputFormat {
 }
 
 enum Parser {
-    Nginx(NginxParser),
-    Json(JsonParser),
+    Template(NginxParser),
+    Json(FieldParser<super::named::Names>),
+    Ltsv(FieldParser<super::named::Labels>),
+    W3c(FieldParser<super::named::Columns>),
+    Prefixed(Box<PrefixedParser>),
 }
 
 impl InputFormat {
     /// A parser for the format, and how exact the input's stamps are.
     pub fn new(format: &LineFormat, stamps: Stamps) -> Self {
-        let parser = match format {
-            LineFormat::Nginx(format) => Parser::Nginx(format.parser()),
-            LineFormat::Json(fields) => Parser::Json(fields.parser()),
+        let own = format.family.parser();
+        let parser = match format.prefix {
+            Some(prefix) => Parser::Prefixed(Box::new(PrefixedParser { prefix, own, scratch: Vec::new() })),
+            None => own,
         };
         InputFormat { parser, developer_is_key: format.info().developer_is_key, stamps }
     }
@@ -125,8 +225,11 @@ impl InputFormat {
     ) -> io::Result<(ChunkPart, Option<Block>)> {
         reader.start(before);
         for_each_piece(chunk, buffer, |lines| match &mut self.parser {
-            Parser::Nginx(parser) => reader.read(parser, lines, self.developer_is_key, before),
+            Parser::Template(parser) => reader.read(parser, lines, self.developer_is_key, before),
             Parser::Json(parser) => reader.read(parser, lines, self.developer_is_key, before),
+            Parser::Ltsv(parser) => reader.read(parser, lines, self.developer_is_key, before),
+            Parser::W3c(parser) => reader.read(parser, lines, self.developer_is_key, before),
+            Parser::Prefixed(parser) => reader.read(parser.as_mut(), lines, self.developer_is_key, before),
         })?;
         let mut part = reader.finish();
         let calls = std::mem::take(&mut part.calls);
@@ -140,23 +243,64 @@ impl InputFormat {
     /// Those of reading.
     pub fn timestamps(&mut self, chunk: &Chunk, buffer: &mut Vec<u8>) -> io::Result<Vec<i64>> {
         let mut timestamps = Vec::new();
-        for_each_piece(chunk, buffer, |lines| match &mut self.parser {
-            Parser::Nginx(parser) => chunk::timestamps(parser, lines, &mut timestamps),
-            Parser::Json(parser) => chunk::timestamps(parser, lines, &mut timestamps),
-        })?;
+        for_each_piece(chunk, buffer, |lines| chunk::timestamps(&mut self.parser, lines, &mut timestamps))?;
         Ok(timestamps)
     }
 
     /// The time of one line's request.
     pub fn timestamp(&mut self, line: &[u8]) -> Option<i64> {
-        let parsed = match &mut self.parser {
-            Parser::Nginx(parser) => parser.parse_line(line),
-            Parser::Json(parser) => parser.parse_line(line),
-        };
-        match parsed {
+        match self.parser.parse_line(line) {
             Line::Request(request) => Some(request.timestamp_ms),
             _ => None,
         }
+    }
+}
+
+impl ParseLine for Parser {
+    const USES_MARKS: bool = false;
+
+    fn parse_line<'a>(&'a mut self, line: &'a [u8]) -> Line<'a> {
+        match self {
+            Parser::Template(parser) => parser.parse_line(line),
+            Parser::Json(parser) => parser.parse_line(line),
+            Parser::Ltsv(parser) => parser.parse_line(line),
+            Parser::W3c(parser) => parser.parse_line(line),
+            Parser::Prefixed(parser) => parser.parse_line(line),
+        }
+    }
+
+    fn parse_marked<'a>(&'a mut self, line: &'a [u8], _: LineMarks) -> Line<'a> {
+        self.parse_line(line)
+    }
+}
+
+/// Reads lines behind a prefix.
+struct PrefixedParser {
+    prefix: Prefix,
+    own: Parser,
+    /// Holds what was escaped of the current line.
+    scratch: Vec<u8>,
+}
+
+impl ParseLine for PrefixedParser {
+    const USES_MARKS: bool = false;
+
+    fn parse_line<'a>(&'a mut self, line: &'a [u8]) -> Line<'a> {
+        const WHOLE: &str = "a whole line; the container runtime has split this one";
+        match self.prefix.strip(line, &mut self.scratch) {
+            Stripped::Line(rest, start) => match self.own.parse_line(rest) {
+                Line::Rejected(rejection) => {
+                    Line::Rejected(Rejection { column: rejection.column + start, ..rejection })
+                }
+                parsed => parsed,
+            },
+            Stripped::Part => Line::Rejected(Rejection { column: 1, found: b"", expected: WHOLE }),
+            Stripped::Bare => self.own.parse_line(line),
+        }
+    }
+
+    fn parse_marked<'a>(&'a mut self, line: &'a [u8], _: LineMarks) -> Line<'a> {
+        self.parse_line(line)
     }
 }
 
@@ -189,7 +333,7 @@ mod tests {
         let told = of(&long, &FormatChoice::Detect).err().unwrap().to_string();
         assert!(told.contains("its first 64 KiB are blank"), "{told}");
         let log_format = "$remote_addr - - [$time_local] \"$request\" $status $body_bytes_sent".to_owned();
-        let given = FormatChoice::Nginx { name: "given".to_owned(), log_format };
+        let given = FormatChoice::Templates(vec![LineTemplate { title: "given".to_owned(), log_format }]);
         assert!(of(&long, &given).unwrap().is_some());
     }
 }

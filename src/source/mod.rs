@@ -5,16 +5,20 @@
 //! lines -> schedule -> chunk (workers) -> merge (this thread) -> Replay
 //! ```
 
+pub mod apache;
 mod chunk;
 mod compression;
+pub mod detect;
 mod filter;
 mod format;
-pub mod json;
 mod lines;
+mod looks;
 pub(crate) mod marks;
 mod merge;
+pub mod named;
 pub mod nginx;
 pub mod postgres;
+mod prefix;
 pub mod preset;
 mod probe;
 mod rejected;

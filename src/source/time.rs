@@ -91,6 +91,18 @@ impl TimeParser {
         Some(self.local.utc_ms + seconds_ms(stamp[18], stamp[19])?)
     }
 
+    /// Reads HAProxy's `01/May/2025:00:00:00.000`, which has no zone.
+    pub fn local_millis(&mut self, bytes: &[u8]) -> Option<i64> {
+        let (stamp, rest) = bytes.split_first_chunk::<20>()?;
+        let wall_ms = local_minute_ms(stamp)? + seconds_ms(stamp[18], stamp[19])?;
+        let fraction_ms = match rest {
+            [] => 0,
+            [b'.', fraction @ ..] => read_fraction_ms(fraction).filter(|(_, after)| after.is_empty())?.0,
+            _ => return None,
+        };
+        self.moment_ms(wall_ms + fraction_ms)
+    }
+
     /// Reads RFC 3339, with `T`, `t` or a space in the middle; a fraction after `.` or `,` of any length, cut to
     /// milliseconds; and `Z`, `+HH:MM`, `+HHMM`, `+HH` or no zone at all.
     #[inline]
@@ -136,6 +148,8 @@ impl TimeParser {
         match bytes {
             [_, _, _, _, b'-', _, _, b'-', ..] => self.iso8601(bytes),
             [_, _, b'/', ..] => self.time_local(bytes),
+            // As Apache and LTSV write it.
+            [b'[', inside @ .., b']'] => self.time_local(inside),
             _ => Self::epoch(bytes),
         }
     }
@@ -180,15 +194,20 @@ impl TimeParser {
 impl LocalMinute {
     #[cold]
     fn read(stamp: &[u8; 26]) -> Option<Self> {
-        let [d1, d2, b'/', m1, m2, m3, b'/', y1, y2, y3, y4, b':', h1, h2, b':', n1, n2, b':', ..] = *stamp else {
-            return None;
-        };
-        let date_ms = date_ms(four_digits([y1, y2, y3, y4])?, month(&[m1, m2, m3])?, two_digits(d1, d2)?)?;
-        let wall_ms = date_ms + clock_ms(two_digits(h1, h2)?, two_digits(n1, n2)?)?;
+        let wall_ms = local_minute_ms(stamp.first_chunk()?)?;
         let (head, tail) = (*stamp.first_chunk()?, *stamp.last_chunk::<6>()?);
         let [b' ', ref offset @ ..] = tail else { return None };
         Some(LocalMinute { head, tail, utc_ms: wall_ms - read_offset_ms(offset)? })
     }
+}
+
+/// The minute of `01/May/2025:00:00:00`, on a wall clock.
+fn local_minute_ms(stamp: &[u8; 20]) -> Option<i64> {
+    let [d1, d2, b'/', m1, m2, m3, b'/', y1, y2, y3, y4, b':', h1, h2, b':', n1, n2, b':', ..] = *stamp else {
+        return None;
+    };
+    let date_ms = date_ms(four_digits([y1, y2, y3, y4])?, month(&[m1, m2, m3])?, two_digits(d1, d2)?)?;
+    Some(date_ms + clock_ms(two_digits(h1, h2)?, two_digits(n1, n2)?)?)
 }
 
 impl IsoMinute {

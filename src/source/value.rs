@@ -46,6 +46,15 @@ pub(super) fn status_number(text: &[u8]) -> Result<Option<u16>, Malformed> {
     any_status(text)
 }
 
+/// A status code as [`status`] has it; `None` too for `-`, `-1` and `0`, which load balancers write where no answer
+/// was begun.
+pub(super) fn status_or_none(text: &[u8]) -> Result<Option<u16>, Malformed> {
+    match text {
+        b"-" | b"-1" | b"0" => Ok(None),
+        text => status(text),
+    }
+}
+
 #[cold]
 fn any_status(text: &[u8]) -> Result<Option<u16>, Malformed> {
     magnitude(text).and_then(Decimal::whole).ok_or(Malformed).and_then(status_of)
@@ -77,6 +86,19 @@ pub(super) fn duration(text: &[u8], unit_exponent: i8) -> Result<Option<DecimalM
 fn any_duration(text: &[u8], unit_exponent: i8) -> Result<Option<DecimalMs>, Malformed> {
     let Some(text) = present(text) else { return Ok(None) };
     in_millis(magnitude(text).ok_or(Malformed)?, unit_exponent).map(Some)
+}
+
+/// A duration of digits only.
+pub(super) fn whole_duration(text: &[u8], unit_exponent: i8) -> Result<Option<DecimalMs>, Malformed> {
+    let is_whole = present(text).is_none_or(|text| text.iter().all(u8::is_ascii_digit));
+    if is_whole { any_duration(text, unit_exponent) } else { Err(Malformed) }
+}
+
+/// The duration of a phase; `None` where it was not reached (`-1`) or not over when the line was written (`+12`).
+pub(super) fn phase_duration(text: &[u8], unit_exponent: i8) -> Result<Option<DecimalMs>, Malformed> {
+    let text = text.trim_ascii_start();
+    let is_open = text == b"-1" || text.strip_prefix(b"+").is_some_and(|rest| any_duration(rest, 0).is_ok());
+    if is_open { Ok(None) } else { any_duration(text, unit_exponent) }
 }
 
 /// The total of an upstream list, `0.010, 0.003 : 0.002`: one number for each server tried, `:` between groups of
@@ -123,6 +145,13 @@ fn decimal_ms(mantissa: u64, exponent: i32) -> Result<DecimalMs, Malformed> {
         Err(_) => None,
     };
     duration.ok_or(Malformed)
+}
+
+/// A duration cut to whole milliseconds.
+pub(super) fn whole_millis(duration: DecimalMs) -> i64 {
+    const NANOS_PER_MILLI: u64 = 1_000_000;
+    // At most a thousand days.
+    (duration.nanos() / NANOS_PER_MILLI) as i64
 }
 
 /// The method and target of `METHOD TARGET PROTOCOL` or, as HTTP/0.9 has it, `METHOD TARGET`; `None` when there is

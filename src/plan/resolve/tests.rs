@@ -5,7 +5,7 @@ mod output;
 
 use super::*;
 use crate::cli::{Cli, Command};
-use crate::plan::Latency;
+use crate::plan::{FormatChoice, Latency};
 use crate::settings::knob::Knob;
 use clap::Parser;
 use std::fs;

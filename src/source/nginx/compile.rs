@@ -23,7 +23,10 @@ const _: () = assert!(MAX_KEPT < SLOTS);
 pub(super) struct Roles {
     pub(super) time: Judged,
     pub(super) clock: Clock,
+    /// What leads from the stamp to the request's end, where it is the start that is stamped.
+    pub(super) until_end: Option<Duration>,
     pub(super) status: Judged,
+    pub(super) status_form: StatusForm,
     /// The whole request line; read where `method` or `path` is absent.
     pub(super) request: Option<Slot>,
     pub(super) method: Option<Slot>,
@@ -44,7 +47,16 @@ pub(super) struct Judged {
     pub(super) expected: Box<str>,
 }
 
-/// The latency.
+/// How a status is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum StatusForm {
+    /// Three digits.
+    Digits,
+    /// Or `-`, `-1` or `0` where no answer was begun.
+    OrNone,
+}
+
+/// A duration.
 #[derive(Clone, Debug)]
 pub(super) struct Duration {
     pub(super) value: Judged,
@@ -62,7 +74,9 @@ pub(super) struct Compiled {
 }
 
 /// Compiles a template for what is wanted.
-pub(super) fn compile(name: &str, template: &Template, wanted: &Wanted) -> Result<Compiled, FormatError> {
+///
+/// `title` is what people call the format.
+pub(super) fn compile(title: &str, template: &Template, wanted: &Wanted) -> Result<Compiled, FormatError> {
     check_separated(&template.pieces)?;
     let mut kept = Kept::new(&template.pieces);
     let overridden = |role| wanted.fields.iter().rev().find(|field| field.role == role);
@@ -70,14 +84,15 @@ pub(super) fn compile(name: &str, template: &Template, wanted: &Wanted) -> Resul
     let (request, method, path) = request_slots(&mut kept, overridden)?;
     let (time_name, time) = time_slot(&mut kept, overridden(Role::Timestamp))?;
     let clock = variable::clock(time_name);
-    let status = status_slot(&mut kept, overridden(Role::Status))?;
+    let until_end = variable::is_start(time_name).then(|| until_end(&mut kept)).flatten();
+    let (status, status_form) = status_slot(&mut kept, overridden(Role::Status))?;
     let latency = latency(&mut kept, overridden(Role::Duration), wanted.latency)?;
     let developer = developer_slot(&mut kept, wanted.developer.as_deref())?;
     let content_type = kept.optional("sent_http_content_type");
     let extras = extra_slots(&mut kept, &wanted.extras)?;
 
     let info = FormatInfo {
-        name: format!("nginx {name}"),
+        name: title.to_owned(),
         latency_field: latency.as_ref().map(|latency| latency.0.to_owned()),
         latency_unit: latency.as_ref().map(|latency| latency.1),
         developer_field: developer.map(|(name, _)| name.to_owned()),
@@ -86,7 +101,9 @@ pub(super) fn compile(name: &str, template: &Template, wanted: &Wanted) -> Resul
     let roles = Roles {
         time,
         clock,
+        until_end,
         status,
+        status_form,
         request,
         method,
         path,
@@ -139,12 +156,13 @@ fn time_slot<'w>(kept: &mut Kept, asked: Option<&'w FieldOverride>) -> Result<(&
     let found = match asked {
         Some(field) => Some(kept.asked(&field.name)?),
         // The finest first.
-        None => kept.first(&["msec", "time_local", "time_iso8601"]),
+        None => kept.first(&variable::STAMPS.map(|(name, _)| name)),
     };
     let missing = FormatError::Missing { what: "time", remedy: "`$time_local`, `$time_iso8601` or `$msec`" };
     let (name, slot) = found.ok_or(missing)?;
     let form = match variable::clock(name) {
         Clock::Local => "a time like 01/May/2025:00:00:00 +0000",
+        Clock::LocalMillis => "a time like 01/May/2025:00:00:00.000",
         Clock::Iso8601 => "a time like 2025-05-01T00:00:00+00:00",
         Clock::Epoch => "seconds since 1970",
         Clock::Any => "a time",
@@ -152,12 +170,22 @@ fn time_slot<'w>(kept: &mut Kept, asked: Option<&'w FieldOverride>) -> Result<(&
     Ok((name, Judged { slot, expected: format!("`${name}`, {form}").into() }))
 }
 
-fn status_slot(kept: &mut Kept, asked: Option<&FieldOverride>) -> Result<Judged, FormatError> {
+/// What leads from a request's start to its end.
+fn until_end(kept: &mut Kept) -> Option<Duration> {
+    let (name, slot) = kept.first(&variable::UNTIL_END)?;
+    Some(duration(name, slot, variable::timing(name)))
+}
+
+fn status_slot(kept: &mut Kept, asked: Option<&FieldOverride>) -> Result<(Judged, StatusForm), FormatError> {
     let (name, slot) = match asked {
         Some(field) => kept.asked(&field.name)?,
-        None => kept.first(&["status"]).ok_or(FormatError::Missing { what: "status code", remedy: "`$status`" })?,
+        None => {
+            let missing = FormatError::Missing { what: "status code", remedy: "`$status`" };
+            kept.first(&variable::STATUSES).ok_or(missing)?
+        }
     };
-    Ok(Judged { slot, expected: format!("`${name}`, three digits from 100 to 599").into() })
+    let form = if name == variable::STATUS { StatusForm::Digits } else { StatusForm::OrNone };
+    Ok((Judged { slot, expected: format!("`${name}`, three digits from 100 to 599").into() }, form))
 }
 
 type NamedLatency<'w> = (&'w str, Unit, Duration);
@@ -169,21 +197,26 @@ fn latency<'w>(
     asked: Option<&'w FieldOverride>,
     latency: Latency,
 ) -> Result<Option<NamedLatency<'w>>, FormatError> {
+    let name = |timing: &variable::Timing| timing.0;
     let found = match (asked, latency) {
         (Some(field), _) => Some(kept.asked(&field.name)?),
-        (None, Latency::Request) => kept.first(&["request_time", "upstream_response_time"]),
-        (None, Latency::Upstream) => kept.first(&["upstream_response_time"]),
+        (None, Latency::Request) => kept.first(&variable::REQUEST_TIMES.each_ref().map(name)),
+        (None, Latency::Upstream) => kept.first(&variable::UPSTREAM_LATENCIES.each_ref().map(name)),
     };
     let Some((name, slot)) = found else { return Ok(None) };
-    let unit = asked.and_then(|field| field.unit).unwrap_or(Unit::Seconds);
-    let form = variable::form(name);
+    let (own_unit, form) = variable::timing(name);
+    let unit = asked.and_then(|field| field.unit).unwrap_or(own_unit);
+    Ok(Some((name, unit, duration(name, slot, (unit, form)))))
+}
+
+fn duration(name: &str, slot: Slot, (unit, form): (Unit, Form)) -> Duration {
     let numbers = match form {
-        Form::Single => "a number",
+        Form::Single | Form::Phase => "a number",
+        Form::Whole => "a whole number",
         Form::List => "numbers",
     };
     let expected = format!("`${name}`, {numbers} ({}) or `-`", unit.symbol()).into();
-    let value = Judged { slot, expected };
-    Ok(Some((name, unit, Duration { value, form, unit_exponent: unit.millis_exponent() })))
+    Duration { value: Judged { slot, expected }, form, unit_exponent: unit.millis_exponent() }
 }
 
 fn developer_slot<'w>(kept: &mut Kept, asked: Option<&'w str>) -> Result<Option<(&'w str, Slot)>, FormatError> {

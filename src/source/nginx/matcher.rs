@@ -248,6 +248,8 @@ pub(super) enum Exempt {
     StampSpace,
     /// The spaces of `, ` and ` : ` in an upstream list.
     ListSeparator,
+    /// The spaces before a number that is set flush right.
+    Padding,
 }
 
 /// Where `01/May/2025:00:00:00 +0000` has its space.
@@ -393,6 +395,7 @@ impl Exempt {
             Exempt::Nothing => false,
             Exempt::EscapedQuote => before.iter().rev().take_while(|&&byte| byte == b'\\').count() % 2 == 1,
             Exempt::StampSpace => before.len() == STAMP_SPACE_AT,
+            Exempt::Padding => before.iter().all(|&byte| byte == b' '),
             Exempt::ListSeparator => {
                 let after = line.get(begin..).unwrap_or_default();
                 before.ends_with(b",") || before.ends_with(b" :") || after.starts_with(b" : ")

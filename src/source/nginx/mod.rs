@@ -6,6 +6,7 @@
 //! a value. Nothing here does I/O, and no line allocates.
 
 mod compile;
+pub mod conf;
 mod error;
 mod kept;
 mod matcher;
@@ -25,7 +26,7 @@ use crate::source::scan::{Haystack, Needle};
 use crate::source::time::TimeParser;
 use crate::source::value::{self, Malformed, is_event_stream};
 use crate::source::{FormatInfo, ParseLine};
-use compile::{Compiled, Judged, Roles};
+use compile::{Compiled, Duration, Judged, Roles, StatusForm};
 use matcher::{Slot, Spans};
 use std::sync::Arc;
 use syntax::{Escape, Template};
@@ -39,16 +40,16 @@ pub struct LogFormat {
 }
 
 impl LogFormat {
-    /// Compiles the format string, or the whole directive, as it stands in nginx.conf. `name` is what
+    /// Compiles the format string, or the whole directive, as it stands in nginx.conf. `title` is what
     /// messages call it.
     ///
     /// # Errors
     ///
     /// When the text is no log format, when values could not be told apart, when it lacks the time, the
     /// status or the request, or when `wanted` names a variable that it does not log.
-    pub fn compile(name: &str, log_format: &str, wanted: &Wanted) -> Result<LogFormat, FormatError> {
+    pub fn compile(title: &str, log_format: &str, wanted: &Wanted) -> Result<LogFormat, FormatError> {
         let template = Template::parse(log_format)?;
-        let compiled = Arc::new(compile::compile(name, &template, wanted)?);
+        let compiled = Arc::new(compile::compile(title, &template, wanted)?);
         Ok(LogFormat { compiled, timezone: wanted.timezone })
     }
 
@@ -61,7 +62,7 @@ impl LogFormat {
     pub(crate) fn stamps(&self) -> Option<Stamps> {
         match self.compiled.roles.clock {
             Clock::Local | Clock::Iso8601 => Some(Stamps::WholeSeconds),
-            Clock::Epoch => Some(Stamps::Exact),
+            Clock::Epoch | Clock::LocalMillis => Some(Stamps::Exact),
             Clock::Any => None,
         }
     }
@@ -164,18 +165,18 @@ struct Numbers {
 impl Roles {
     #[inline(always)]
     fn numbers(&self, values: Values, time: &mut TimeParser) -> Result<Numbers, &Judged> {
-        let timestamp_ms = self.clock.read(time, values.get(self.time.slot)).ok_or(&self.time)?;
-        let status = value::status(values.get(self.status.slot)).map_err(|Malformed| &self.status)?;
+        let mut timestamp_ms = self.clock.read(time, values.get(self.time.slot)).ok_or(&self.time)?;
+        if let Some(until_end) = &self.until_end {
+            timestamp_ms += until_end.read(values)?.map_or(0, value::whole_millis);
+        }
+        let status = match self.status_form {
+            StatusForm::Digits => value::status(values.get(self.status.slot)),
+            StatusForm::OrNone => value::status_or_none(values.get(self.status.slot)),
+        };
+        let status = status.map_err(|Malformed| &self.status)?;
         let duration = match &self.duration {
             None => None,
-            Some(duration) => {
-                let text = values.get(duration.value.slot);
-                let read = match duration.form {
-                    Form::Single => value::duration(text, duration.unit_exponent),
-                    Form::List => value::upstream_duration(text, duration.unit_exponent),
-                };
-                read.map_err(|Malformed| &duration.value)?
-            }
+            Some(duration) => duration.read(values)?,
         };
         Ok(Numbers { timestamp_ms, status, duration })
     }
@@ -208,6 +209,20 @@ impl Roles {
         escaped(&self.target)
             || (texts.developer.is_some() && self.developer.as_ref().is_some_and(escaped))
             || self.extras.iter().any(escaped)
+    }
+}
+
+impl Duration {
+    #[inline(always)]
+    fn read(&self, values: Values) -> Result<Option<DecimalMs>, &Judged> {
+        let text = values.get(self.value.slot);
+        let read = match self.form {
+            Form::Single => value::duration(text, self.unit_exponent),
+            Form::List => value::upstream_duration(text, self.unit_exponent),
+            Form::Whole => value::whole_duration(text, self.unit_exponent),
+            Form::Phase => value::phase_duration(text, self.unit_exponent),
+        };
+        read.map_err(|Malformed| &self.value)
     }
 }
 
@@ -255,6 +270,7 @@ impl Clock {
     fn read(self, time: &mut TimeParser, stamp: &[u8]) -> Option<i64> {
         match self {
             Clock::Local => time.time_local(stamp),
+            Clock::LocalMillis => time.local_millis(stamp),
             Clock::Iso8601 => time.iso8601(stamp),
             Clock::Epoch => TimeParser::epoch(stamp),
             Clock::Any => time.any(stamp),

@@ -35,6 +35,7 @@ fn outcome(format: &LogFormat, line: impl AsRef<[u8]>) -> String {
     match format.parser().parse_line(line.as_ref()) {
         Line::Request(request) => show(&request),
         Line::NotRequest => "no request".to_owned(),
+        Line::Comment => "comment".to_owned(),
         Line::Rejected(Rejection { column, found, expected }) => {
             format!("column {column}: found `{}`, expected {expected}", found.escape_ascii())
         }

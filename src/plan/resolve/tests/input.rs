@@ -1,19 +1,52 @@
 //! What is read, and which requests of it.
 
 use super::*;
-use crate::plan::Role;
+use crate::plan::{LineTemplate, Role};
+use crate::source::preset;
+
+fn templates(expected: &[(&str, &str)]) -> FormatChoice {
+    let template = |&(title, log_format): &(&str, &str)| LineTemplate {
+        title: title.to_owned(),
+        log_format: log_format.to_owned(),
+    };
+    FormatChoice::Templates(expected.iter().map(template).collect())
+}
 
 #[test]
-fn log_formats_are_strings_presets_or_json() {
+fn log_formats_are_strings_presets_or_families() {
     let format = |text: &str| resolve(&["-", "--log-format", text]).input.format;
     let own = "$remote_addr $status";
-    let nginx =
-        |name: &str, log_format: &str| FormatChoice::Nginx { name: name.to_owned(), log_format: log_format.to_owned() };
-    assert_eq!(format(own), nginx("log_format", own));
-    assert_eq!(format("json"), FormatChoice::Json);
-    for preset in preset::all() {
-        assert_eq!(format(preset.name), nginx(preset.name, preset.log_format));
+    assert_eq!(format(own), templates(&[("nginx log_format", own)]));
+    assert_eq!(format("%h %>s"), templates(&[("Apache LogFormat", "${remote_addr} ${status}")]));
+    for (name, choice) in crate::plan::resolve::format::FAMILIES {
+        assert_eq!(format(name), choice, "{name}");
     }
+    for preset in preset::all() {
+        assert_eq!(format(preset.name), templates(&[(preset.title, preset.log_format)]));
+    }
+    let unknown = error(&["-", "--log-format", "combind"]);
+    assert!(unknown.ends_with("the nearest one is combined"), "{unknown}");
+}
+
+#[test]
+fn an_nginx_conf_gives_its_formats_or_the_one_that_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("nginx#1.conf");
+    fs::write(&path, "http { log_format a '$status'; log_format b '$msec'; }").unwrap();
+    let path = path.display().to_string();
+    let format = |given: &str| resolve(&["-", "--nginx-conf", given]).input.format;
+    let (a, b) = (("nginx a", "log_format a '$status'"), ("nginx b", "log_format b '$msec'"));
+    assert_eq!(format(&path), templates(&[a, b]));
+    assert_eq!(format(&format!("{path}#b")), templates(&[b]));
+    let combined = preset::by_name("combined").unwrap();
+    assert_eq!(format(&format!("{path}#combined")), templates(&[(combined.title, combined.log_format)]));
+
+    let refused = |given: &str| error(&["-", "--nginx-conf", given]);
+    assert_eq!(refused(&format!("{path}#c")), format!("--nginx-conf: {path}: has no log_format `c`; it has a, b"));
+    assert!(refused("missing.conf").starts_with("--nginx-conf: missing.conf: cannot be read"));
+    let empty = folder.path().join("empty.conf");
+    fs::write(&empty, "http { }").unwrap();
+    assert!(refused(&empty.display().to_string()).contains("has no log_format directive; give the file"));
 }
 
 #[test]

@@ -33,6 +33,9 @@ pub(super) enum Kind {
     Text,
     /// A string with escapes in it.
     EscapedText,
+    /// Text that the scanner put together at the start of the scratch space; the span begins where its first part
+    /// stands in the line, and is as long as the text.
+    Joined,
     /// A number.
     Number,
     /// `true` or `false`.
@@ -51,7 +54,7 @@ pub(super) struct Span {
 
 /// The values of one line.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Values {
+pub struct Values {
     present: SlotSet,
     escaped: bool,
     spans: [Span; MAX_SLOTS],
@@ -126,6 +129,7 @@ impl<'a> Found<'a> {
         let span = self.span(slot)?;
         match span.kind {
             Kind::Text | Kind::Number => self.line.get(span.start..span.end),
+            Kind::Joined => self.joined(slot),
             Kind::EscapedText => self.decoded(slot),
             Kind::Word | Kind::Composite => None,
         }
@@ -144,6 +148,12 @@ impl<'a> Found<'a> {
             Span { kind: Kind::Word, start, end } => self.line.get(start..end),
             _ => self.name(slot),
         }
+    }
+
+    /// The text of a value that was put together.
+    pub(super) fn joined(&self, slot: u8) -> Option<&'a [u8]> {
+        let span = self.span(slot).filter(|span| span.kind == Kind::Joined)?;
+        self.scratch.get(..span.end - span.start)
     }
 
     fn decoded(&self, slot: u8) -> Option<&'a [u8]> {

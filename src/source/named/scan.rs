@@ -10,17 +10,16 @@
 use super::names::{Names, NodeId, Place, ROOT, Target};
 use super::slots::{Kind, Span, Values};
 use super::text::find_special;
+use super::{Fault, Scan, Scanned};
 
 /// How many objects and arrays may lie in each other, the outermost included.
 pub(super) const MAX_DEPTH: usize = 64;
 
-/// Where a line stops being JSON.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Fault {
-    /// Byte offset from 0.
-    pub(super) at: usize,
-    /// What would have been right there.
-    pub(super) expected: &'static str,
+impl Scan for Names {
+    #[inline(always)]
+    fn scan(&mut self, line: &[u8], values: &mut Values, _: &mut Vec<u8>) -> Result<Scanned, Fault> {
+        scan(line, self, values).map(|()| Scanned::Record)
+    }
 }
 
 /// Walks through `line` and fills `values`.

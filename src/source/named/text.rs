@@ -68,7 +68,7 @@ mod sse2 {
 /// Appends `text` to `out` with its escapes undone; one that stands for nothing becomes U+FFFD.
 ///
 /// Beside JSON's escapes `\xHH` is read, which nginx writes into JSON logs that lack `escape=json`.
-pub(super) fn unescape(text: &[u8], out: &mut Vec<u8>) {
+pub(in crate::source) fn unescape(text: &[u8], out: &mut Vec<u8>) {
     let mut rest = text;
     while let Some(at) = memchr::memchr(b'\\', rest) {
         let (plain, escape) = rest.split_at(at);

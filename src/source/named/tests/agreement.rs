@@ -133,7 +133,7 @@ fn read_slowly(line: &str) -> Result<Said, Refused> {
 fn said(line: Line) -> Result<Said, Refused> {
     let request = match line {
         Line::Request(request) => request,
-        Line::NotRequest => return Err(Refused::NoRequest),
+        Line::NotRequest | Line::Comment => return Err(Refused::NoRequest),
         Line::Rejected(_) => return Err(Refused::Rejected),
     };
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
@@ -148,7 +148,7 @@ fn said(line: Line) -> Result<Said, Refused> {
     })
 }
 
-fn map() -> FieldMap {
+fn map() -> JsonMap {
     let line = r#"{"t":1780315200000,"m":"GET","req":{"url":"/"},"s":200,"d":1}"#;
     let fields = vec![
         field(Role::Timestamp, "t", None),
@@ -311,7 +311,7 @@ proptest! {
         let mut parser = map().parser();
         for line in [&bytes[..], text.as_bytes()] {
             let _ = parser.parse_line(line);
-            let _ = FieldMap::detect(&[line, line], &Wanted::default());
+            let _ = JsonMap::detect(&[line, line], &Wanted::default());
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What fields the first lines of a log have, and what is written in them.
 //!
-//! Runs once a log, so it goes through `serde_json` and keeps everything by its dotted name.
+//! Runs once a log, so JSON goes through `serde_json`; everything is kept by its dotted name.
 
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -22,20 +22,31 @@ pub(super) struct Logged {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sample {
     fields: BTreeMap<String, Vec<Logged>>,
-    objects: usize,
+    records: usize,
 }
 
 impl Sample {
     /// Reads the lines that are JSON objects and passes over the others.
-    pub(super) fn read(lines: &[&[u8]]) -> Self {
+    pub(super) fn of_json(lines: &[&[u8]]) -> Self {
         let mut sample = Sample::default();
         for line in lines {
             if let Ok(Value::Object(object)) = serde_json::from_str(&String::from_utf8_lossy(line)) {
-                sample.objects += 1;
+                sample.records += 1;
                 sample.add("", &Value::Object(object));
             }
         }
         sample
+    }
+
+    /// Adds a record of named texts.
+    pub(super) fn add_record<'l>(&mut self, fields: impl IntoIterator<Item = (&'l str, &'l [u8])>) {
+        self.records += 1;
+        for (name, text) in fields {
+            let text = String::from_utf8_lossy(text).into_owned();
+            let is_decimal = text.contains('.');
+            let logged = Logged { text, is_text_or_number: true, is_string: true, is_decimal };
+            self.fields.entry(name.to_owned()).or_default().push(logged);
+        }
     }
 
     fn add(&mut self, name: &str, value: &Value) {
@@ -58,9 +69,9 @@ impl Sample {
         self.fields.entry(name.to_owned()).or_default().push(logged);
     }
 
-    /// Whether no line was an object.
+    /// Whether no line was a record.
     pub(super) fn is_empty(&self) -> bool {
-        self.objects == 0
+        self.records == 0
     }
 
     /// Every name, sorted.

@@ -1,10 +1,12 @@
-//! JSON lines: one object a line, one request an object, under whatever field names.
+//! Logs whose values have names: JSON lines, LTSV, and W3C's tables with a header.
 //!
-//! `sample` and `fields` look at the first lines and decide which field means what. After that `scan` walks once
-//! through the bytes of each line, `names` says which keys matter, `slots` keeps where their values are, and
-//! `text` decodes their escapes. Nothing here does I/O. Lines with only plain keys allocate nothing.
+//! `sample` and `fields` look at the first lines and decide which field means what. After that a [`Scan`] walks once
+//! through the bytes of each line (`scan` for JSON, whose keys `names` knows and whose escapes `text` decodes, `ltsv`
+//! and `w3c`), `slots` keeps where the wanted values are, and what they mean is decided here, alike for all. Nothing
+//! here does I/O. Lines with only plain keys allocate nothing.
 
 mod fields;
+mod ltsv;
 mod names;
 mod sample;
 mod scan;
@@ -12,8 +14,13 @@ mod slots;
 #[cfg(test)]
 mod tests;
 mod text;
+mod w3c;
 
 pub use fields::NoFields;
+pub use ltsv::Labels;
+pub use names::Names;
+pub(super) use text::unescape;
+pub use w3c::Columns;
 
 use crate::plan::{Timezone, Unit, Wanted};
 use crate::request::{DecimalMs, Line, MAX_EXTRA_FIELDS, Rejection, Request};
@@ -23,22 +30,52 @@ use crate::source::value::{self, Malformed, is_event_stream, present};
 use crate::source::{FormatInfo, ParseLine};
 use crate::usage::is_key_field;
 use fields::Fields;
-use names::Names;
 use sample::Sample;
-use scan::Fault;
 use slots::{Found, Values};
 use std::sync::Arc;
 
-/// Which field of a JSON log means what.
+/// How the lines of a log are walked through.
+pub trait Scan: Clone {
+    /// Notes in `values` where the wanted values of the line are; `scratch` holds those that stand nowhere in one
+    /// piece.
+    fn scan(&mut self, line: &[u8], values: &mut Values, scratch: &mut Vec<u8>) -> Result<Scanned, Fault>;
+}
+
+/// What a line is, to who only looks at its shape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scanned {
+    /// A record, its values noted.
+    Record,
+    /// A line about the log itself.
+    Comment,
+}
+
+/// Where a line stops to have the shape of its format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Byte offset from 0.
+    at: usize,
+    /// What would have been right there.
+    expected: &'static str,
+}
+
+/// Which field of a log means what, and how its lines are walked through.
 #[derive(Clone, Debug)]
-pub struct FieldMap {
+pub struct FieldMap<S> {
     roles: Arc<Roles>,
-    names: Names,
+    scan: S,
     timezone: Timezone,
     info: FormatInfo,
 }
 
-impl FieldMap {
+/// JSON lines.
+pub type JsonMap = FieldMap<Names>;
+/// Lines of `label:value`, tabs between them.
+pub type LtsvMap = FieldMap<Labels>;
+/// A table whose `#Fields:` line names its columns.
+pub type W3cMap = FieldMap<Columns>;
+
+impl JsonMap {
     /// Finds the fields of a log by its first lines.
     ///
     /// Lines that are no JSON are passed over. The developer and the extra fields of `wanted` are taken as they are;
@@ -48,15 +85,60 @@ impl FieldMap {
     ///
     /// When no line is a JSON object, when the time, the status, or the method and path have no field, or when a
     /// field that `wanted.fields` names is in no line.
-    pub fn detect(sample_lines: &[&[u8]], wanted: &Wanted) -> Result<FieldMap, NoFields> {
-        let sample = Sample::read(sample_lines);
+    pub fn detect(sample_lines: &[&[u8]], wanted: &Wanted) -> Result<JsonMap, NoFields> {
+        let sample = Sample::of_json(sample_lines);
         if sample.is_empty() {
             return Err(NoFields::NotJson { lines: sample_lines.len() });
         }
-        let fields = Fields::choose(&sample, wanted)?;
+        FieldMap::new("JSON lines", &sample, wanted, Names::new)
+    }
+}
+
+impl LtsvMap {
+    /// Finds the fields of an LTSV log by its first lines, as [`JsonMap::detect`] does.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn detect(sample_lines: &[&[u8]], wanted: &Wanted) -> Result<LtsvMap, NoFields> {
+        FieldMap::new("LTSV", &ltsv::sample(sample_lines), wanted, Labels::new)
+    }
+
+    /// Whether a line is of this shape: `label:value` and at least one more behind a tab.
+    pub fn fits(line: &[u8]) -> bool {
+        ltsv::fits(line)
+    }
+}
+
+impl W3cMap {
+    /// Finds the columns of a table by the header among its first lines; `None` without one.
+    ///
+    /// # Errors
+    ///
+    /// The same as of [`JsonMap::detect`], and columns without a row below them.
+    pub fn detect(sample_lines: &[&[u8]], wanted: &Wanted) -> Option<Result<W3cMap, NoFields>> {
+        let header = w3c::Header::find(sample_lines)?;
+        let sample = header.sample(sample_lines);
+        if sample.is_empty() {
+            return Some(Err(NoFields::NoRow { columns: header.len() }));
+        }
+        let wanted = header.with_unit(wanted);
+        let scan = |names: &[String]| header.columns(names);
+        Some(FieldMap::new(header.product(), &sample, &wanted, scan))
+    }
+}
+
+impl<S: Scan> FieldMap<S> {
+    fn new(
+        format: &str,
+        sample: &Sample,
+        wanted: &Wanted,
+        scan: impl FnOnce(&[String]) -> S,
+    ) -> Result<FieldMap<S>, NoFields> {
+        let fields = Fields::choose(sample, wanted)?;
         let (roles, names) = Roles::new(&fields, wanted);
-        let info = format_info(&fields);
-        Ok(FieldMap { roles: Arc::new(roles), names: Names::new(&names), timezone: wanted.timezone, info })
+        let info = format_info(format, &fields);
+        Ok(FieldMap { roles: Arc::new(roles), scan: scan(&names), timezone: wanted.timezone, info })
     }
 
     /// What the format delivers.
@@ -65,10 +147,10 @@ impl FieldMap {
     }
 
     /// A parser with caches of its own, one for each thread.
-    pub fn parser(&self) -> JsonParser {
-        JsonParser {
+    pub fn parser(&self) -> FieldParser<S> {
+        FieldParser {
             roles: Arc::clone(&self.roles),
-            names: self.names.clone(),
+            scan: self.scan.clone(),
             values: Values::default(),
             scratch: Vec::new(),
             time: TimeParser::new(self.timezone),
@@ -76,9 +158,9 @@ impl FieldMap {
     }
 }
 
-fn format_info(fields: &Fields) -> FormatInfo {
+fn format_info(format: &str, fields: &Fields) -> FormatInfo {
     FormatInfo {
-        name: "JSON lines".to_owned(),
+        name: format.to_owned(),
         latency_field: fields.duration.as_ref().map(|(name, _)| name.clone()),
         latency_unit: fields.duration.as_ref().map(|(_, unit)| *unit),
         developer_is_key: fields.developer.as_deref().is_some_and(is_key_field),
@@ -110,6 +192,8 @@ struct Target {
 #[derive(Clone, Debug)]
 struct Roles {
     timestamp: Judged,
+    /// What leads from the stamp to the request's end, where it is the start that is stamped.
+    until_end: Option<(u8, Unit)>,
     target: Target,
     status: Judged,
     duration: Option<(Judged, Unit)>,
@@ -139,21 +223,26 @@ impl Roles {
             (judged(name, &what), *unit)
         });
         let mut slot = |name: &String| slot_of(name, &mut names);
+        let until_end = fields.until_end.as_ref().map(|(name, unit)| (slot(name), *unit));
         let mut extras = [None; MAX_EXTRA_FIELDS];
         for (extra, name) in extras.iter_mut().zip(&wanted.extras) {
             *extra = Some(slot(name));
         }
         let developer = fields.developer.as_ref().map(&mut slot);
         let content_type = fields.content_type.as_ref().map(slot);
-        (Roles { timestamp, target, status, duration, developer, content_type, extras }, names)
+        (Roles { timestamp, until_end, target, status, duration, developer, content_type, extras }, names)
     }
 
     /// The request in a line that has been walked through; `None` when it holds none.
     #[inline(always)]
     fn read<'a>(&'a self, found: Found<'a>, time: &mut TimeParser) -> Result<Option<Request<'a>>, Rejection<'a>> {
+        if self.holds_nothing_of_a_request(found) {
+            return Ok(None);
+        }
         // Whatever can be wrong is read before the request, for a broken one excuses nothing else.
         let stamp = self.timestamp.text(found)?;
         let Some(timestamp_ms) = time.any(stamp) else { return Err(self.timestamp.reject(found)) };
+        let timestamp_ms = timestamp_ms + self.until_end_ms(found);
         let Ok(status) = value::status_number(self.status.text(found)?) else { return Err(self.status.reject(found)) };
         let duration = self.duration(found)?;
         let (Some((method, path)), Some(status)) = (self.target.read(found)?, status) else { return Ok(None) };
@@ -170,6 +259,20 @@ impl Roles {
         }))
     }
 
+    /// Whether the line has neither a status nor a target, as a server's own messages among its requests.
+    #[inline(always)]
+    fn holds_nothing_of_a_request(&self, found: Found) -> bool {
+        found.span(self.status.slot).is_none() && !self.target.is_in(found)
+    }
+
+    /// Whole milliseconds from the stamp to the request's end; none where the log does not say.
+    #[inline(always)]
+    fn until_end_ms(&self, found: Found) -> i64 {
+        let Some((slot, unit)) = self.until_end else { return 0 };
+        let text = found.string_or_number(slot).unwrap_or_default();
+        value::duration(text, unit.millis_exponent()).ok().flatten().map_or(0, value::whole_millis)
+    }
+
     #[inline(always)]
     fn duration<'a>(&'a self, found: Found<'a>) -> Result<Option<DecimalMs>, Rejection<'a>> {
         let Some((field, unit)) = &self.duration else { return Ok(None) };
@@ -183,6 +286,12 @@ impl Roles {
 type MethodAndPath<'a> = (&'a [u8], &'a [u8]);
 
 impl Target {
+    /// Whether the line has any of its fields.
+    fn is_in(&self, found: Found) -> bool {
+        let mut fields = [&self.method, &self.path, &self.request_line].into_iter().flatten();
+        fields.any(|field| found.span(field.slot).is_some())
+    }
+
     /// Method and path; `None` when one is empty or `-`, or the request line is broken.
     #[inline(always)]
     fn read<'a>(&'a self, found: Found<'a>) -> Result<Option<MethodAndPath<'a>>, Rejection<'a>> {
@@ -211,11 +320,11 @@ impl Judged {
     #[cold]
     fn reject<'a>(&'a self, found: Found<'a>) -> Rejection<'a> {
         match found.span(self.slot) {
-            Some(span) => Rejection {
-                column: span.start + 1,
-                found: found.line.get(span.start..span.end).unwrap_or_default(),
-                expected: &self.expected,
-            },
+            Some(span) => {
+                let joined = found.joined(self.slot);
+                let text = joined.or(found.line.get(span.start..span.end)).unwrap_or_default();
+                Rejection { column: span.start + 1, found: text, expected: &self.expected }
+            }
             None => Rejection { column: found.line.len() + 1, found: b"", expected: &self.missing },
         }
     }
@@ -232,16 +341,16 @@ fn slot_of(name: &str, names: &mut Vec<String>) -> u8 {
 
 /// Reads lines of one [`FieldMap`].
 #[derive(Clone, Debug)]
-pub struct JsonParser {
+pub struct FieldParser<S> {
     roles: Arc<Roles>,
-    names: Names,
+    scan: S,
     values: Values,
-    /// Holds what had to be unescaped of the current line.
+    /// Holds what does not stand in the current line as it is.
     scratch: Vec<u8>,
     time: TimeParser,
 }
 
-impl ParseLine for JsonParser {
+impl<S: Scan> ParseLine for FieldParser<S> {
     const USES_MARKS: bool = false;
 
     #[inline(always)]
@@ -251,9 +360,11 @@ impl ParseLine for JsonParser {
 
     #[inline(always)]
     fn parse_line<'a>(&'a mut self, line: &'a [u8]) -> Line<'a> {
-        let JsonParser { roles, names, values, scratch, time } = self;
-        if let Err(fault) = scan::scan(line, names, values) {
-            return Line::Rejected(not_json(line, fault));
+        let FieldParser { roles, scan, values, scratch, time } = self;
+        match scan.scan(line, values, scratch) {
+            Ok(Scanned::Record) => {}
+            Ok(Scanned::Comment) => return Line::Comment,
+            Err(fault) => return Line::Rejected(misshapen(line, fault)),
         }
         values.unescape(line, scratch);
         match roles.read(Found { line, scratch, values }, time) {
@@ -265,7 +376,7 @@ impl ParseLine for JsonParser {
 }
 
 #[cold]
-fn not_json(line: &[u8], fault: Fault) -> Rejection<'_> {
+fn misshapen(line: &[u8], fault: Fault) -> Rejection<'_> {
     /// Enough to recognise the place by.
     const MAX_FOUND_LEN: usize = 32;
     let rest = line.get(fault.at..).unwrap_or_default();

@@ -45,7 +45,7 @@ struct Node {
 
 /// All nodes.
 #[derive(Clone, Debug)]
-pub(super) struct Names {
+pub struct Names {
     nodes: Vec<Node>,
 }
 

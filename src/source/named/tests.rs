@@ -8,9 +8,9 @@ mod formats;
 /// 2026-06-01T12:00:00Z.
 const JUNE_MS: i64 = 1_780_315_200_000;
 
-fn detect(lines: &[&str], wanted: &Wanted) -> Result<FieldMap, NoFields> {
+fn detect(lines: &[&str], wanted: &Wanted) -> Result<JsonMap, NoFields> {
     let lines: Vec<&[u8]> = lines.iter().map(|line| line.as_bytes()).collect();
-    FieldMap::detect(&lines, wanted)
+    JsonMap::detect(&lines, wanted)
 }
 
 fn field(role: Role, name: &str, unit: Option<Unit>) -> FieldOverride {
@@ -31,6 +31,7 @@ fn show(line: Line) -> String {
     let request = match line {
         Line::Request(request) => request,
         Line::NotRequest => return "no request".to_owned(),
+        Line::Comment => return "comment".to_owned(),
         Line::Rejected(Rejection { column, found, expected }) => {
             return format!("{column}: found `{}`, expected {expected}", found.escape_ascii());
         }
@@ -232,7 +233,7 @@ fn a_sample_without_fields_says_what_to_do() {
     );
     assert_eq!(
         message(&[&PLAIN.replace("path", "\\u001b")], &none),
-        "no field of the JSON lines holds the path: found `\\u{1b}`, `durationMs`, `method`, `status`, `ts`; \
+        "no field of the lines holds the path: found `\\u{1b}`, `durationMs`, `method`, `status`, `ts`; \
          name it with `--field path=NAME`"
     );
     assert!(message(&[&PLAIN.replace("method", "m")], &none).contains("holds the method"));

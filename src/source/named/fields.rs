@@ -1,13 +1,19 @@
-//! Which field of a JSON log means what: by the names that common loggers use, and by what is written there.
+//! Which field of a log means what: by the names that common loggers use, and by what is written there.
 //!
 //! Sample lines and the user's wishes in, field names and the unit of the duration out.
 
 use super::sample::{Logged, Sample};
+use super::w3c;
 use crate::plan::{Latency, Role, Timezone, Unit, Wanted};
 use crate::source::time::TimeParser;
 use crate::source::value;
 
-const TIMESTAMPS: [&str; 12] = [
+/// Stamps of a request's start, each with the field that leads from there to its end: in Envoy, and in Traefik, whose
+/// `time` is cut to seconds.
+const STARTS: [(&str, &str, Unit); 2] =
+    [("StartUTC", "Duration", Unit::Nanos), ("start_time", "duration", Unit::Millis)];
+
+const TIMESTAMPS: [&str; 15] = [
     "timestamp",
     "time_iso8601",
     "time_local",
@@ -20,9 +26,12 @@ const TIMESTAMPS: [&str; 12] = [
     "dateTime",
     "requestTime",
     "StartUTC",
+    "start_time",
+    w3c::DATE_TIME,
+    w3c::LOCAL_DATE_TIME,
 ];
 
-const METHODS: [&str; 9] = [
+const METHODS: [&str; 11] = [
     "method",
     "request_method",
     "req.method",
@@ -32,9 +41,11 @@ const METHODS: [&str; 9] = [
     "http.method",
     "http.request.method",
     "RequestMethod",
+    ":method",
+    "cs-method",
 ];
 
-const PATHS: [&str; 15] = [
+const PATHS: [&str; 20] = [
     "path",
     "request_uri",
     "uri",
@@ -50,11 +61,16 @@ const PATHS: [&str; 15] = [
     "url.path",
     "originalUrl",
     "RequestPath",
+    "x-envoy-original-path",
+    "x-envoy-origin-path",
+    ":path",
+    "cs-uri-stem",
+    "cs-uri",
 ];
 
-const REQUEST_LINES: [&str; 3] = ["request", "request_line", "requestLine"];
+const REQUEST_LINES: [&str; 4] = ["request", "request_line", "requestLine", "req"];
 
-const STATUSES: [&str; 11] = [
+const STATUSES: [&str; 13] = [
     "statusCode",
     "status",
     "status_code",
@@ -66,12 +82,14 @@ const STATUSES: [&str; 11] = [
     "http.status_code",
     "http.response.status_code",
     "DownstreamStatus",
+    "response_code",
+    "sc-status",
 ];
 
 /// Durations, with the unit where it goes with the name: nginx counts in seconds, pino in milliseconds, Traefik and the
 /// Elastic schema in nanoseconds. In Traefik the origin's part comes first, for the rest is the proxy's own. For names
 /// without a unit see [`unit_by_sample`].
-const DURATIONS: [(&str, Option<Unit>); 28] = [
+const DURATIONS: [(&str, Option<Unit>); 32] = [
     ("durationMs", Some(Unit::Millis)),
     ("duration_ms", Some(Unit::Millis)),
     ("responseTimeMs", Some(Unit::Millis)),
@@ -100,13 +118,33 @@ const DURATIONS: [(&str, Option<Unit>); 28] = [
     ("elapsed", None),
     ("took", None),
     ("reqtime", None),
+    ("reqtime_microsec", Some(Unit::Micros)),
+    ("time-taken", None),
+    ("TimeTakenMS", Some(Unit::Millis)),
+    ("runtime", None),
 ];
 
-const UPSTREAM_DURATIONS: [(&str, Option<Unit>); 2] =
-    [("upstream_response_time", Some(Unit::Seconds)), ("OriginDuration", Some(Unit::Nanos))];
+const UPSTREAM_DURATIONS: [(&str, Option<Unit>); 5] = [
+    ("upstream_response_time", Some(Unit::Seconds)),
+    ("OriginDuration", Some(Unit::Nanos)),
+    ("upstream_service_time", Some(Unit::Millis)),
+    ("x-envoy-upstream-service-time", Some(Unit::Millis)),
+    ("apptime", None),
+];
 
-const DEVELOPERS: [&str; 9] =
-    ["developerId", "userId", "apiKey", "user", "sub", "developer_id", "user_id", "api_key", "remote_user"];
+const DEVELOPERS: [&str; 11] = [
+    "developerId",
+    "userId",
+    "apiKey",
+    "user",
+    "sub",
+    "developer_id",
+    "user_id",
+    "api_key",
+    "remote_user",
+    "cs-username",
+    "ClientUsername",
+];
 
 const CONTENT_TYPES: [&str; 4] = ["sent_http_content_type", "content_type", "contentType", "downstream_Content-Type"];
 
@@ -116,6 +154,12 @@ const EARLIEST_LIKELY_MS: i64 = 100_000_000_000;
 /// A sample in which no fields for a request can be found.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoFields {
+    /// A header without a row.
+    #[error("none of the first lines has the {columns} columns that `#Fields:` names")]
+    NoRow {
+        /// How many columns there are.
+        columns: usize,
+    },
     /// No line is an object.
     #[error("none of the {lines} sampled lines is a JSON object; JSON lines have one `{{...}}` on each line")]
     NotJson {
@@ -123,7 +167,7 @@ pub enum NoFields {
         lines: usize,
     },
     /// A role has no field.
-    #[error("no field of the JSON lines holds {}: found {known}; name it with `--field {}=NAME`", what(*.role), role.name())]
+    #[error("no field of the lines holds {}: found {known}; name it with `--field {}=NAME`", what(*.role), role.name())]
     Missing {
         /// The role.
         role: Role,
@@ -157,6 +201,8 @@ fn what(role: Role) -> &'static str {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Fields {
     pub(super) timestamp: String,
+    /// From the stamp to the request's end, where its start is stamped.
+    pub(super) until_end: Option<(String, Unit)>,
     pub(super) status: String,
     /// `None`: in the request line.
     pub(super) method: Option<String>,
@@ -172,10 +218,22 @@ impl Fields {
     /// Chooses by `wanted`; else, of the known names, the one that makes sense in most lines, then the first.
     pub(super) fn choose(sample: &Sample, wanted: &Wanted) -> Result<Self, NoFields> {
         let chooser = Chooser { sample, wanted };
-        let timestamp = chooser.required(Role::Timestamp, &TIMESTAMPS, |logged| is_stamp(logged, wanted.timezone))?;
+        let is_stamp = |logged: &Logged| is_stamp(logged, wanted.timezone);
+        let start = STARTS.iter().find(|(stamp, until_end, _)| {
+            sample.values(stamp).iter().any(is_stamp) && sample.values(until_end).iter().any(is_duration)
+        });
+        // A start of which the end is known is as good as an end, and finer in Traefik.
+        let finer = start.map(|(stamp, ..)| *stamp);
+        let timestamp = chooser.required(Role::Timestamp, finer.as_slice(), is_stamp).or_else(|error| match error {
+            NoFields::Missing { .. } => chooser.required(Role::Timestamp, &TIMESTAMPS, is_stamp),
+            named => Err(named),
+        })?;
+        let until_end =
+            start.filter(|(stamp, ..)| *stamp == timestamp).map(|(_, name, unit)| ((*name).to_owned(), *unit));
         let (method, path, request_line) = chooser.request()?;
         Ok(Fields {
             timestamp,
+            until_end,
             status: chooser
                 .required(Role::Status, &STATUSES, |logged| value::status_number(logged.text.as_bytes()).is_ok())?,
             method,

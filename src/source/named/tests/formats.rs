@@ -1,0 +1,228 @@
+//! Lines as real loggers write them, with made-up addresses and names.
+
+use super::*;
+
+#[test]
+fn nginx_with_quoted_numbers() {
+    let line = r#"{"time_local":"01/Jun/2026:14:00:00 +0200","remote_addr":"192.0.2.1","remote_user":"","request":"GET /api/v1/users?id=7 HTTP/1.1","status":"200","body_bytes_sent":"368","request_time":"0.048","upstream_response_time":"0.047","http_user_agent":"curl\/8.0 \"x\""}"#;
+    assert_eq!(read(line), "+0 GET /api/v1/users?id=7 200 48ms");
+    let broken = line.replace("GET /api/v1/users?id=7 HTTP/1.1", r"\u0016\u0003\u0001").replace("\"200\"", "\"400\"");
+    assert_eq!(read_by(line, &broken), "no request");
+    let empty = line.replace("GET /api/v1/users?id=7 HTTP/1.1", "").replace("0.048", "-");
+    assert_eq!(read_by(line, &empty), "no request");
+    let absent = line.replace("0.048", "-").replace("\"remote_user\":\"\"", "\"remote_user\":\"bob\"");
+    assert_eq!(read_by(line, &absent), "+0 GET /api/v1/users?id=7 200 by bob");
+}
+
+#[test]
+fn nginx_with_plain_numbers() {
+    let line = r#"{"time_iso8601":"2026-06-01T12:00:00+00:00","remote_addr":"192.0.2.1","request_method":"GET","uri":"/api/products/123480","status":200,"request_time":0.010,"body_bytes_sent":368,"sent_http_content_type":"text/html"}"#;
+    assert_eq!(read(line), "+0 GET /api/products/123480 200 10ms");
+    assert_eq!(read_by(line, &line.replace(":200,", ":000,")), "no request");
+    for (content_type, mark) in
+        [("text/event-stream", " long"), ("Text/Event-Stream; charset=utf-8", " long"), ("text/event", "")]
+    {
+        let line = line.replace("text/html", content_type);
+        assert_eq!(read(&line), format!("+0 GET /api/products/123480 200 10ms{mark}"));
+    }
+}
+
+#[test]
+fn nginx_without_json_escaping() {
+    let good = r#"{"msec":"1780315200.123","method":"GET","uri":"/a","status":200,"request_time":1.5}"#;
+    let line = good.replace("/a", r"/a\x22b");
+    assert_eq!(read_by(good, &line), "+123 GET /a\"b 200 1500ms");
+}
+
+#[test]
+fn the_libraries_pattern_objects() {
+    let line = r#"{"timestamp":"2026-06-01T12:00:00.250Z","method":"POST","path":"/orders","statusCode":201,"durationMs":48.799,"correlationId":"c-1","metadata":{"developerId":"dev_1","region":"eu"}}"#;
+    assert_eq!(read(line), "+250 POST /orders 201 48.799ms by dev_1");
+    let epoch = line.replace("\"2026-06-01T12:00:00.250Z\"", "1780315200250").replace("48.799", "4.8799E1");
+    assert_eq!(read_by(line, &epoch), "+250 POST /orders 201 48.799ms by dev_1");
+}
+
+#[test]
+fn pino_http() {
+    let line = r#"{"level":30,"time":1780315200456,"pid":1,"hostname":"web","req":{"id":1,"method":"GET","url":"/health?x=1","headers":{"host":"example.test","accept":["*/*",null]},"remoteAddress":"::1"},"res":{"statusCode":304,"headers":{}},"responseTime":7,"msg":"request completed"}"#;
+    assert_eq!(read(line), "+456 GET /health?x=1 304 7ms");
+    let other = r#"{"level":30,"time":1780315200456,"pid":1,"hostname":"web","msg":"listening"}"#;
+    assert_eq!(read_by(line, other), "no request");
+    let without_status = line.replace("statusCode", "code");
+    assert!(read_by(line, &without_status).ends_with("expected a field `res.statusCode`"));
+}
+
+#[test]
+fn caddy() {
+    let line = r#"{"level":"info","ts":1780315200.7564995,"logger":"http.log.access","msg":"handled request","request":{"remote_ip":"192.0.2.1","proto":"HTTP/1.0","method":"GET","host":"example.test","uri":"/x","headers":{"Accept":["*/*"]}},"bytes_read":0,"user_id":"","duration":0.000002701,"size":0,"status":200,"resp_headers":{"Server":["Caddy"]}}"#;
+    assert_eq!(read(line), "+756 GET /x 200 0.002701ms");
+    let whole = line.replace("0.000002701", "2");
+    assert_eq!(detect(&[&whole], &Wanted::default()).unwrap().info().latency_unit, Some(Unit::Seconds));
+    assert_eq!(read_by(line, &line.replace("\"status\":200", "\"status\":0")), "no request");
+}
+
+#[test]
+fn traefik() {
+    let line = r#"{"ClientHost":"192.0.2.1","DownstreamStatus":200,"Duration":357313,"OriginDuration":324669,"OriginStatus":200,"Overhead":32644,"RequestMethod":"GET","RequestPath":"/a.save","ServiceURL":{"Scheme":"http","User":null},"StartUTC":"2026-06-01T11:59:59.587782192Z","level":"info","time":"2026-06-01T12:00:00Z"}"#;
+    // The start and the duration rather than `time`, which is cut to seconds.
+    assert_eq!(read(line), "+-413 GET /a.save 200 0.324669ms");
+    let without_start = line.replace("StartUTC", "Start");
+    assert_eq!(read(&without_start), "+0 GET /a.save 200 0.324669ms");
+    let info = detect(&[line], &Wanted::default()).unwrap().info();
+    assert_eq!((info.latency_field.as_deref(), info.latency_unit), (Some("OriginDuration"), Some(Unit::Nanos)));
+}
+
+#[test]
+fn alp() {
+    let line = r#"{"time":"2026-06-01T21:00:00+09:00","method":"POST","uri":"/foo?token=x","status":200,"body_bytes":12,"response_time":0.057,"ua":"UA1"}"#;
+    assert_eq!(read(line), "+0 POST /foo?token=x 200 57ms");
+}
+
+#[test]
+fn elastic_common_schema() {
+    let dotted = r#"{"@timestamp":"2026-06-01T12:00:00.000Z","http.request.method":"GET","url.path":"/a","http.response.status_code":200,"event.duration":1500000}"#;
+    let nested = r#"{"@timestamp":"2026-06-01T12:00:00.000Z","http":{"request":{"method":"GET"},"response":{"status_code":200}},"url":{"path":"/a"},"event":{"duration":1500000}}"#;
+    for (sample, line) in [(dotted, dotted), (dotted, nested), (nested, dotted), (nested, nested)] {
+        assert_eq!(read_by(sample, line), "+0 GET /a 200 1.5ms");
+    }
+}
+
+#[test]
+fn stamps_without_a_zone_are_in_the_one_wanted() {
+    let line = r#"{"time":"2026-06-01 14:00:00","method":"GET","path":"/a","status":200}"#;
+    let wanted = Wanted { timezone: Timezone::Offset(7_200), ..Wanted::default() };
+    let map = detect(&[line], &wanted).unwrap();
+    assert_eq!(show(map.parser().parse_line(line.as_bytes())), "+0 GET /a 200");
+}
+
+#[test]
+fn envoy() {
+    let line = r#"{":authority":"example.com","duration":11,"method":"GET","response_code":200,"response_flags":"UT","start_time":"2026-06-01T12:00:00.100Z","upstream_host":null,"x-envoy-origin-path":"/a?b=1","x-envoy-upstream-service-time":"9"}"#;
+    // The start and the duration make the end.
+    assert_eq!(read(line), "+111 GET /a?b=1 200 11ms");
+    let wanted = Wanted { latency: Latency::Upstream, extras: vec!["response_flags".to_owned()], ..Wanted::default() };
+    let map = detect(&[line], &wanted).unwrap();
+    assert_eq!(show(map.parser().parse_line(line.as_bytes())), "+111 GET /a?b=1 200 9ms [UT]");
+    assert_eq!(read_by(line, &line.replace(":200,", ":0,")), "no request");
+    assert_eq!(read_by(line, &line.replace("\"duration\":11", "\"duration\":null")), "+100 GET /a?b=1 200");
+}
+
+fn read_all(map: &FieldMap<impl Scan>, lines: &[&str]) -> Vec<String> {
+    let mut parser = map.parser();
+    lines.iter().map(|line| show(parser.parse_line(line.as_bytes()))).collect()
+}
+
+fn bytes<'l>(lines: &[&'l str]) -> Vec<&'l [u8]> {
+    lines.iter().map(|line| line.as_bytes()).collect()
+}
+
+#[test]
+fn ltsv() {
+    let line = "time:01/Jun/2026:14:00:00 +0200\tmethod:POST\turi:/a?b=1\tstatus:200\treqtime:0.057\tuser:-\tua:x:y";
+    let lines = [
+        line,
+        "time:[01/Jun/2026:12:00:01 +0000]\treqtime:-\tstatus:503\turi:/b\tmethod:GET\tuser:bob\t",
+        "time:01/Jun/2026:14:00:00 +0200\tmethod:POST\tno label",
+        "time:01/Jun/2026:14:00:00 +0200\tstatus:200\tmethod:GET",
+        "level:info\tmsg:started",
+        "no label",
+    ];
+    assert!(LtsvMap::fits(line.as_bytes()) && !LtsvMap::fits(b"a:b") && !LtsvMap::fits(b"a b:c\td:e"));
+    let wanted = Wanted { extras: vec!["ua".to_owned()], ..Wanted::default() };
+    let map = LtsvMap::detect(&bytes(&lines[..1]), &wanted).unwrap();
+    assert_eq!(
+        read_all(&map, &lines),
+        [
+            "+0 POST /a?b=1 200 57ms [x:y]",
+            "+1000 GET /b 503 by bob",
+            "45: found `no label`, expected `label:value`, tabs between the fields",
+            "54: found ``, expected a field `uri`",
+            "no request",
+            "1: found `no label`, expected `label:value`, tabs between the fields",
+        ]
+    );
+    let request = "time:2026-06-01T12:00:00Z\treq:GET /c HTTP/1.1\tstatus:200\tapptime:0.5\treqtime_microsec:1500";
+    let map = LtsvMap::detect(&bytes(&[request]), &Wanted::default()).unwrap();
+    assert_eq!(read_all(&map, &[request]), ["+0 GET /c 200 1.5ms"]);
+    let upstream = Wanted { latency: Latency::Upstream, ..Wanted::default() };
+    assert_eq!(read_all(&LtsvMap::detect(&bytes(&[request]), &upstream).unwrap(), &[request]), ["+0 GET /c 200 500ms"]);
+}
+
+#[test]
+fn iis() {
+    let header = "#Fields: date time s-ip cs-method cs-uri-stem cs-uri-query cs-username sc-status time-taken";
+    let lines = [
+        "#Software: Microsoft Internet Information Services 10.0",
+        header,
+        "2026-06-01 12:00:00 192.0.2.1 GET /a+b - - 200 15",
+        "2026-06-01 12:00:01 192.0.2.1 GET /a - bob 500 1283",
+        "#Fields: date time s-ip",
+        header,
+        "2026-06-01 12:00:00 192.0.2.1 GET",
+        "2026-06-01 12:00:00 192.0.2.1 GET /a - - 200 15 7",
+        "2026-06-01 25:00:00 192.0.2.1 GET /a - - 200 15",
+    ];
+    let map = W3cMap::detect(&bytes(&lines), &Wanted::default()).unwrap().unwrap();
+    assert_eq!((map.info().name.as_str(), map.info().latency_unit), ("IIS", Some(Unit::Millis)));
+    assert_eq!(
+        read_all(&map, &lines),
+        [
+            "comment",
+            "comment",
+            "+0 GET /a+b 200 15ms",
+            "+1000 GET /a 500 1283ms by bob",
+            "1: found `#Fields: date time s-ip`, expected the columns of the first `#Fields:` line; split the log where \
+             they change",
+            "comment",
+            "34: found ``, expected as many values as `#Fields:` has columns",
+            "49: found `7`, expected the end of the line: `#Fields:` has no more columns",
+            "1: found `2026-06-01 25:00:00`, expected a time such as 2026-06-01T12:00:00.000Z or seconds \
+             since 1970 in `date time`",
+        ]
+    );
+}
+
+#[test]
+fn cloudfront_with_and_without_its_header() {
+    let row = "2026-06-01\t12:00:00\tFRA2\t703\t192.0.2.1\tGET\texample.com\t/a\t200\t-\tcurl/8.0%20x\tq=1\t-\tHit\tid==\t\
+               example.com\thttps\t62\t0.113\t-\tTLSv1.3\tC\tHit\tHTTP/2.0\t-\t-\t51754\t0.113\tHit\ttext/plain\t20\t-\t-";
+    let header = format!("#Fields: {}", w3c::CLOUDFRONT);
+    for lines in [vec!["#Version: 1.0", header.as_str(), row], vec![row]] {
+        let map = W3cMap::detect(&bytes(&lines), &Wanted::default()).unwrap().unwrap();
+        assert_eq!((map.info().name.as_str(), map.info().latency_unit), ("CloudFront", Some(Unit::Seconds)));
+        assert_eq!(read_all(&map, &[row]), ["+0 GET /a 200 113ms"]);
+    }
+    assert!(W3cMap::detect(&bytes(&["2026-06-01\t12:00:00\tGET"]), &Wanted::default()).is_none());
+}
+
+#[test]
+fn w3c_tables_with_quotes_and_runs_of_spaces() {
+    let lines = [
+        "#Version: 1.0",
+        "#Fields:  c-ip  cs(User-Agent)  date  time  cs-method  cs-uri  sc-status  time-taken",
+        "192.0.2.1   \"a \"\"b\"\" c\"  \"2026-06-01\"  12:00:00.5  GET   \"\"   200  2",
+        "192.0.2.1   x  2026-06-01   12:00:00   GET   /a   200   2   ",
+    ];
+    let wanted = Wanted { extras: vec!["cs(User-Agent)".to_owned()], ..Wanted::default() };
+    let map = W3cMap::detect(&bytes(&lines), &wanted).unwrap().unwrap();
+    assert_eq!((map.info().name.as_str(), map.info().latency_unit), ("W3C", Some(Unit::Seconds)));
+    assert_eq!(read_all(&map, &lines[2..]), ["no request", "+0 GET /a 200 2000ms [x]"]);
+    let path_too = lines[2].replace("\"\"   200", "/b   200");
+    assert_eq!(read_all(&map, &[&path_too]), ["+500 GET /b 200 2000ms [a \"\"b\"\" c]"]);
+    let no_row = W3cMap::detect(&bytes(&lines[..2]), &wanted).unwrap().map(|_| ());
+    assert_eq!(no_row, Err(NoFields::NoRow { columns: 8 }));
+}
+
+proptest! {
+    #[test]
+    fn bytes_never_panic_in_tables_and_pairs(line in prop::collection::vec(prop::sample::select(b"\t \"#:a-1".to_vec()), 0..40)) {
+        let header = b"#Fields: date time cs-method cs-uri-stem sc-status";
+        let row = b"2026-06-01 12:00:00 GET /a 200";
+        let mut parser = W3cMap::detect(&[header, row], &Wanted::default()).unwrap().unwrap().parser();
+        let _ = parser.parse_line(&line);
+        let _ = W3cMap::detect(&[&line, &line], &Wanted::default());
+        let _ = LtsvMap::detect(&[&line], &Wanted::default());
+        let pair = b"time:2026-06-01T12:00:00Z\treq:GET /c HTTP/1.1\tstatus:200";
+        let _ = LtsvMap::detect(&[pair], &Wanted::default()).unwrap().parser().parse_line(&line);
+    }
+}

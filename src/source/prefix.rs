@@ -1,0 +1,277 @@
+//! What container runtimes and syslog put before the lines that a server wrote.
+//!
+//! A line in, what the server wrote out. Nothing here knows what that means.
+
+use super::named::unescape;
+use super::time::TimeParser;
+use crate::plan::Timezone;
+use memchr::memchr;
+
+/// What stands before each line of a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prefix {
+    /// `{"log":"LINE\n","stream":"stdout","time":"..."}`, Docker's json-file driver.
+    DockerJson,
+    /// `2026-06-01T12:00:00.000000000Z stdout F LINE`, the files under /var/log/pods.
+    Cri,
+    /// `[pod/NAME/CONTAINER] LINE`, of `kubectl logs --prefix`.
+    Kubectl,
+    /// `web-1  | LINE`, of `docker compose logs`.
+    Compose,
+    /// `<190>Jun  1 12:00:00 host nginx[7]: LINE`; the priority may be missing, the stamp be RFC 3339.
+    Syslog,
+    /// `<190>1 2026-06-01T12:00:00Z host nginx 7 - - LINE`.
+    Syslog5424,
+}
+
+/// What a line holds behind its prefix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stripped<'l> {
+    /// What the server wrote, and where in the line it begins.
+    Line(&'l [u8], usize),
+    /// A part of a line that the container runtime split.
+    Part,
+    /// No such prefix.
+    Bare,
+}
+
+const DOCKER_LEAD: &[u8] = b"{\"log\":\"";
+
+impl Prefix {
+    const ALL: [Prefix; 6] =
+        [Prefix::DockerJson, Prefix::Cri, Prefix::Kubectl, Prefix::Compose, Prefix::Syslog5424, Prefix::Syslog];
+
+    /// The prefix of most of the lines.
+    pub(super) fn of(lines: &[&[u8]]) -> Option<Prefix> {
+        let has = |prefix: &Prefix, line: &&&[u8]| prefix.strip(line, &mut Vec::new()) != Stripped::Bare;
+        Prefix::ALL.into_iter().find(|prefix| 2 * lines.iter().filter(|line| has(prefix, line)).count() > lines.len())
+    }
+
+    /// Its name for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Prefix::DockerJson => "Docker's JSON",
+            Prefix::Cri => "CRI",
+            Prefix::Kubectl => "kubectl's prefix",
+            Prefix::Compose => "docker compose",
+            Prefix::Syslog | Prefix::Syslog5424 => "syslog",
+        }
+    }
+
+    /// Takes the prefix off; `scratch` holds what was escaped.
+    pub(super) fn strip<'l>(self, line: &'l [u8], scratch: &'l mut Vec<u8>) -> Stripped<'l> {
+        let behind = match self {
+            Prefix::DockerJson => return strip_docker(line, scratch),
+            Prefix::Cri => return strip_cri(line),
+            Prefix::Kubectl => behind_kubectl(line),
+            Prefix::Compose => behind_compose(line),
+            Prefix::Syslog => behind_syslog(line),
+            Prefix::Syslog5424 => behind_syslog_5424(line),
+        };
+        behind.map_or(Stripped::Bare, |rest| stripped(line, rest))
+    }
+}
+
+/// `rest` is the end of `line`.
+fn stripped<'l>(line: &'l [u8], rest: &'l [u8]) -> Stripped<'l> {
+    Stripped::Line(rest, line.len() - rest.len())
+}
+
+fn strip_docker<'l>(line: &'l [u8], scratch: &'l mut Vec<u8>) -> Stripped<'l> {
+    let Some(text) = line.strip_prefix(DOCKER_LEAD) else { return Stripped::Bare };
+    let mut end = 0;
+    loop {
+        match memchr::memchr2(b'"', b'\\', text.get(end..).unwrap_or_default()) {
+            None => return Stripped::Bare,
+            Some(offset) if text[end + offset] == b'"' => {
+                end += offset;
+                break;
+            }
+            Some(offset) => end += offset + 2,
+        }
+    }
+    let Some(logged) = text.get(..end) else { return Stripped::Bare };
+    // Only the last part of a split line has the line end.
+    let Some(logged) = logged.strip_suffix(b"\\n") else { return Stripped::Part };
+    let logged = logged.strip_suffix(b"\\r").unwrap_or(logged);
+    if memchr(b'\\', logged).is_none() {
+        return Stripped::Line(logged, DOCKER_LEAD.len());
+    }
+    scratch.clear();
+    unescape(logged, scratch);
+    Stripped::Line(scratch, DOCKER_LEAD.len())
+}
+
+fn strip_cri(line: &[u8]) -> Stripped<'_> {
+    let parts = || {
+        let (stamp, rest) = split_space(line)?;
+        let (stream, rest) = split_space(rest)?;
+        let is_cri = is_rfc3339(stamp) && matches!(stream, b"stdout" | b"stderr");
+        // Tags may follow the flag after a colon.
+        let (flag, rest) = split_space(rest).filter(|_| is_cri)?;
+        Some((*flag.first()?, rest))
+    };
+    match parts() {
+        Some((b'F', rest)) => stripped(line, rest),
+        Some((b'P', _)) => Stripped::Part,
+        _ => Stripped::Bare,
+    }
+}
+
+fn behind_kubectl(line: &[u8]) -> Option<&[u8]> {
+    let named = line.strip_prefix(b"[pod/")?;
+    named.get(memchr(b']', named)? + 1..)?.strip_prefix(b" ")
+}
+
+fn behind_compose(line: &[u8]) -> Option<&[u8]> {
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
+    let len = line.iter().take_while(|byte| is_name(byte)).count();
+    let padded = line.get(len..).filter(|_| len > 0)?;
+    let bar = padded.trim_ascii_start().strip_prefix(b"|").filter(|_| padded.first() == Some(&b' '))?;
+    // An empty line has nothing behind the bar.
+    bar.strip_prefix(b" ").or(bar.is_empty().then_some(bar))
+}
+
+fn behind_syslog(line: &[u8]) -> Option<&[u8]> {
+    let line = behind_priority(line).unwrap_or(line);
+    let rest = match split_space(line) {
+        Some((stamp, rest)) if is_rfc3339(stamp) => rest,
+        _ => behind_bsd_stamp(line)?,
+    };
+    let (_host, rest) = split_space(rest)?;
+    let (tag, rest) = split_space(rest)?;
+    tag.ends_with(b":").then_some(rest)
+}
+
+/// What follows `Jun  1 12:00:00 `.
+fn behind_bsd_stamp(line: &[u8]) -> Option<&[u8]> {
+    let (stamp, rest) = line.split_first_chunk::<16>()?;
+    let is_stamp = matches!(
+        stamp,
+        [
+            b'A'..=b'Z',
+            b'a'..=b'z',
+            b'a'..=b'z',
+            b' ',
+            b' ' | b'0'..=b'3',
+            b'0'..=b'9',
+            b' ',
+            b'0'..=b'2',
+            b'0'..=b'9',
+            b':',
+            b'0'..=b'5',
+            b'0'..=b'9',
+            b':',
+            b'0'..=b'6',
+            b'0'..=b'9',
+            b' '
+        ]
+    );
+    is_stamp.then_some(rest)
+}
+
+fn behind_syslog_5424(line: &[u8]) -> Option<&[u8]> {
+    let mut rest = behind_priority(line)?.strip_prefix(b"1 ")?;
+    // Stamp, host, application, process, message.
+    for _ in 0..5 {
+        rest = split_space(rest)?.1;
+    }
+    let rest = match rest {
+        [b'-', rest @ ..] => rest,
+        [b'[', ..] => rest.get(memchr::memmem::find(rest, b"] ")? + 1..)?,
+        _ => return None,
+    };
+    let rest = rest.strip_prefix(b" ")?;
+    Some(rest.strip_prefix(b"\xef\xbb\xbf").unwrap_or(rest))
+}
+
+/// What follows `<190>`.
+fn behind_priority(line: &[u8]) -> Option<&[u8]> {
+    let digits = line.strip_prefix(b"<")?;
+    let end = memchr(b'>', digits).filter(|&end| (1..=3).contains(&end))?;
+    digits[..end].iter().all(u8::is_ascii_digit).then(|| &digits[end + 1..])
+}
+
+fn split_space(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let space = memchr(b' ', text)?;
+    Some((&text[..space], &text[space + 1..]))
+}
+
+fn is_rfc3339(stamp: &[u8]) -> bool {
+    stamp.get(10) == Some(&b'T') && TimeParser::new(Timezone::default()).iso8601(stamp).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn strip(prefix: Prefix, line: &str) -> String {
+        match prefix.strip(line.as_bytes(), &mut Vec::new()) {
+            Stripped::Line(rest, start) => format!("{start}: {}", rest.escape_ascii()),
+            other => format!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn every_prefix_is_taken_off_and_told_from_the_others() {
+        for (prefix, line, expected) in [
+            (
+                Prefix::DockerJson,
+                r#"{"log":"a \"b\"\n","stream":"stdout","time":"2026-06-01T12:00:00Z"}"#,
+                r#"8: a \"b\""#,
+            ),
+            (Prefix::DockerJson, r#"{"log":"a\r\n","stream":"stdout"}"#, "8: a"),
+            (Prefix::Cri, "2026-06-01T12:00:00.123456789+02:00 stderr F a b", "45: a b"),
+            (Prefix::Kubectl, "[pod/web-7/nginx] a b", "18: a b"),
+            (Prefix::Compose, "web-1    | a b", "11: a b"),
+            (Prefix::Compose, "web-1  |", "8: "),
+            (Prefix::Syslog, "<190>Jun  1 12:00:00 host nginx: a b", "33: a b"),
+            (Prefix::Syslog, "Jun 11 12:00:00 192.0.2.1 haproxy[7]: a b", "38: a b"),
+            (Prefix::Syslog, "2026-06-01T12:00:00.5+00:00 host nginx[7]: a b", "43: a b"),
+            (Prefix::Syslog5424, "<190>1 2026-06-01T12:00:00Z host nginx 7 - - a b", "45: a b"),
+            (Prefix::Syslog5424, "<190>1 - host nginx 7 - [x@1 k=\"v\"] a b", "36: a b"),
+        ] {
+            assert_eq!(strip(prefix, line), expected, "{line}");
+            assert_eq!(Prefix::of(&[line.as_bytes()]), Some(prefix), "{line}");
+        }
+    }
+
+    #[test]
+    fn parts_of_lines_are_told() {
+        assert_eq!(strip(Prefix::Cri, "2026-06-01T12:00:00Z stdout P a"), "Part");
+        assert_eq!(strip(Prefix::DockerJson, r#"{"log":"a","stream":"stdout"}"#), "Part");
+    }
+
+    #[test]
+    fn other_lines_are_bare() {
+        let combined = r#"192.0.2.1 - - [01/Jun/2026:12:00:00 +0000] "GET / HTTP/1.1" 200 2 "-" "a | b: c""#;
+        let others = [
+            combined,
+            "",
+            "|",
+            "a| b",
+            "{\"log\":\"a",
+            "{\"log\":\"a\\",
+            "<190>",
+            "<9999>1 - - - - - - x",
+            "Jun  1 12:00:00 host",
+            "2026-06-01T12:00:00Z stdout X a",
+            "2026-06-01 12:00:00 GET / 200",
+            "[pod/a",
+        ];
+        for line in others {
+            for prefix in Prefix::ALL {
+                assert_eq!(strip(prefix, line), "Bare", "{prefix:?} {line}");
+            }
+            assert_eq!(Prefix::of(&[line.as_bytes()]), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn more_than_half_of_the_lines_decide() {
+        let (with, without) = (&b"web | a"[..], &b"a"[..]);
+        assert_eq!(Prefix::of(&[with, with, without]), Some(Prefix::Compose));
+        assert_eq!(Prefix::of(&[with, without]), None);
+        assert_eq!(Prefix::of(&[]), None);
+    }
+}
