@@ -108,7 +108,7 @@ pub struct Input {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Settings {
-    /// The rule set: `documented` or `published`.
+    /// The rule set: `documented`, `published`, `zscore` or `evidence`.
     pub rules: &'static str,
     /// `[anomalyConfig]`.
     pub anomaly_config: AnomalyConfig,
@@ -118,6 +118,9 @@ pub struct Settings {
     pub loop_config: LoopConfig,
     /// `[usage]`.
     pub usage: UsageConfig,
+    /// `[optimization]`; `zscore` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub optimization: Option<OptimizationConfig>,
     /// What was read of the input.
     pub input: InputSettings,
 }
@@ -208,6 +211,18 @@ pub struct UsageConfig {
     pub baseline_windows: usize,
     /// Milliseconds of one window.
     pub window_ms: i64,
+}
+
+/// Limits of what a request may use (`zscore`).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OptimizationConfig {
+    /// MB (1,048,576 bytes) of memory above which a request is anomalous.
+    #[serde(serialize_with = "number")]
+    pub max_memory: f64,
+    /// The CPU figure above which a request is anomalous, in the log's own unit.
+    #[serde(serialize_with = "number")]
+    pub cpu_threshold: f64,
 }
 
 /// What shaped the reading.
@@ -459,12 +474,16 @@ pub struct AnomalyCount {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Metric {
+    /// CPU (`zscore`).
+    Cpu,
     /// Failures.
     ErrorRate,
     /// Request count.
     Frequency,
     /// Duration.
     Latency,
+    /// Memory (`zscore`).
+    Memory,
     /// First sight of an endpoint.
     UnknownEndpoint,
 }
@@ -504,7 +523,8 @@ pub struct Episode {
     pub severity: Severity,
     /// `up` or `down`: the direction of the peak.
     pub direction: &'static str,
-    /// The value furthest from the baseline: ms (latency), a rate (error_rate) or requests per window.
+    /// The value furthest from the baseline: ms (latency), a rate (error_rate), requests per window, MB (memory) or the
+    /// log's own figure (cpu).
     #[serde(serialize_with = "optional_number")]
     pub peak: Option<f64>,
     /// The baseline at the peak, in the same unit.
@@ -512,7 +532,7 @@ pub struct Episode {
     pub baseline: Option<f64>,
     /// Cycles in the episode.
     pub cycles: u64,
-    /// Anomalies in the episode (`published` may find many in one cycle).
+    /// Anomalies in the episode (`published` and `zscore` may find many in one cycle).
     pub count: u64,
 }
 

@@ -19,6 +19,7 @@ impl ValueEnum for RuleChoice {
         let help = match self {
             RuleChoice::Replayed(RuleSet::Documented) => "What the package's README promises",
             RuleChoice::Replayed(RuleSet::Published) => "What the package does, anomaly for anomaly",
+            RuleChoice::Replayed(RuleSet::ZScore) => "Each request against the last thousand, tuned as documented",
             RuleChoice::Evidence => "What the whole log supports, with n and confidence",
         };
         Some(PossibleValue::new(self.name()).help(help))
@@ -185,6 +186,7 @@ fn heading(section: &str) -> &'static str {
         "anomalyConfig" => "Anomalies",
         "tunerConfig" => "Tuner",
         "loopConfig" => "Loop",
+        "optimization" => "Limits of zscore",
         _ => "Usage spikes",
     }
 }

@@ -8,7 +8,7 @@ mod resolve;
 pub mod scan;
 pub(crate) mod text;
 
-use crate::report::{AnomalyConfig, InputSettings, LoopConfig, TunerConfig, UsageConfig};
+use crate::report::{AnomalyConfig, InputSettings, LoopConfig, OptimizationConfig, TunerConfig, UsageConfig};
 use crate::tuning::TunableConfig;
 use crate::tuning::evidence::EvidenceConfig;
 use backtest::BacktestPlan;
@@ -111,6 +111,8 @@ pub struct Wanted {
     pub developer: Option<String>,
     /// Logged fields that `--where` and `--group-by` read; at most [`crate::request::MAX_EXTRA_FIELDS`].
     pub extras: Vec<String>,
+    /// Logged fields that are read where a log of named fields has them, after the extras.
+    pub resources: &'static [&'static str],
     /// Zone of stamps without one.
     pub timezone: Timezone,
 }
@@ -244,6 +246,8 @@ pub struct RulesPlan {
     pub looping: LoopConfig,
     /// The spike rule.
     pub usage: UsageConfig,
+    /// Limits of memory and CPU.
+    pub optimization: OptimizationConfig,
     /// Where the loop starts from.
     pub current: TunableConfig,
     /// Keep every cycle for the output.
@@ -284,6 +288,8 @@ pub enum RuleSet {
     Documented,
     /// What the package does.
     Published,
+    /// Each request against the last thousand, after OpenSpeed's optimizer.
+    ZScore,
 }
 
 impl RuleSet {
@@ -292,6 +298,7 @@ impl RuleSet {
         match self {
             RuleSet::Documented => "documented",
             RuleSet::Published => "published",
+            RuleSet::ZScore => "zscore",
         }
     }
 }

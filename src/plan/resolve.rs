@@ -18,6 +18,7 @@ use crate::cli::Color;
 use crate::cli::replay::{InputFlags, ReplayArgs, RuleFlags, SelectionFlags, WriteFlags};
 use crate::report::{InputSettings, format_time};
 use crate::request::MAX_EXTRA_FIELDS;
+use crate::rules::zscore::RESOURCE_FIELDS;
 use crate::settings::knob::{Chosen, Given, KNOBS, Knobs};
 use crate::settings::{Environment, InputDefaults, Settings, overlay_fields};
 use crate::tuning::evidence::EvidenceConfig;
@@ -41,9 +42,10 @@ impl ReplayPlan {
     ) -> anyhow::Result<(ReplayPlan, Vec<String>)> {
         let mut warnings = Vec::new();
         let output = output_plan(&args.output.write, args.output.format, environment);
-        let input = input_plan(args, settings, environment, &mut warnings)?;
+        let choice = args.rules.rules.or(settings.rules).unwrap_or(RuleChoice::Replayed(RuleSet::Documented));
+        let input = input_plan(args, settings, environment, choice.rules(), &mut warnings)?;
         refuse_overwriting(&input, output.file.as_deref())?;
-        let rules = rules_plan(args, settings, environment, output.format, &mut warnings)?;
+        let rules = rules_plan(choice, args, settings, environment, output.format, &mut warnings)?;
         let threads = args.threads.or(settings.threads).unwrap_or(environment.cores.clamp(1, super::text::MAX_THREADS));
         let chunk_bytes = args.chunk_bytes.unwrap_or(crate::source::CHUNK_BYTES);
         let shows_backtest = matches!(output.format, OutputFormat::Table | OutputFormat::Json | OutputFormat::Markdown);
@@ -56,6 +58,7 @@ fn input_plan(
     args: &ReplayArgs,
     settings: &Settings,
     environment: &Environment,
+    rules: RuleSet,
     warnings: &mut Vec<String>,
 ) -> anyhow::Result<InputPlan> {
     let (flags, selection, defaults) = (&args.input, &args.selection, &settings.input);
@@ -68,11 +71,13 @@ fn input_plan(
     let timezone = flags.timezone.or(defaults.timezone).unwrap_or_default();
     let (since, until) = time_range(selection, timezone, &files)?;
     let (filters, extras, group_by) = selection_of(selection)?;
+    let resources = resources(rules, extras.len())?;
     let wanted = Wanted {
         latency: flags.latency.or(defaults.latency).unwrap_or_default(),
         fields: fields(flags, defaults)?,
         developer: flags.developer_field.clone().or_else(|| defaults.developer_field.clone()),
         extras,
+        resources,
         timezone,
     };
     let raw_paths = flags.raw_paths.or(defaults.raw_paths).unwrap_or(false);
@@ -189,6 +194,19 @@ fn selection_of(selection: &SelectionFlags) -> anyhow::Result<(Vec<Filter>, Vec<
     Ok((filters, extras, group_by))
 }
 
+/// The logged fields that the rules look for, if there is room for them.
+fn resources(rules: RuleSet, extras: usize) -> anyhow::Result<&'static [&'static str]> {
+    let resources = if rules == RuleSet::ZScore { RESOURCE_FIELDS } else { &[] };
+    ensure!(
+        extras + resources.len() <= MAX_EXTRA_FIELDS,
+        "--rules {} reads {} itself, so that --where and --group-by can name {} different fields, and {extras} were found",
+        rules.name(),
+        resources.join(" and "),
+        MAX_EXTRA_FIELDS - resources.len()
+    );
+    Ok(resources)
+}
+
 fn filters_as_given(selection: &SelectionFlags) -> Vec<String> {
     let statuses: Vec<_> = selection.statuses.iter().map(|StatusRange { text, .. }| text.clone()).collect();
     let lists = [("method", &selection.methods), ("status", &statuses)];
@@ -211,13 +229,13 @@ fn moment(bound: Option<TimeBound>) -> Option<String> {
 }
 
 fn rules_plan(
+    choice: RuleChoice,
     args: &ReplayArgs,
     settings: &Settings,
     environment: &Environment,
     format: OutputFormat,
     warnings: &mut Vec<String>,
 ) -> anyhow::Result<RulesPlan> {
-    let choice = args.rules.rules.or(settings.rules).unwrap_or(RuleChoice::Replayed(RuleSet::Documented));
     let rules = choice.rules();
     let mut chosen = settings.knobs.clone();
     chosen.overlay(seed_variables(environment)?);
@@ -230,10 +248,10 @@ fn rules_plan(
         Some(path) => read_config("--current", path)?,
         None => TunableConfig::default(),
     };
-    let Knobs { anomaly, tuner, looping, usage } = knobs;
+    let Knobs { anomaly, tuner, looping, usage, optimization } = knobs;
     let keep_cycles = format == OutputFormat::Ndjson;
     let evidence = evidence_config(&args.rules)?;
-    Ok(RulesPlan { rules, choice, evidence, anomaly, tuner, looping, usage, current, keep_cycles })
+    Ok(RulesPlan { rules, choice, evidence, anomaly, tuner, looping, usage, optimization, current, keep_cycles })
 }
 
 fn evidence_config(flags: &RuleFlags) -> anyhow::Result<EvidenceConfig> {
@@ -282,7 +300,7 @@ fn check_timeouts(knobs: &Knobs, chosen: &Chosen) -> anyhow::Result<()> {
 }
 
 fn ignored_knobs(chosen: &Chosen, rules: RuleSet) -> impl Iterator<Item = String> {
-    let ignored = chosen.iter().filter(move |(knob, _)| knob.ignored_by == Some(rules));
+    let ignored = chosen.iter().filter(move |(knob, _)| knob.ignored_by.contains(&rules));
     ignored.map(move |(_, given)| format!("{} has no effect: --rules {} ignores it", given.origin, rules.name()))
 }
 

@@ -11,8 +11,12 @@ use std::str::FromStr;
 
 impl RuleChoice {
     /// Every rule set.
-    pub(crate) const ALL: [RuleChoice; 3] =
-        [RuleChoice::Replayed(RuleSet::Documented), RuleChoice::Replayed(RuleSet::Published), RuleChoice::Evidence];
+    pub(crate) const ALL: [RuleChoice; 4] = [
+        RuleChoice::Replayed(RuleSet::Documented),
+        RuleChoice::Replayed(RuleSet::Published),
+        RuleChoice::Replayed(RuleSet::ZScore),
+        RuleChoice::Evidence,
+    ];
 }
 
 impl Latency {

@@ -15,13 +15,14 @@ fn text(value: &str) -> Option<String> {
 }
 
 fn settings() -> Settings {
-    let Knobs { anomaly, tuner, looping, usage } = Knobs::default();
+    let Knobs { anomaly, tuner, looping, usage, .. } = Knobs::default();
     Settings {
         rules: "documented",
         anomaly_config: anomaly,
         tuner_config: tuner,
         loop_config: looping,
         usage,
+        optimization: None,
         input: InputSettings { latency: "request", timezone: "UTC".to_owned(), ..InputSettings::default() },
     }
 }

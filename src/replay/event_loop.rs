@@ -1,10 +1,12 @@
 //! Cycles over panes in event time, for the rule sets that do not live by arrival order.
 
 use super::feedback::Feedback;
-use crate::plan::RulesPlan;
+use super::observed::Observed;
+use crate::plan::{RuleSet, RulesPlan};
 use crate::route::endpoint::EndpointNames;
 use crate::rules::Findings;
 use crate::rules::documented::Documented;
+use crate::rules::zscore::Observation;
 use crate::window::aggregate::Horizon;
 use crate::window::pane::OpenPanes;
 
@@ -17,6 +19,8 @@ pub(super) struct EventLoop {
     pub(super) open_panes: OpenPanes,
     horizon: Horizon,
     rules: Documented,
+    /// `zscore`, whose anomalies take the place of those of `documented`.
+    observed: Option<Observed>,
     interval_ms: i64,
     window_ms: i64,
     max_gap_ms: i64,
@@ -38,11 +42,19 @@ impl EventLoop {
             open_panes: OpenPanes::default(),
             horizon: Horizon::new(geometry),
             rules: Documented::new(plan.anomaly, &plan.looping),
+            observed: (plan.rules == RuleSet::ZScore).then(|| Observed::new(plan.optimization, geometry.pane_ms)),
             interval_ms: plan.looping.default_interval_ms,
             window_ms: plan.looping.window_ms(),
             max_gap_ms: plan.looping.max_gap_ms,
             pane_ms: geometry.pane_ms,
             progress: None,
+        }
+    }
+
+    /// Takes one request of an input.
+    pub(super) fn observe(&mut self, input: usize, request: Observation) {
+        if let Some(observed) = &mut self.observed {
+            observed.push(input, request);
         }
     }
 
@@ -91,7 +103,10 @@ impl EventLoop {
         progress.next_end_ms = end_ms + self.interval_ms;
         let origin_ms = progress.origin_ms;
         self.horizon.advance(end_pane);
-        let findings = self.rules.judge(&self.horizon, end_ms, origin_ms, names);
+        let findings = match &mut self.observed {
+            Some(observed) => self.rules.judge_by(&self.horizon, end_ms, names, observed.judge_until(end_pane)),
+            None => self.rules.judge(&self.horizon, end_ms, origin_ms, names),
+        };
         if self.is_gap(&findings, end_ms, origin_ms) {
             feedback.note_gap(end_ms - self.window_ms, end_ms);
         }

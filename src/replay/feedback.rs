@@ -81,12 +81,12 @@ impl Feedback {
         changes
     }
 
-    /// `published`: strictly more than the cooldown since the last change, which starts at the epoch;
-    /// `documented`: at least the cooldown, and the first change is free.
+    /// `published`: strictly more than the cooldown since the last change, which starts at the epoch; the others: at
+    /// least the cooldown, and the first change is free.
     fn has_cooled_down(&self, end_ms: i64) -> bool {
         match self.plan.rules {
             RuleSet::Published => (end_ms - self.last_change_ms.unwrap_or(0)) as f64 > self.plan.tuner.cooldown_ms,
-            RuleSet::Documented => self
+            RuleSet::Documented | RuleSet::ZScore => self
                 .last_change_ms
                 .is_none_or(|last| (end_ms - last) as f64 >= self.plan.looping.cooldown_between_changes_ms),
         }

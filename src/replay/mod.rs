@@ -1,13 +1,14 @@
 //! The feedback loop over a whole log: counted requests in, a finished [`Replay`] out. No I/O, no clock.
 //!
 //! Replay is causal: a cycle sees nothing later than its end. The event-time rule sets are fed with pane
-//! counts in any order and told by [`Replay::advance`] how far time has certainly passed; `published` is
-//! fed one request after the other in arrival order.
+//! counts in any order and told by [`Replay::advance`] how far time has certainly passed, `zscore` also with each
+//! request; `published` is fed one request after the other in arrival order.
 
 mod arrival_loop;
 mod episode;
 mod event_loop;
 mod feedback;
+mod observed;
 mod rail;
 mod reason;
 mod report;
@@ -17,6 +18,7 @@ mod totals;
 use crate::plan::{RuleSet, RulesPlan};
 use crate::route::endpoint::EndpointNames;
 use crate::rules::published::Arrival;
+use crate::rules::zscore::Observation;
 use crate::usage::UsageReplay;
 use crate::window::aggregate::Geometry;
 use crate::window::pane::{Counts, Span};
@@ -50,7 +52,7 @@ impl Replay {
     /// A replay from the config in force.
     pub fn new(plan: RulesPlan) -> Self {
         let engine = match plan.rules {
-            RuleSet::Documented => Engine::Event(Box::new(EventLoop::new(&plan))),
+            RuleSet::Documented | RuleSet::ZScore => Engine::Event(Box::new(EventLoop::new(&plan))),
             RuleSet::Published => Engine::Arrival(Box::new(ArrivalLoop::new(&plan))),
         };
         Replay {
@@ -87,6 +89,13 @@ impl Replay {
     pub fn arrive(&mut self, arrival: Arrival) {
         if let Engine::Arrival(engine) = &mut self.engine {
             engine.arrive(arrival, &mut self.feedback, &self.names);
+        }
+    }
+
+    /// Takes one request that is not too late for its cycle (`zscore`), each input's in its own order.
+    pub fn observe(&mut self, input: usize, request: Observation) {
+        if let Engine::Event(engine) = &mut self.engine {
+            engine.observe(input, request);
         }
     }
 

@@ -129,7 +129,9 @@ impl Trace {
     fn timeout_reason(&self, plan: &RulesPlan, names: &EndpointNames) -> Reason {
         let Some(slowest) = &self.deciding else {
             let text = match plan.rules {
-                RuleSet::Documented => "kept from the current config: no endpoint had 10 timed requests in a window",
+                RuleSet::Documented | RuleSet::ZScore => {
+                    "kept from the current config: no endpoint had 10 timed requests in a window"
+                }
                 RuleSet::Published => "kept from the current config: no window had enough requests",
             };
             return Reason { text: text.to_owned(), ..Reason::default() };
@@ -162,7 +164,7 @@ impl Trace {
     fn retries_reason(&self, rules: RuleSet) -> Reason {
         let changes = self.retries_up + self.retries_down;
         let measure = match rules {
-            RuleSet::Documented => "error rate",
+            RuleSet::Documented | RuleSet::ZScore => "error rate",
             RuleSet::Published => "mean error rate of the endpoints",
         };
         let text = if changes == 0 && self.retries_bounded > 0 {
@@ -219,7 +221,7 @@ mod tests {
 
     /// A loop with a cooldown of four minutes between changes.
     fn plan() -> RulesPlan {
-        let Knobs { anomaly, tuner, mut looping, usage } = Settings::default().knobs.knobs();
+        let Knobs { anomaly, tuner, mut looping, usage, optimization } = Settings::default().knobs.knobs();
         looping.cooldown_between_changes_ms = (4 * MINUTE_MS) as f64;
         let current = TunableConfig::default();
         RulesPlan {
@@ -230,6 +232,7 @@ mod tests {
             tuner,
             looping,
             usage,
+            optimization,
             current,
             keep_cycles: false,
         }

@@ -70,8 +70,7 @@ impl Documented {
 
     /// Judges the window that ends at `end_ms`; the horizon has been advanced there.
     pub fn judge(&mut self, horizon: &Horizon, end_ms: i64, origin_ms: i64, names: &EndpointNames) -> Findings {
-        let window = horizon.total();
-        let requests = window.requests;
+        let requests = horizon.total().requests;
         if (requests as f64) < self.min_samples {
             self.forget_newcomers(end_ms);
             return Findings::skipped(requests);
@@ -89,6 +88,28 @@ impl Documented {
             self.judge_endpoint(&endpoint, &mut anomalies);
         }
         self.report_unknown(end_ms, origin_ms, &mut anomalies);
+        self.conclude(horizon, names, anomalies)
+    }
+
+    /// What tuning reads of a window whose anomalies another rule set found.
+    pub fn judge_by(
+        &mut self,
+        horizon: &Horizon,
+        end_ms: i64,
+        names: &EndpointNames,
+        anomalies: Vec<Anomaly>,
+    ) -> Findings {
+        self.forget_newcomers(end_ms);
+        let requests = horizon.total().requests;
+        if (requests as f64) < self.min_samples {
+            return Findings::skipped(requests);
+        }
+        self.conclude(horizon, names, anomalies)
+    }
+
+    fn conclude(&mut self, horizon: &Horizon, names: &EndpointNames, anomalies: Vec<Anomaly>) -> Findings {
+        let window = horizon.total();
+        let requests = window.requests;
         let (severe_anomalies, count) = tally(&anomalies);
         // Without a request there is no aggregate, and tuning needs one.
         let signals = (requests > 0).then(|| Signals {

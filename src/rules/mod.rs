@@ -1,10 +1,12 @@
 //! One file per rule set: what a cycle sees in, anomalies and the figures that tuning needs out.
 //!
-//! `documented` judges a window by those before it, `published` each request by its own window.
+//! `documented` judges a window by those before it, `published` each request by its own window, `zscore` each request
+//! by those before it.
 //! A rule set must not change a config or decide when cycles run.
 
 pub mod documented;
 pub mod published;
+pub mod zscore;
 
 use crate::report::{Metric, Severity};
 
@@ -26,7 +28,7 @@ pub struct Anomaly {
     pub metric: Metric,
     /// How much.
     pub severity: Severity,
-    /// How many deviations (`published` judges each request).
+    /// How many deviations (`published` and `zscore` judge each request).
     pub count: u64,
     /// To which side.
     pub direction: Direction,
@@ -76,6 +78,15 @@ impl Findings {
     pub(crate) fn skipped(requests: u64) -> Self {
         Findings { requests, signals: None, anomalies: Vec::new() }
     }
+}
+
+/// Adds an anomaly to one of the same endpoint, metric and severity: the counts add up, and the value that lies
+/// furthest from its baseline stays.
+pub(crate) fn fold(slot: &mut Option<Anomaly>, found: Anomaly) {
+    let distance = |anomaly: &Anomaly| (anomaly.actual - anomaly.baseline).abs();
+    let count = slot.as_ref().map_or(0, |held| held.count) + found.count;
+    let furthest = slot.take().filter(|held| distance(held) >= distance(&found)).unwrap_or(found);
+    *slot = Some(Anomaly { count, ..furthest });
 }
 
 /// How many of the anomalies are high or critical, and how many there are.

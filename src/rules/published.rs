@@ -4,7 +4,7 @@
 //! and arithmetic goes through the same `f64` operations in the same order as in the package, because
 //! exact ties do occur. Its store is a queue in arrival order that forgets the oldest.
 
-use super::{Anomaly, Direction, Findings, Signals, Slowest, tally};
+use super::{Anomaly, Direction, Findings, Signals, Slowest, fold, tally};
 use crate::report::{AnomalyConfig, LoopConfig, Metric, Severity};
 use crate::route::endpoint::EndpointNames;
 use crate::window::value_counts::nearest_rank;
@@ -163,7 +163,7 @@ impl Published {
             let deviation = (duration_ms - group.mean_ms).abs() / group.spread_ms;
             if deviation > self.thresholds.latency_std_dev_threshold {
                 let severity = severity_of(deviation);
-                note(&mut latency[index][severity as usize], group, severity, duration_ms);
+                fold(&mut latency[index][severity as usize], latency_anomaly(group, severity, duration_ms));
             }
         }
         anomalies.extend(latency.into_iter().flatten().flatten());
@@ -233,28 +233,16 @@ fn severity_of(deviation: f64) -> Severity {
     }
 }
 
-/// Counts a latency anomaly and keeps the value furthest from the mean.
-fn note(slot: &mut Option<Anomaly>, group: &Group, severity: Severity, duration_ms: f64) {
-    let direction = if duration_ms < group.mean_ms { Direction::Down } else { Direction::Up };
-    let distance = |value: f64| (value - group.mean_ms).abs();
-    match slot {
-        Some(anomaly) => {
-            anomaly.count += 1;
-            if distance(duration_ms) > distance(anomaly.actual) {
-                (anomaly.actual, anomaly.direction) = (duration_ms, direction);
-            }
-        }
-        None => {
-            *slot = Some(Anomaly {
-                endpoint: group.endpoint,
-                metric: Metric::Latency,
-                severity,
-                count: 1,
-                direction,
-                actual: duration_ms,
-                baseline: group.mean_ms,
-            });
-        }
+/// One request's latency anomaly.
+fn latency_anomaly(group: &Group, severity: Severity, duration_ms: f64) -> Anomaly {
+    Anomaly {
+        endpoint: group.endpoint,
+        metric: Metric::Latency,
+        severity,
+        count: 1,
+        direction: if duration_ms < group.mean_ms { Direction::Down } else { Direction::Up },
+        actual: duration_ms,
+        baseline: group.mean_ms,
     }
 }
 

@@ -18,7 +18,7 @@ const INPUT: &str = "input";
 const INPUT_KEYS: [&str; 8] =
     ["logFormat", "nginxConf", "latency", "timezone", "developerField", "rawPaths", "maxRejects", "fields"];
 const FIELDS: &str = "input.fields";
-const SECTIONS: [&str; 5] = ["anomalyConfig", "tunerConfig", "loopConfig", "usage", INPUT];
+const SECTIONS: [&str; 6] = ["anomalyConfig", "tunerConfig", "loopConfig", "usage", "optimization", INPUT];
 
 /// Something wrong, and the byte at which it stands.
 struct Problem {
@@ -357,7 +357,7 @@ mod tests {
         );
         check(
             "rules = 'other'",
-            "1: rules: found the string \"other\", expected \"documented\" or \"published\" or \"evidence\"",
+            "1: rules: found the string \"other\", expected \"documented\" or \"published\" or \"zscore\" or \"evidence\"",
         );
         check("usage = 5", "1: usage: found the integer 5, expected a table, [usage]");
         check("threads = 0", "1: threads: found the integer 0, expected a whole number from 1 to 1024");

@@ -16,6 +16,7 @@ use crate::request::{DecimalMs, FIRST_ERROR_STATUS, Line, Rejection, Request, SW
 use crate::route::endpoint::Interner;
 use crate::route::{path_of, route_of};
 use crate::rules::published::Arrival;
+use crate::rules::zscore::Observation;
 use crate::usage::count::{UsageBuilder, UsageCell};
 use crate::window::pane::{PaneBuilder, PanePart};
 
@@ -37,6 +38,9 @@ pub struct ChunkPlan {
     /// Distance to both neighbours from which a lone request's clock is astray.
     pub max_gap_ms: i64,
     keeps_arrivals: bool,
+    keeps_observations: bool,
+    /// Index of the first of the logged resources among a request's extras.
+    resources_at: usize,
     keeps_calls: bool,
     keeps_all_rejects: bool,
     pane_ms: i64,
@@ -55,6 +59,8 @@ impl ChunkPlan {
             lateness_ms: plan.rules.looping.lateness_ms,
             max_gap_ms: plan.rules.looping.max_gap_ms,
             keeps_arrivals: plan.rules.rules == RuleSet::Published,
+            keeps_observations: plan.rules.rules == RuleSet::ZScore,
+            resources_at: plan.input.wanted.extras.len(),
             keeps_calls: plan.keeps_calls(),
             keeps_all_rejects: plan.input.rejects.is_some(),
             pane_ms: Replay::geometry(&plan.rules).pane_ms,
@@ -113,6 +119,8 @@ pub struct ChunkPart {
     pub usage: Vec<UsageCell>,
     /// Requests one by one, each with the newest up to it (`published`).
     pub arrivals: Vec<(i64, Arrival)>,
+    /// Requests one by one, those left out that are too late for any cycle (`zscore`).
+    pub observations: Vec<Observation>,
     /// Requests one by one, as the backtest wants them.
     pub calls: Vec<Call>,
 }
@@ -280,9 +288,27 @@ impl ChunkReader {
             return;
         }
         self.panes.add(timestamp_ms, endpoint, is_error, duration_ns);
+        if self.plan.keeps_observations {
+            self.observe(request, endpoint, duration_ns);
+        }
         if let Some(developer) = developer {
             self.usage.add(timestamp_ms, developer);
         }
+    }
+
+    fn observe(&mut self, request: &Request, endpoint: u32, duration_ns: Option<u64>) {
+        let resource = |index: usize| {
+            let text = request.extras.get(self.plan.resources_at + index).copied().flatten()?;
+            std::str::from_utf8(text).ok()?.parse().ok().filter(|figure: &f64| figure.is_finite())
+        };
+        self.part.observations.push(Observation {
+            timestamp_ms: request.timestamp_ms,
+            duration_ns,
+            endpoint,
+            is_error: request.status >= FIRST_ERROR_STATUS,
+            memory_bytes: resource(0),
+            cpu: resource(1),
+        });
     }
 
     #[inline(always)]

@@ -12,6 +12,7 @@ use crate::backtest::spool::{Block, Spool};
 use crate::replay::Replay;
 use crate::route::endpoint::EndpointNames;
 use crate::rules::published::Arrival;
+use crate::rules::zscore::Observation;
 use crate::usage::{display_name, is_key_field};
 use crate::window::value_run::ValueRun;
 use anyhow::Context;
@@ -327,6 +328,10 @@ impl<'a> Merge<'a> {
         }
         for cell in &part.usage {
             self.replay.usage.add(cell.window, numbering.developers[cell.developer as usize], cell.calls);
+        }
+        for observation in part.observations.drain(..) {
+            let endpoint = numbering.endpoints[observation.endpoint as usize];
+            self.replay.observe(input, Observation { endpoint, ..observation });
         }
         let state = &mut self.inputs[input];
         let arrivals = std::mem::take(&mut part.arrivals).into_iter();

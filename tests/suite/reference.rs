@@ -85,7 +85,7 @@ impl Config {
     }
 }
 
-type EndpointKey = (&'static str, &'static str);
+pub type EndpointKey = (&'static str, &'static str);
 
 /// One endpoint's requests in one window.
 #[derive(Clone, Default)]
@@ -125,15 +125,46 @@ impl Tally {
     }
 }
 
+/// One anomaly that another rule set finds in one request.
+pub struct Found {
+    pub timestamp_ms: i64,
+    pub key: EndpointKey,
+    pub metric: &'static str,
+    pub severity: &'static str,
+}
+
+/// Another rule set: requests by time in, what it finds in them out.
+pub type Finder = fn(&[&Record]) -> Vec<Found>;
+
 /// Replays the log, cycle by cycle.
 pub fn replay(records: &[Record], knobs: &Value) -> Vec<Cycle> {
+    replay_judged(records, knobs, None)
+}
+
+/// The same with the anomalies that `find` finds among the requests, by time, in place of its own.
+pub fn replay_by(records: &[Record], knobs: &Value, find: Finder) -> Vec<Cycle> {
+    replay_judged(records, knobs, Some(find))
+}
+
+fn replay_judged(records: &[Record], knobs: &Value, find: Option<Finder>) -> Vec<Cycle> {
     let rules = Rules::from_knobs(knobs);
     let accepted = in_time(without_strays(records, &rules), &rules);
     let mut stamps: Vec<i64> = accepted.iter().map(|record| record.timestamp_ms).collect();
     stamps.sort_unstable();
     let origin = floor(stamps[0], rules.interval_ms);
     let mut state = State { config: Config::from_knobs(knobs), last_change_ms: None, reported: BTreeSet::new() };
-    cycle_ends(&stamps, &rules).into_iter().map(|end| state.cycle(&rules, &accepted, origin, end)).collect()
+    let mut by_time = accepted.clone();
+    by_time.sort_by_key(|record| record.timestamp_ms);
+    let found = find.map(|find| find(&by_time));
+    let mut last_end = i64::MIN;
+    let mut cycle = |end| {
+        // Each request is judged in the first cycle that contains it.
+        let is_new = |found: &&Found| found.timestamp_ms > last_end && found.timestamp_ms <= end;
+        let found = found.as_ref().map(|all| all.iter().filter(is_new).collect::<Vec<_>>());
+        last_end = end;
+        state.cycle(&rules, &accepted, origin, end, found)
+    };
+    cycle_ends(&stamps, &rules).into_iter().map(&mut cycle).collect()
 }
 
 fn floor(timestamp_ms: i64, interval_ms: i64) -> i64 {
@@ -187,12 +218,16 @@ struct State {
 }
 
 impl State {
-    fn cycle(&mut self, rules: &Rules, log: &[&Record], origin: i64, end: i64) -> Cycle {
+    fn cycle(&mut self, rules: &Rules, log: &[&Record], origin: i64, end: i64, found: Option<Vec<&Found>>) -> Cycle {
         let view = View::at(rules, log, origin, end);
         let before = self.config;
         let mut anomalies = BTreeMap::new();
         if view.requests() as f64 >= rules.min_samples {
-            for (key, metric, severity) in self.judge(rules, &view) {
+            let found = match found {
+                Some(found) => found.iter().map(|found| (found.key, found.metric, found.severity)).collect(),
+                None => self.judge(rules, &view),
+            };
+            for (key, metric, severity) in found {
                 *anomalies.entry(format!("{} {} {metric} {severity}", key.0, key.1)).or_insert(0) += 1;
             }
             self.tune(rules, &view, &anomalies);

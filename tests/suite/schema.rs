@@ -41,7 +41,7 @@ fn logs() -> Vec<Vec<u8>> {
 
 fn each_output(format: &str, check: impl Fn(&str)) {
     for log in logs() {
-        for rules in ["documented", "published", "evidence"] {
+        for rules in ["documented", "published", "zscore", "evidence"] {
             check(&stdout_of(&["replay", "-", "-f", format, "--rules", rules], &log));
         }
     }

@@ -46,8 +46,8 @@ fn settings(text: &str) -> Settings {
 }
 
 fn rules(plan: &ReplayPlan) -> Knobs {
-    let RulesPlan { anomaly, tuner, looping, usage, .. } = plan.rules;
-    Knobs { anomaly, tuner, looping, usage }
+    let RulesPlan { anomaly, tuner, looping, usage, optimization, .. } = plan.rules;
+    Knobs { anomaly, tuner, looping, usage, optimization }
 }
 
 /// A value that is not the knob's default, and what it makes of the defaults.
@@ -227,9 +227,23 @@ fn explicit_knobs_that_the_rules_ignore_are_warned_of() {
         "cooldown-between-changes-ms",
         "baseline-windows",
         "min-baseline-windows",
+        "max-memory",
+        "cpu-threshold",
     ];
     check(RuleSet::Published, &published);
-    check(RuleSet::Documented, &["cooldown-ms", "prune-ttl-hours", "max-patterns"]);
+    let documented = ["cooldown-ms", "prune-ttl-hours", "max-patterns", "max-memory", "cpu-threshold"];
+    check(RuleSet::Documented, &documented);
+    let zscore = [
+        "latency-std-dev-threshold",
+        "error-rate-threshold",
+        "frequency-deviation-threshold",
+        "enable-unknown-endpoint-detection",
+        "cooldown-ms",
+        "prune-ttl-hours",
+        "max-patterns",
+        "min-baseline-windows",
+    ];
+    check(RuleSet::ZScore, &zscore);
 
     let (_, warnings) = resolve_in(&["-"], &settings("[tunerConfig]\ncooldownMs = 1"), &Environment::default());
     assert_eq!(warnings.len(), 1);

@@ -53,9 +53,11 @@ fn episode_row(episode: &Episode, times: TimeStyle) -> Row {
 
 fn metric_label(metric: Metric) -> &'static str {
     match metric {
+        Metric::Cpu => "CPU",
         Metric::ErrorRate => "error rate",
         Metric::Frequency => "frequency",
         Metric::Latency => "latency",
+        Metric::Memory => "memory",
         Metric::UnknownEndpoint => "first seen",
     }
 }
@@ -72,7 +74,9 @@ fn severity_label(severity: Severity) -> &'static str {
 /// A value in its metric's unit; a first sight has none.
 fn measured(metric: Metric, value: Option<f64>) -> Span {
     optional_cell(value.filter(|_| metric != Metric::UnknownEndpoint), |value| match metric {
+        Metric::Cpu => number(value),
         Metric::Latency => format!("{} ms", millis(value)),
+        Metric::Memory => format!("{} MB", number((value * 10.0).round() / 10.0)),
         Metric::ErrorRate => format!("{} %", percent(value)),
         Metric::Frequency | Metric::UnknownEndpoint => format!("{} req", number((value * 10.0).round() / 10.0)),
     })

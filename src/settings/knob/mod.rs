@@ -12,7 +12,7 @@ pub use table::KNOBS;
 
 use crate::plan::RuleSet;
 use crate::plan::text::duration_ms;
-use crate::report::{AnomalyConfig, LoopConfig, TunerConfig, UsageConfig};
+use crate::report::{AnomalyConfig, LoopConfig, OptimizationConfig, TunerConfig, UsageConfig};
 use table::MAX_SPAN_MS;
 
 /// The rules' settings as a whole.
@@ -26,6 +26,8 @@ pub struct Knobs {
     pub looping: LoopConfig,
     /// `[usage]`.
     pub usage: UsageConfig,
+    /// `[optimization]`.
+    pub optimization: OptimizationConfig,
 }
 
 impl Default for Knobs {
@@ -58,6 +60,7 @@ impl Default for Knobs {
                 max_gap_ms: 7 * 86_400_000,
             },
             usage: UsageConfig { multiplier: 5.0, baseline_windows: 12, window_ms: 300_000 },
+            optimization: OptimizationConfig { max_memory: 512.0, cpu_threshold: 80.0 },
         }
     }
 }
@@ -109,8 +112,8 @@ pub struct Knob {
     pub variable: &'static str,
     /// The environment variable of the original system.
     pub seed_variable: Option<&'static str>,
-    /// The rule set on which it has no effect.
-    pub ignored_by: Option<RuleSet>,
+    /// The rule sets on which it has no effect.
+    pub ignored_by: &'static [RuleSet],
     /// What it does, without its default.
     pub help: &'static str,
     kind: Kind,
@@ -126,12 +129,12 @@ impl Knob {
         kind: Kind,
         help: &'static str,
     ) -> Self {
-        let (alias, seed_variable, ignored_by) = (Some(key), None, None);
+        let (alias, seed_variable, ignored_by): (_, _, &[RuleSet]) = (Some(key), None, &[]);
         Knob { section, key, flag, alias, variable, seed_variable, ignored_by, help, kind }
     }
 
-    const fn ignored_by(self, rules: RuleSet) -> Self {
-        Knob { ignored_by: Some(rules), ..self }
+    const fn ignored_by(self, rules: &'static [RuleSet]) -> Self {
+        Knob { ignored_by: rules, ..self }
     }
 
     const fn alias(self, alias: Option<&'static str>) -> Self {
@@ -197,6 +200,7 @@ impl Knob {
             Kind::Number(Bounds::WholeMillis, _) => "MINUTES",
             Kind::Number(..) if self.key.ends_with("Ms") => "MS",
             Kind::Number(..) if self.key.ends_with("Hours") => "HOURS",
+            Kind::Number(..) if self.key == "maxMemory" => "MB",
             Kind::Number(..) => "NUMBER",
             Kind::Millis(..) => "MS",
             Kind::Span(..) => "DURATION",
@@ -292,6 +296,9 @@ mod tests {
                 assert!(knob(flag).read(text).is_err(), "--{flag} {text}");
             }
         };
+        for limit in ["max-memory", "cpu-threshold"] {
+            check(limit, &["0", "512", "80.5"], &["-0.001"]);
+        }
         check("usage-multiplier", &["1e-300", "2.5", "1e300"], &["0", "-0", "-1e-300"]);
         for multiple in ["latency-std-dev-threshold", "frequency-deviation-threshold"] {
             check(multiple, &["0", "1e-300", "2.5", "1e300"], &["-1e-300"]);

@@ -1,7 +1,7 @@
 //! The table of knobs: names, bounds, places and help, one entry each.
 
 use super::{Bounds, Kind, Knob};
-use crate::plan::RuleSet::{Documented, Published};
+use crate::plan::RuleSet::{Documented, Published, ZScore};
 
 /// A hundred years: beyond any log, and times [`MAX_WINDOWS`] still far from overflow.
 pub(super) const MAX_SPAN_MS: i64 = 36_525 * 86_400_000;
@@ -17,7 +17,8 @@ pub const KNOBS: &[Knob] = &[
         "LEARN_LATENCY_STD_DEV_THRESHOLD",
         Kind::Number(Bounds::NotNegative, |knobs| &mut knobs.anomaly.latency_std_dev_threshold),
         "Latency is anomalous above this multiple of its baseline (documented) or of its spread (published)",
-    ),
+    )
+    .ignored_by(&[ZScore]),
     Knob::new(
         "anomalyConfig",
         "errorRateThreshold",
@@ -25,7 +26,8 @@ pub const KNOBS: &[Knob] = &[
         "LEARN_ERROR_RATE_THRESHOLD",
         Kind::Number(Bounds::Ratio, |knobs| &mut knobs.anomaly.error_rate_threshold),
         "The error rate, 0 to 1, at which the error rules draw their line",
-    ),
+    )
+    .ignored_by(&[ZScore]),
     Knob::new(
         "anomalyConfig",
         "frequencyDeviationThreshold",
@@ -34,7 +36,7 @@ pub const KNOBS: &[Knob] = &[
         Kind::Number(Bounds::NotNegative, |knobs| &mut knobs.anomaly.frequency_deviation_threshold),
         "Request counts are anomalous this many standard deviations off their baseline (documented)",
     )
-    .ignored_by(Published),
+    .ignored_by(&[Published, ZScore]),
     Knob::new(
         "anomalyConfig",
         "enableUnknownEndpointDetection",
@@ -43,7 +45,7 @@ pub const KNOBS: &[Knob] = &[
         Kind::Switch(|knobs| &mut knobs.anomaly.enable_unknown_endpoint_detection),
         "Report endpoints that appear after the baseline (documented)",
     )
-    .ignored_by(Published),
+    .ignored_by(&[Published, ZScore]),
     Knob::new(
         "tunerConfig",
         "minTimeoutMs",
@@ -84,7 +86,7 @@ pub const KNOBS: &[Knob] = &[
         Kind::Number(Bounds::NotNegative, |knobs| &mut knobs.tuner.cooldown_ms),
         "More than this must pass between two changes (published)",
     )
-    .ignored_by(Documented),
+    .ignored_by(&[Documented, ZScore]),
     Knob::new(
         "loopConfig",
         "defaultIntervalMs",
@@ -117,7 +119,7 @@ pub const KNOBS: &[Knob] = &[
         Kind::Number(Bounds::NotNegative, |knobs| &mut knobs.looping.cooldown_between_changes_ms),
         "At least this must pass between two changes (documented)",
     )
-    .ignored_by(Published),
+    .ignored_by(&[Published]),
     Knob::new(
         "loopConfig",
         "pruneTtlHours",
@@ -126,7 +128,7 @@ pub const KNOBS: &[Knob] = &[
         Kind::Number(Bounds::NotNegative, |knobs| &mut knobs.looping.prune_ttl_hours),
         "Forget requests older than this (published)",
     )
-    .ignored_by(Documented),
+    .ignored_by(&[Documented, ZScore]),
     Knob::new(
         "loopConfig",
         "maxPatterns",
@@ -135,7 +137,7 @@ pub const KNOBS: &[Knob] = &[
         Kind::Count(0, MAX_PATTERNS, |knobs| &mut knobs.looping.max_patterns),
         "Remember no more requests than this, 0 for all (published)",
     )
-    .ignored_by(Documented),
+    .ignored_by(&[Documented, ZScore]),
     Knob::new(
         "loopConfig",
         "baselineWindows",
@@ -144,7 +146,7 @@ pub const KNOBS: &[Knob] = &[
         Kind::Count(1, MAX_WINDOWS, |knobs| &mut knobs.looping.baseline_windows),
         "The windows before the current one that make the baseline (documented)",
     )
-    .ignored_by(Published),
+    .ignored_by(&[Published]),
     Knob::new(
         "loopConfig",
         "minBaselineWindows",
@@ -153,7 +155,7 @@ pub const KNOBS: &[Knob] = &[
         Kind::Count(1, MAX_WINDOWS, |knobs| &mut knobs.looping.min_baseline_windows),
         "Judge an endpoint once it appears in this many of them (documented)",
     )
-    .ignored_by(Published),
+    .ignored_by(&[Published, ZScore]),
     Knob::new(
         "loopConfig",
         "latenessMs",
@@ -202,4 +204,22 @@ pub const KNOBS: &[Knob] = &[
     )
     .alias(Some("usageWindowMs"))
     .seed_variable("USAGE_ANOMALY_WINDOW_MS"),
+    Knob::new(
+        "optimization",
+        "maxMemory",
+        "max-memory",
+        "LEARN_MAX_MEMORY",
+        Kind::Number(Bounds::NotNegative, |knobs| &mut knobs.optimization.max_memory),
+        "More memory for a request than this many MB is an anomaly (zscore)",
+    )
+    .ignored_by(&[Documented, Published]),
+    Knob::new(
+        "optimization",
+        "cpuThreshold",
+        "cpu-threshold",
+        "LEARN_CPU_THRESHOLD",
+        Kind::Number(Bounds::NotNegative, |knobs| &mut knobs.optimization.cpu_threshold),
+        "A logged CPU figure above this is an anomaly (zscore)",
+    )
+    .ignored_by(&[Documented, Published]),
 ];

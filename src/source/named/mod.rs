@@ -222,14 +222,15 @@ impl Roles {
             let what = format!("a duration in {}, 0 to 1,000 days,", unit.symbol());
             (judged(name, &what), *unit)
         });
-        let mut slot = |name: &String| slot_of(name, &mut names);
+        let mut slot = |name: &str| slot_of(name, &mut names);
         let until_end = fields.until_end.as_ref().map(|(name, unit)| (slot(name), *unit));
         let mut extras = [None; MAX_EXTRA_FIELDS];
-        for (extra, name) in extras.iter_mut().zip(&wanted.extras) {
+        let wanted_names = wanted.extras.iter().map(String::as_str).chain(wanted.resources.iter().copied());
+        for (extra, name) in extras.iter_mut().zip(wanted_names) {
             *extra = Some(slot(name));
         }
-        let developer = fields.developer.as_ref().map(&mut slot);
-        let content_type = fields.content_type.as_ref().map(slot);
+        let developer = fields.developer.as_deref().map(&mut slot);
+        let content_type = fields.content_type.as_deref().map(slot);
         (Roles { timestamp, until_end, target, status, duration, developer, content_type, extras }, names)
     }
 
