@@ -4,7 +4,7 @@
 //! contract. Text from the log stands here as it was logged; escaping it is `render`'s work.
 
 use crate::backtest::report::BacktestReport;
-use crate::tuning::evidence::Evidence;
+use crate::tuning::evidence::{Evidence, EvidenceConfig};
 use crate::tuning::{TunableConfig, number, optional_number};
 use serde::Serialize;
 
@@ -121,6 +121,8 @@ pub struct Settings {
     /// `[optimization]`; `zscore` only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub optimization: Option<OptimizationConfig>,
+    /// `[evidence]`.
+    pub evidence: EvidenceConfig,
     /// What was read of the input.
     pub input: InputSettings,
 }

@@ -1,9 +1,9 @@
 //! `learn backtest`: its flags, in the groups of its help.
 
-use super::replay::{InputFlags, RuleFlags, SelectionFlags, WriteFlags, open_share};
+use super::replay::{InputFlags, RuleFlags, SelectionFlags, WriteFlags};
 use super::value::KnobFlags;
 use crate::plan::backtest::BacktestFormat;
-use crate::plan::text::thread_count;
+use crate::plan::text::{open_share, thread_count};
 use clap::Args;
 use clap::builder::BoolishValueParser;
 use std::path::PathBuf;

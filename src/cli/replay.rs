@@ -137,17 +137,6 @@ pub struct RuleFlags {
     /// The TunableConfig in force, as JSON; the replay starts from it [default: the package's defaults]
     #[arg(long, value_name = "FILE", env = "LEARN_CURRENT", hide_env = true)]
     pub current: Option<PathBuf>,
-    /// evidence: share of good requests that the timeout may cut, such as 0.001 or 0.1% [default: 0.001]
-    #[arg(long, value_name = "SHARE", env = "LEARN_FALSE_TIMEOUT_RATE", hide_env = true, value_parser = open_share)]
-    pub false_timeout_rate: Option<f64>,
-    /// evidence: calls that a breaker needs before it may open [default: 5]
-    #[arg(long, value_name = "N", env = "LEARN_BREAKER_MINIMUM", hide_env = true)]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=MAX_BREAKER_CALLS))]
-    pub breaker_minimum: Option<u32>,
-    /// evidence: calls that a breaker looks back on [default: 10]
-    #[arg(long, value_name = "N", env = "LEARN_BREAKER_WINDOW", hide_env = true)]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=MAX_BREAKER_CALLS))]
-    pub breaker_window: Option<u32>,
 }
 
 /// What to write.
@@ -174,17 +163,6 @@ pub struct WriteFlags {
     /// No progress, no warnings: only errors on standard error
     #[arg(short, long, env = "LEARN_QUIET", hide_env = true, value_parser = BoolishValueParser::new())]
     pub quiet: bool,
-}
-
-/// The longest window that the breaker model keeps.
-const MAX_BREAKER_CALLS: i64 = 128;
-
-/// A share that is neither nothing nor all.
-pub(super) fn open_share(text: &str) -> Result<f64, String> {
-    share(text)
-        .ok()
-        .filter(|share| *share > 0.0 && *share < 1.0)
-        .ok_or_else(|| "expected a share above 0 and below 1, such as 0.001 or 0.1%".to_owned())
 }
 
 /// The most that a worker may be given at once: one chunk is held in memory whole.

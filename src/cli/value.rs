@@ -187,6 +187,7 @@ fn heading(section: &str) -> &'static str {
         "tunerConfig" => "Tuner",
         "loopConfig" => "Loop",
         "optimization" => "Limits of zscore",
+        "evidence" => "Evidence",
         _ => "Usage spikes",
     }
 }

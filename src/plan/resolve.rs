@@ -15,13 +15,12 @@ use super::{
     Timezone, Wanted,
 };
 use crate::cli::Color;
-use crate::cli::replay::{InputFlags, ReplayArgs, RuleFlags, SelectionFlags, WriteFlags};
+use crate::cli::replay::{InputFlags, ReplayArgs, SelectionFlags, WriteFlags};
 use crate::report::{InputSettings, format_time};
 use crate::request::MAX_EXTRA_FIELDS;
 use crate::rules::zscore::RESOURCE_FIELDS;
 use crate::settings::knob::{Chosen, Given, KNOBS, Knobs};
 use crate::settings::{Environment, InputDefaults, Settings, overlay_fields};
-use crate::tuning::evidence::EvidenceConfig;
 use crate::tuning::{TunableConfig, reader};
 use crate::usage::{display_name, is_key_field};
 use anyhow::{Context, anyhow, bail, ensure};
@@ -242,31 +241,16 @@ fn rules_plan(
     chosen.overlay(args.knobs.0.clone());
     let knobs = chosen.knobs();
     check_timeouts(&knobs, &chosen)?;
+    check_breaker(&knobs, &chosen)?;
     warnings.extend(ignored_knobs(&chosen, rules));
     warnings.extend(unreachable_baseline(&knobs, rules));
     let current = match args.rules.current.as_ref().or(settings.current.as_ref()) {
         Some(path) => read_config("--current", path)?,
         None => TunableConfig::default(),
     };
-    let Knobs { anomaly, tuner, looping, usage, optimization } = knobs;
+    let Knobs { anomaly, tuner, looping, usage, optimization, evidence } = knobs;
     let keep_cycles = format == OutputFormat::Ndjson;
-    let evidence = evidence_config(&args.rules)?;
     Ok(RulesPlan { rules, choice, evidence, anomaly, tuner, looping, usage, optimization, current, keep_cycles })
-}
-
-fn evidence_config(flags: &RuleFlags) -> anyhow::Result<EvidenceConfig> {
-    let defaults = EvidenceConfig::default();
-    let config = EvidenceConfig {
-        false_timeout_rate: flags.false_timeout_rate.unwrap_or(defaults.false_timeout_rate),
-        breaker_minimum: flags.breaker_minimum.unwrap_or(defaults.breaker_minimum),
-        breaker_window: flags.breaker_window.unwrap_or(defaults.breaker_window),
-    };
-    let EvidenceConfig { breaker_minimum, breaker_window, .. } = config;
-    ensure!(
-        breaker_minimum <= breaker_window,
-        "--breaker-minimum {breaker_minimum} is above --breaker-window {breaker_window}; a breaker would never open"
-    );
-    Ok(config)
 }
 
 /// Reads the config that a flag names.
@@ -295,6 +279,18 @@ fn check_timeouts(knobs: &Knobs, chosen: &Chosen) -> anyhow::Result<()> {
         "minTimeoutMs {min} ({}) is above maxTimeoutMs {max} ({}); it must not exceed it",
         origin("min-timeout-ms"),
         origin("max-timeout-ms")
+    );
+    Ok(())
+}
+
+fn check_breaker(knobs: &Knobs, chosen: &Chosen) -> anyhow::Result<()> {
+    let (minimum, window) = (knobs.evidence.breaker_minimum, knobs.evidence.breaker_window);
+    let origin = |flag| chosen.origin(flag).unwrap_or("the default");
+    ensure!(
+        minimum <= window,
+        "breakerMinimum {minimum} ({}) is above breakerWindow {window} ({}); a breaker would never open",
+        origin("breaker-minimum"),
+        origin("breaker-window")
     );
     Ok(())
 }

@@ -314,6 +314,15 @@ pub(crate) fn share(text: &str) -> Result<f64, String> {
     ratio.ok_or_else(|| "expected a share from 0 to 1, or a percentage from 0% to 100%".to_owned())
 }
 
+/// A share that is neither nothing nor all.
+pub(crate) fn open_share(text: &str) -> Result<f64, String> {
+    let share = share(text).ok().filter(|share| *share > 0.0 && *share < 1.0);
+    share.ok_or_else(|| format!("expected {OPEN_SHARE}"))
+}
+
+/// What [`open_share`] takes, as the end of a sentence.
+pub(crate) const OPEN_SHARE: &str = "a share above 0 and below 1, such as 0.001 or 0.1%";
+
 /// The most threads a run takes.
 pub(crate) const MAX_THREADS: usize = 1024;
 

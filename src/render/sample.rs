@@ -23,6 +23,7 @@ fn settings() -> Settings {
         loop_config: looping,
         usage,
         optimization: None,
+        evidence: EvidenceConfig::default(),
         input: InputSettings { latency: "request", timezone: "UTC".to_owned(), ..InputSettings::default() },
     }
 }

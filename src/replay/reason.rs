@@ -215,19 +215,18 @@ mod tests {
     use crate::rules::Findings;
     use crate::settings::Settings;
     use crate::settings::knob::Knobs;
-    use crate::tuning::evidence::EvidenceConfig;
 
     const MINUTE_MS: i64 = 60_000;
 
     /// A loop with a cooldown of four minutes between changes.
     fn plan() -> RulesPlan {
-        let Knobs { anomaly, tuner, mut looping, usage, optimization } = Settings::default().knobs.knobs();
+        let Knobs { anomaly, tuner, mut looping, usage, optimization, evidence } = Settings::default().knobs.knobs();
         looping.cooldown_between_changes_ms = (4 * MINUTE_MS) as f64;
         let current = TunableConfig::default();
         RulesPlan {
             rules: RuleSet::Documented,
             choice: RuleChoice::Replayed(RuleSet::Documented),
-            evidence: EvidenceConfig::default(),
+            evidence,
             anomaly,
             tuner,
             looping,

@@ -73,6 +73,7 @@ impl Replay {
                 tuner_config: rules.tuner,
                 loop_config: rules.looping,
                 usage: rules.usage,
+                evidence: rules.evidence,
                 optimization: (rules.rules == RuleSet::ZScore).then_some(rules.optimization),
                 input: reading.settings,
             },

@@ -18,7 +18,7 @@ const INPUT: &str = "input";
 const INPUT_KEYS: [&str; 8] =
     ["logFormat", "nginxConf", "latency", "timezone", "developerField", "rawPaths", "maxRejects", "fields"];
 const FIELDS: &str = "input.fields";
-const SECTIONS: [&str; 6] = ["anomalyConfig", "tunerConfig", "loopConfig", "usage", "optimization", INPUT];
+const SECTIONS: [&str; 7] = ["anomalyConfig", "tunerConfig", "loopConfig", "usage", "optimization", "evidence", INPUT];
 
 /// Something wrong, and the byte at which it stands.
 struct Problem {
@@ -118,6 +118,8 @@ fn knob_value(knob: &Knob, key: Key<'_>, value: &Spanned<DeValue<'_>>) -> Result
             whole(number).map(|number| KnobValue::Number(number as f64))
         }
         DeValue::Integer(number) => whole(number).map(KnobValue::Whole),
+        // A percentage.
+        DeValue::String(text) if knob.takes_percent() => knob.read(text).ok(),
         _ => None,
     };
     read.filter(|value| knob.allows(*value)).ok_or_else(|| wrong(key, value, &knob.expected()))
@@ -261,7 +263,8 @@ mod tests {
     #[test]
     fn every_knob_is_reachable_under_its_key() {
         for knob in KNOBS {
-            let text = match knob.read("1").or_else(|_| knob.read("false")).or_else(|_| knob.read("7ms")).unwrap() {
+            let value = ["1", "false", "7ms", "0.5"].into_iter().find_map(|text| knob.read(text).ok());
+            let text = match value.unwrap() {
                 KnobValue::Switch(on) => on.to_string(),
                 KnobValue::Number(number) => number.to_string(),
                 KnobValue::Whole(number) => number.to_string(),
@@ -294,10 +297,14 @@ mod tests {
 
     #[test]
     fn numbers_may_be_written_as_toml_allows() {
-        let text = "[loopConfig]\ndefaultIntervalMs = 60_001\nmaxPatterns = 0xff\n[tunerConfig]\nmaxTimeoutMs = 2e4\n";
+        let text = "[loopConfig]\ndefaultIntervalMs = 60_001\nmaxPatterns = 0xff\n[tunerConfig]\nmaxTimeoutMs = 2e4\n\
+                    [evidence]\nfalseTimeoutRate = '0.5%'\nbreakerMinimum = 100\nbreakerWindow = 0x64\n";
         let knobs = read(text, Path::new("learn.toml")).unwrap().knobs.knobs();
         assert_eq!((knobs.looping.default_interval_ms, knobs.looping.max_patterns), (60_001, 255));
         assert_eq!(knobs.tuner.max_timeout_ms, 20_000.0);
+        let evidence = knobs.evidence;
+        assert_eq!((evidence.breaker_minimum, evidence.breaker_window), (100, 100));
+        assert_eq!(evidence.false_timeout_rate, 0.005);
     }
 
     #[test]
@@ -358,6 +365,14 @@ mod tests {
         check(
             "rules = 'other'",
             "1: rules: found the string \"other\", expected \"documented\" or \"published\" or \"zscore\" or \"evidence\"",
+        );
+        check(
+            "[evidence]\nfalseTimeoutRate = 1",
+            "2: falseTimeoutRate: found the integer 1, expected a share above 0 and below 1, such as 0.001 or 0.1%",
+        );
+        check(
+            "[evidence]\nbreakerWindow = '10'",
+            "2: breakerWindow: found the string \"10\", expected a whole number from 1 to 128",
         );
         check("usage = 5", "1: usage: found the integer 5, expected a table, [usage]");
         check("threads = 0", "1: threads: found the integer 0, expected a whole number from 1 to 1024");

@@ -46,8 +46,8 @@ fn settings(text: &str) -> Settings {
 }
 
 fn rules(plan: &ReplayPlan) -> Knobs {
-    let RulesPlan { anomaly, tuner, looping, usage, optimization, .. } = plan.rules;
-    Knobs { anomaly, tuner, looping, usage, optimization }
+    let RulesPlan { anomaly, tuner, looping, usage, optimization, evidence, .. } = plan.rules;
+    Knobs { anomaly, tuner, looping, usage, optimization, evidence }
 }
 
 /// A value that is not the knob's default, and what it makes of the defaults.

@@ -11,8 +11,9 @@ pub use chosen::{Chosen, Given};
 pub use table::KNOBS;
 
 use crate::plan::RuleSet;
-use crate::plan::text::duration_ms;
+use crate::plan::text::{OPEN_SHARE, duration_ms, open_share};
 use crate::report::{AnomalyConfig, LoopConfig, OptimizationConfig, TunerConfig, UsageConfig};
+use crate::tuning::evidence::EvidenceConfig;
 use table::MAX_SPAN_MS;
 
 /// The rules' settings as a whole.
@@ -28,6 +29,8 @@ pub struct Knobs {
     pub usage: UsageConfig,
     /// `[optimization]`.
     pub optimization: OptimizationConfig,
+    /// `[evidence]`.
+    pub evidence: EvidenceConfig,
 }
 
 impl Default for Knobs {
@@ -61,6 +64,7 @@ impl Default for Knobs {
             },
             usage: UsageConfig { multiplier: 5.0, baseline_windows: 12, window_ms: 300_000 },
             optimization: OptimizationConfig { max_memory: 512.0, cpu_threshold: 80.0 },
+            evidence: EvidenceConfig::default(),
         }
     }
 }
@@ -90,10 +94,13 @@ enum Bounds {
 #[derive(Clone, Copy, Debug)]
 enum Kind {
     Number(Bounds, fn(&mut Knobs) -> &mut f64),
+    /// Above 0 and below 1; may be written as a percentage.
+    OpenShare(fn(&mut Knobs) -> &mut f64),
     Millis(i64, fn(&mut Knobs) -> &mut i64),
     /// As `Millis`, but a flag's text has a unit (`5m`).
     Span(i64, fn(&mut Knobs) -> &mut i64),
     Count(i64, i64, fn(&mut Knobs) -> &mut usize),
+    Calls(i64, i64, fn(&mut Knobs) -> &mut u32),
     Switch(fn(&mut Knobs) -> &mut bool),
 }
 
@@ -152,7 +159,8 @@ impl Knob {
     pub fn read(&self, text: &str) -> Result<KnobValue, String> {
         let value = match self.kind {
             Kind::Number(..) => text.parse().ok().map(KnobValue::Number),
-            Kind::Millis(..) | Kind::Count(..) => text.parse().ok().map(KnobValue::Whole),
+            Kind::OpenShare(_) => open_share(text).ok().map(KnobValue::Number),
+            Kind::Millis(..) | Kind::Count(..) | Kind::Calls(..) => text.parse().ok().map(KnobValue::Whole),
             Kind::Span(..) => duration_ms(text).map(KnobValue::Whole),
             Kind::Switch(_) => text.parse().ok().map(KnobValue::Switch),
         };
@@ -167,10 +175,13 @@ impl Knob {
     pub fn allows(&self, value: KnobValue) -> bool {
         match (self.kind, value) {
             (Kind::Number(bounds, _), KnobValue::Number(number)) => bounds.allow(number),
+            (Kind::OpenShare(_), KnobValue::Number(number)) => number > 0.0 && number < 1.0,
             (Kind::Millis(least, _) | Kind::Span(least, _), KnobValue::Whole(millis)) => {
                 (least..=MAX_SPAN_MS).contains(&millis)
             }
-            (Kind::Count(least, most, _), KnobValue::Whole(count)) => (least..=most).contains(&count),
+            (Kind::Count(least, most, _) | Kind::Calls(least, most, _), KnobValue::Whole(count)) => {
+                (least..=most).contains(&count)
+            }
             (Kind::Switch(_), KnobValue::Switch(_)) => true,
             _ => false,
         }
@@ -178,17 +189,25 @@ impl Knob {
 
     /// Whether whole numbers are to be read as [`KnobValue::Number`].
     pub fn takes_fractions(&self) -> bool {
-        matches!(self.kind, Kind::Number(..))
+        matches!(self.kind, Kind::Number(..) | Kind::OpenShare(_))
+    }
+
+    /// Whether it may be written as a percentage.
+    pub fn takes_percent(&self) -> bool {
+        matches!(self.kind, Kind::OpenShare(_))
     }
 
     /// What the knob takes, as the end of a sentence.
     pub fn expected(&self) -> String {
         match self.kind {
             Kind::Number(bounds, _) => bounds.expected(),
+            Kind::OpenShare(_) => OPEN_SHARE.to_owned(),
             Kind::Millis(least, _) | Kind::Span(least, _) => {
                 format!("a whole number of milliseconds from {least} to {MAX_SPAN_MS}")
             }
-            Kind::Count(least, most, _) => format!("a whole number from {least} to {most}"),
+            Kind::Count(least, most, _) | Kind::Calls(least, most, _) => {
+                format!("a whole number from {least} to {most}")
+            }
             Kind::Switch(_) => "true or false".to_owned(),
         }
     }
@@ -196,7 +215,7 @@ impl Knob {
     /// What stands for the value in help.
     pub fn value_name(&self) -> &'static str {
         match self.kind {
-            Kind::Number(Bounds::Ratio, _) => "SHARE",
+            Kind::Number(Bounds::Ratio, _) | Kind::OpenShare(_) => "SHARE",
             Kind::Number(Bounds::WholeMillis, _) => "MINUTES",
             Kind::Number(..) if self.key.ends_with("Ms") => "MS",
             Kind::Number(..) if self.key.ends_with("Hours") => "HOURS",
@@ -204,7 +223,7 @@ impl Knob {
             Kind::Number(..) => "NUMBER",
             Kind::Millis(..) => "MS",
             Kind::Span(..) => "DURATION",
-            Kind::Count(..) => "COUNT",
+            Kind::Count(..) | Kind::Calls(..) => "COUNT",
             Kind::Switch(_) => "BOOL",
         }
     }
@@ -213,10 +232,11 @@ impl Knob {
     pub fn default_text(&self) -> String {
         let mut defaults = Knobs::default();
         match self.kind {
-            Kind::Number(_, slot) => slot(&mut defaults).to_string(),
+            Kind::Number(_, slot) | Kind::OpenShare(slot) => slot(&mut defaults).to_string(),
             Kind::Millis(_, slot) => slot(&mut defaults).to_string(),
             Kind::Span(_, slot) => span_text(*slot(&mut defaults)),
             Kind::Count(_, _, slot) => slot(&mut defaults).to_string(),
+            Kind::Calls(_, _, slot) => slot(&mut defaults).to_string(),
             Kind::Switch(slot) => slot(&mut defaults).to_string(),
         }
     }
@@ -224,10 +244,13 @@ impl Knob {
     /// Stores a value that [`Knob::allows`]; any other changes nothing.
     fn store(&self, value: KnobValue, knobs: &mut Knobs) {
         match (self.kind, value) {
-            (Kind::Number(_, slot), KnobValue::Number(number)) => *slot(knobs) = number,
+            (Kind::Number(_, slot) | Kind::OpenShare(slot), KnobValue::Number(number)) => *slot(knobs) = number,
             (Kind::Millis(_, slot) | Kind::Span(_, slot), KnobValue::Whole(millis)) => *slot(knobs) = millis,
             (Kind::Count(_, _, slot), KnobValue::Whole(count)) => {
                 *slot(knobs) = usize::try_from(count).unwrap_or(usize::MAX);
+            }
+            (Kind::Calls(_, _, slot), KnobValue::Whole(count)) => {
+                *slot(knobs) = u32::try_from(count).unwrap_or(u32::MAX)
             }
             (Kind::Switch(slot), KnobValue::Switch(on)) => *slot(knobs) = on,
             _ => {}
@@ -318,6 +341,10 @@ mod tests {
         }
         for count in ["baseline-windows", "min-baseline-windows", "usage-baseline-windows"] {
             check(count, &["1", "100000"], &["0", "-1", "1.5", "100001"]);
+        }
+        check("false-timeout-rate", &["1e-300", "0.001", "0.1%", "0.999"], &["0", "1", "100%", "-0.1"]);
+        for calls in ["breaker-minimum", "breaker-window"] {
+            check(calls, &["1", "128"], &["0", "129", "1.5"]);
         }
         check("max-patterns", &["0", "4294967295"], &["-1", "4294967296"]);
         check("lateness", &["0", "0s", "1ms", "36525d"], &["-1s", "36526d", "5"]);

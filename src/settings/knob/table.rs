@@ -8,6 +8,9 @@ pub(super) const MAX_SPAN_MS: i64 = 36_525 * 86_400_000;
 const MAX_WINDOWS: i64 = 100_000;
 const MAX_PATTERNS: i64 = u32::MAX as i64;
 
+/// The longest window that the breaker model keeps.
+const MAX_BREAKER_CALLS: i64 = 128;
+
 /// Every knob, in the order of the help text.
 pub const KNOBS: &[Knob] = &[
     Knob::new(
@@ -222,4 +225,28 @@ pub const KNOBS: &[Knob] = &[
         "A logged CPU figure above this is an anomaly (zscore)",
     )
     .ignored_by(&[Documented, Published]),
+    Knob::new(
+        "evidence",
+        "falseTimeoutRate",
+        "false-timeout-rate",
+        "LEARN_FALSE_TIMEOUT_RATE",
+        Kind::OpenShare(|knobs| &mut knobs.evidence.false_timeout_rate),
+        "The share of good requests that the timeout may cut, such as 0.1%",
+    ),
+    Knob::new(
+        "evidence",
+        "breakerMinimum",
+        "breaker-minimum",
+        "LEARN_BREAKER_MINIMUM",
+        Kind::Calls(1, MAX_BREAKER_CALLS, |knobs| &mut knobs.evidence.breaker_minimum),
+        "The calls that a breaker needs before it may open",
+    ),
+    Knob::new(
+        "evidence",
+        "breakerWindow",
+        "breaker-window",
+        "LEARN_BREAKER_WINDOW",
+        Kind::Calls(1, MAX_BREAKER_CALLS, |knobs| &mut knobs.evidence.breaker_window),
+        "The calls that a breaker looks back on",
+    ),
 ];

@@ -17,7 +17,7 @@ pub(crate) use timeout::MIN_REQUESTS as MIN_TIMED_REQUESTS;
 
 use fit::Series;
 
-use super::{TunableConfig, optional_number};
+use super::{TunableConfig, number, optional_number};
 use crate::report::{
     Reason, Reasons, Recommended, RecommendedBreaker, RecommendedBulkhead, RecommendedClient, TunerConfig,
 };
@@ -27,9 +27,11 @@ use serde::Serialize;
 pub(crate) const CONFIDENCE: f64 = 0.95;
 
 /// Knobs of the rule set.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct EvidenceConfig {
     /// Share of good requests that the timeout may cut.
+    #[serde(serialize_with = "number")]
     pub false_timeout_rate: f64,
     /// Calls that a breaker needs before it may open.
     pub breaker_minimum: u32,
