@@ -48,12 +48,14 @@ fn config(
         }
         Source::Log(plan) => {
             let report = replay(plan)?;
-            let broken = report.inputs.iter().find_map(|input| input.error.as_ref());
-            ensure!(
-                broken.is_none() || plan.input.keep_going,
-                "{}: it broke off; --keep-going accepts that",
-                origin.name
-            );
+            if let Some(error) = report.inputs.iter().find_map(|input| input.error.as_ref()) {
+                ensure!(
+                    plan.input.keep_going,
+                    "{}: {error}; --keep-going compares what the part before it supports",
+                    origin.name
+                );
+                tell(&format!("{}: {error}; what was read before is compared", origin.name));
+            }
             for setting in render::carried_over(&report) {
                 tell(&format!("{}: {setting} could not be recommended; the current value is compared", origin.name));
             }

@@ -74,6 +74,7 @@ fn verdict(old: f64, new: f64, tolerance: Option<Tolerance>) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn each_limit_holds_on_both_sides() {
@@ -108,5 +109,63 @@ mod tests {
         assert_eq!(comparisons[2].change_ratio(), Some(0.2));
         let tolerances = Tolerances::from_given(&["bulkhead.maxConcurrentCalls=2".parse().unwrap()]).unwrap();
         assert!(!is_beyond(&compare(&old, &new, &tolerances)));
+    }
+
+    /// Values as configs have them.
+    fn value() -> impl Strategy<Value = f64> {
+        prop_oneof![Just(0.0), (1u32..1_000_000).prop_map(f64::from), 0.001..100_000.0]
+    }
+
+    fn tolerance() -> impl Strategy<Value = Option<Tolerance>> {
+        prop_oneof![
+            Just(None),
+            (0.0..2.0).prop_map(|ratio| Some(Tolerance::Relative(ratio))),
+            value().prop_map(|amount| Some(Tolerance::Absolute(amount)))
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn an_absolute_tolerance_is_the_same_in_both_directions(old in value(), new in value(), amount in value()) {
+            for tolerance in [None, Some(Tolerance::Absolute(amount))] {
+                prop_assert_eq!(verdict(old, new, tolerance), verdict(new, old, tolerance));
+            }
+        }
+
+        #[test]
+        fn up_and_down_by_as_much_are_judged_alike(old in value(), share in 0.0..1.0, tolerance in tolerance()) {
+            let moved: f64 = old * share;
+            // Away from the tolerance itself, where up and down round apart.
+            let allowed: f64 = tolerance.map_or(0.0, |tolerance| tolerance.allowed(old));
+            prop_assume!((moved - allowed).abs() > 1e-6 * old && moved > 1e-6 * old);
+            prop_assert_eq!(verdict(old, old + moved, tolerance), verdict(old, old - moved, tolerance));
+        }
+
+        #[test]
+        fn rounding_is_no_move_and_a_millionth_is_one(old in value(), tolerance in tolerance()) {
+            let nearly = old * (1.0 + f64::EPSILON);
+            prop_assert_eq!(verdict(old, old, tolerance), Verdict::Same);
+            prop_assert_eq!(verdict(old, nearly, tolerance), Verdict::Same);
+            prop_assert_eq!(verdict(old, old * 1.000_001 + 1e-6, None), Verdict::Beyond);
+        }
+
+        #[test]
+        fn just_below_a_tolerance_is_within_and_just_above_beyond(
+            old in 0.001..100_000.0,
+            tolerance in prop_oneof![(0.001..2.0).prop_map(Tolerance::Relative), (1.0..1e5).prop_map(Tolerance::Absolute)],
+            sign in prop::sample::select(vec![-1.0, 1.0]),
+        ) {
+            let at = |share: f64| old + sign * tolerance.allowed(old) * share;
+            prop_assert_eq!(verdict(old, at(0.999_999), Some(tolerance)), Verdict::Within);
+            prop_assert_eq!(verdict(old, at(1.0), Some(tolerance)), Verdict::Within);
+            prop_assert_eq!(verdict(old, at(1.000_01), Some(tolerance)), Verdict::Beyond);
+        }
+
+        #[test]
+        fn more_tolerance_never_finds_more(old in value(), new in value(), ratio in 0.0..2.0, more in 0.0..1.0) {
+            let (some, wider) = (Tolerance::Relative(ratio), Tolerance::Relative(ratio + more));
+            let is_beyond = |tolerance| verdict(old, new, Some(tolerance)) == Verdict::Beyond;
+            prop_assert!(!is_beyond(wider) || is_beyond(some));
+        }
     }
 }

@@ -192,6 +192,7 @@ fn kind(content: &[u8]) -> Kind {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn a_log_is_known_by_its_content() {
@@ -207,5 +208,54 @@ mod tests {
         check("192.0.2.1 - - [01/Jun/2026:12:00:00 +0000] \"GET / HTTP/1.1\" 200 5", Kind::Log);
         check("[01/Jun/2026:12:00:00 +0000] GET / 200", Kind::Log);
         check("\u{1f}\u{8b}", Kind::Log);
+    }
+
+    /// A config as somebody may have written it: whole or broken off, pretty or not.
+    fn config() -> impl Strategy<Value = String> {
+        (0.0..100.0, 1u32..100_000, any::<bool>(), "[ \\t\\r\\n]{0,3}").prop_map(
+            |(failures, timeout_ms, is_pretty, before)| {
+                let mut config = TunableConfig::default();
+                config.circuit_breaker.failure_threshold = failures;
+                config.http_client.timeout_ms = f64::from(timeout_ms);
+                let text =
+                    if is_pretty { serde_json::to_string_pretty(&config) } else { serde_json::to_string(&config) };
+                before + &text.unwrap()
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn a_config_is_one_however_it_is_written(text in config()) {
+            prop_assert_eq!(kind(text.as_bytes()), Kind::Config);
+            prop_assert_eq!(parse(text.as_bytes()).is_ok(), true);
+        }
+
+        /// So that what is wrong with it is told, and no log is looked for in it.
+        #[test]
+        fn a_config_that_breaks_off_is_no_log(text in config(), share in 0.0..1.0) {
+            let cut = (text.len() as f64 * share) as usize;
+            prop_assert_eq!(kind(&text.as_bytes()[..cut]), Kind::Config);
+            prop_assert!(parse(&text.as_bytes()[..cut]).is_err());
+        }
+
+        #[test]
+        fn json_lines_are_a_log(keys in prop::collection::vec("[a-z_]{1,12}", 1..8), lines in 1usize..4, number: i32) {
+            prop_assume!(!keys.iter().any(|key| key == "bulkhead"));
+            let object: serde_json::Map<_, _> = keys.into_iter().map(|key| (key, Value::from(number))).collect();
+            let line = Value::Object(object).to_string() + "\n";
+            prop_assert_eq!(kind(line.repeat(lines).as_bytes()), Kind::Log);
+        }
+
+        #[test]
+        fn lines_of_a_server_are_a_log(host in "[a-z0-9.:]{1,20}", rest in "[^\\x00]{0,60}") {
+            let line = format!("{host} - - [01/Jun/2026:12:00:00 +0000] \"GET / HTTP/1.1\" 200 5{rest}\n");
+            prop_assert_eq!(kind(line.as_bytes()), Kind::Log);
+        }
+
+        #[test]
+        fn any_bytes_are_something(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            kind(&bytes);
+        }
     }
 }
