@@ -11,11 +11,17 @@ use serde_json::{Map, Value};
 /// A key, its bounds in words, and its bounds.
 type Rule = (&'static str, &'static str, &'static str, fn(f64) -> bool);
 
-/// What the consumers of the file check (the package's circuit breaker, bulkhead and HTTP client).
+/// Each key's bounds and where they come from. The storage adapters of `@backendkit-labs/auto-learning` 0.3.1 check
+/// nothing: they parse JSON and hand it on.
 const RULES: [Rule; 5] = [
+    // `validateConfig` of `@backendkit-labs/circuit-breaker` throws outside of these two, and the service with it.
     ("circuitBreaker", "failureThreshold", "a percentage from 0 to 100", |value| (0.0..=100.0).contains(&value)),
     ("circuitBreaker", "openTimeoutMs", "a number of milliseconds, 1 or more", |value| value >= 1.0),
+    // `updateConfig` of `@backendkit-labs/bulkhead` checks nothing; a call runs while fewer than this do, so at 0 none
+    // ever would, and 0.5 means 1.
     ("bulkhead", "maxConcurrentCalls", "a number of calls, 1 or more", |value| value >= 1.0),
+    // No package reads these two; what a service does with them is its own affair. Held to what a timeout and a number
+    // of retries can be.
     ("httpClient", "timeoutMs", "a number of milliseconds above 0", |value| value > 0.0),
     ("httpClient", "maxRetries", "a whole number, 0 or more", |value| value >= 0.0 && value.fract() == 0.0),
 ];

@@ -76,7 +76,11 @@ fn folder_with_config() -> (tempfile::TempDir, Value) {
 
 /// What the published package loads.
 fn package_loads(args: &[&str]) -> Value {
-    let driver = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle/storage.mjs");
+    package_says("storage.mjs", args)
+}
+
+fn package_says(driver: &str, args: &[&str]) -> Value {
+    let driver = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle").join(driver);
     let output = Command::new("node").arg(driver).args(args).output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "the driver failed (`bash tests/run.sh` installs what it needs):\n{stderr}");
@@ -87,6 +91,36 @@ fn package_loads(args: &[&str]) -> Value {
 fn the_package_loads_the_config_from_a_file() {
     let (folder, config) = folder_with_config();
     assert_eq!(package_loads(&["file", folder.path().join("tunable.json").to_str().unwrap()]), config);
+}
+
+/// A config with this value of the breaker or the bulkhead.
+fn config_with(pointer: &str, value: f64) -> String {
+    let mut config = json!({
+        "circuitBreaker": { "failureThreshold": 50, "openTimeoutMs": 30_000 },
+        "bulkhead": { "maxConcurrentCalls": 10 },
+        "httpClient": { "timeoutMs": 10_000, "maxRetries": 3 }
+    });
+    *config.pointer_mut(pointer).unwrap() = json!(value);
+    config.to_string()
+}
+
+/// `learn` takes the values that the packages can run with, and no others.
+#[test]
+fn bounds_are_those_of_the_packages() {
+    let folder = tempfile::tempdir().unwrap();
+    for (pointer, values) in [
+        ("/circuitBreaker/failureThreshold", [-1.0, -0.001, 0.0, 100.0, 100.001, 1e300]),
+        ("/circuitBreaker/openTimeoutMs", [-1.0, 0.0, 0.999, 1.0, 1.5, 1e300]),
+        ("/bulkhead/maxConcurrentCalls", [-1.0, -0.5, 0.0, 1.0, 1.5, 1e300]),
+    ] {
+        for value in values {
+            let config = config_with(pointer, value);
+            std::fs::write(folder.path().join("config.json"), &config).unwrap();
+            let taken = run(folder.path(), &["diff", "config.json", "config.json"]).status.code();
+            let runs = package_says("bounds.mjs", &[&config]);
+            assert_eq!(taken == Some(0), runs == json!(true), "{pointer} = {value}: {taken:?}, {runs}");
+        }
+    }
 }
 
 #[test]
