@@ -77,6 +77,8 @@ pub(crate) struct Backtest {
     pub queue: Queue,
     /// What the configs do not set of the breaker.
     pub consumer: Knobs,
+    /// The logged field that breakers are kept by; `None`: the endpoint. The calls are numbered by it.
+    pub breaker_by: Option<String>,
     /// `None` tests on the whole log.
     pub split: Option<SplitPlan>,
     /// Threads for the models.
@@ -98,7 +100,15 @@ impl Backtest {
     /// A test on the whole log with the queue and the breaker that the consumers have.
     pub(crate) fn new(candidates: Vec<Candidate>, threads: usize) -> Self {
         let consumer = Knobs::consumer(0.0, 0);
-        Backtest { candidates, queue: Queue::CONSUMER, consumer, split: None, threads, grid: Grid::Tried }
+        Backtest {
+            candidates,
+            queue: Queue::CONSUMER,
+            consumer,
+            breaker_by: None,
+            split: None,
+            threads,
+            grid: Grid::Tried,
+        }
     }
 
     /// Runs every model over the spooled calls.
@@ -135,6 +145,7 @@ impl Backtest {
                 fitted_requests: stored.calls() - facts.traffic.calls,
             }),
             fitted: self.split.map(|split| split.fitted),
+            breaker_by: self.breaker_by.clone(),
             traffic: facts.result(),
             configs,
             best_in_hindsight: best,

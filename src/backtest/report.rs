@@ -19,6 +19,8 @@ pub struct BacktestReport {
     pub split: Option<Split>,
     /// The config fitted on the first part, where there is one.
     pub fitted: Option<TunableConfig>,
+    /// The logged field that breakers are kept by; `null`: there is one for each endpoint.
+    pub breaker_by: Option<String>,
     /// The traffic under test.
     pub traffic: TrafficResult,
     /// One result per config, in the order given.

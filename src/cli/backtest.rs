@@ -5,7 +5,7 @@ use super::value::KnobFlags;
 use crate::plan::backtest::BacktestFormat;
 use crate::plan::text::{open_share, thread_count};
 use clap::Args;
-use clap::builder::BoolishValueParser;
+use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
 use std::path::PathBuf;
 
 const AFTER_HELP: &str = "\
@@ -37,6 +37,10 @@ pub struct BacktestArgs {
     #[arg(long, value_name = "CALLS", env = "LEARN_BULKHEAD_QUEUE", hide_env = true)]
     #[arg(value_parser = clap::value_parser!(u32).range(0..=MAX_QUEUE_CALLS))]
     pub bulkhead_queue: Option<u32>,
+    /// Keep a breaker for each value of this logged field, such as upstream_addr [default: for each endpoint]
+    #[arg(long, value_name = "KEY", env = "LEARN_BREAKER_BY", hide_env = true)]
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
+    pub breaker_by: Option<String>,
     /// Read settings from FILE instead of ./learn.toml
     #[arg(long, value_name = "FILE", env = "LEARN_SETTINGS", hide_env = true)]
     pub settings: Option<PathBuf>,

@@ -13,6 +13,8 @@ pub struct BacktestPlan {
     pub split: SplitChoice,
     /// Calls that may wait at a full bulkhead; `None`: as many as the consumer lets.
     pub queue_calls: Option<usize>,
+    /// The logged field by which breakers are kept; `None`: the endpoint.
+    pub breaker_by: Option<String>,
     /// Whether the config in force is tested.
     pub tests_current: bool,
     /// Whether the best constant config is looked for, which takes longer than all the rest.

@@ -55,6 +55,8 @@ pub struct InputPlan {
     pub filters: Vec<Filter>,
     /// Index into `wanted.extras` of the `--group-by` field.
     pub group_by: Option<usize>,
+    /// Index into `wanted.extras` of the `--breaker-by` field.
+    pub breaker_by: Option<usize>,
     /// Leave routes untemplated.
     pub raw_paths: bool,
     /// Share of rejected lines above which the run fails, 0 to 1.
@@ -109,12 +111,22 @@ pub struct Wanted {
     pub fields: Vec<FieldOverride>,
     /// The field that names the developer; `None`: the format's own choice.
     pub developer: Option<String>,
-    /// Logged fields that `--where` and `--group-by` read; at most [`crate::request::MAX_EXTRA_FIELDS`].
+    /// Logged fields that `--where`, `--group-by` and `--breaker-by` read; at most [`crate::request::MAX_EXTRA_FIELDS`].
     pub extras: Vec<String>,
     /// Logged fields that are read where a log of named fields has them, after the extras.
     pub resources: &'static [&'static str],
     /// Zone of stamps without one.
     pub timezone: Timezone,
+}
+
+impl Wanted {
+    /// The place of this field among the extras, to which it is added if it is not there.
+    pub(crate) fn extra(&mut self, field: &str) -> usize {
+        self.extras.iter().position(|extra| extra == field).unwrap_or_else(|| {
+            self.extras.push(field.to_owned());
+            self.extras.len() - 1
+        })
+    }
 }
 
 /// Which duration is the latency.

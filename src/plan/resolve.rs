@@ -69,16 +69,16 @@ fn input_plan(
     let log_format = log_format.filter(|_| nginx_conf.is_none());
     let timezone = flags.timezone.or(defaults.timezone).unwrap_or_default();
     let (since, until) = time_range(selection, timezone, &files)?;
-    let (filters, extras, group_by) = selection_of(selection)?;
-    let resources = resources(rules, extras.len())?;
-    let wanted = Wanted {
+    let mut wanted = Wanted {
         latency: flags.latency.or(defaults.latency).unwrap_or_default(),
         fields: fields(flags, defaults)?,
         developer: flags.developer_field.clone().or_else(|| defaults.developer_field.clone()),
-        extras,
-        resources,
+        extras: Vec::new(),
+        resources: if rules == RuleSet::ZScore { RESOURCE_FIELDS } else { &[] },
         timezone,
     };
+    let (filters, group_by) = selection_of(selection, &mut wanted);
+    check_extras(&wanted, rules)?;
     let raw_paths = flags.raw_paths.or(defaults.raw_paths).unwrap_or(false);
     Ok(InputPlan {
         files,
@@ -87,6 +87,7 @@ fn input_plan(
         until,
         filters,
         group_by,
+        breaker_by: None,
         raw_paths,
         max_rejects_ratio: flags.max_rejects.or(defaults.max_rejects_ratio).unwrap_or(DEFAULT_MAX_REJECTS_RATIO),
         rejects: flags.rejects.clone(),
@@ -159,10 +160,9 @@ fn name_of(input: &InputName) -> String {
     }
 }
 
-/// The filters, the logged fields that they and `--group-by` read, and which of these is `--group-by`'s.
-fn selection_of(selection: &SelectionFlags) -> anyhow::Result<(Vec<Filter>, Vec<String>, Option<usize>)> {
+/// The filters, and which of the wanted extra fields is that of `--group-by`; what both read is added to these.
+fn selection_of(selection: &SelectionFlags, wanted: &mut Wanted) -> (Vec<Filter>, Option<usize>) {
     let mut filters = Vec::new();
-    let mut extras: Vec<String> = Vec::new();
     let mut add = |values: &[String], filter: fn(Vec<String>) -> Filter| {
         if !values.is_empty() {
             filters.push(filter(values.to_vec()));
@@ -174,36 +174,28 @@ fn selection_of(selection: &SelectionFlags) -> anyhow::Result<(Vec<Filter>, Vec<
     if !selection.statuses.is_empty() {
         filters.push(Filter::Status(selection.statuses.iter().map(|range| (range.first, range.last)).collect()));
     }
-    let mut index_of = |field: &String| {
-        extras.iter().position(|extra| extra == field).unwrap_or_else(|| {
-            extras.push(field.clone());
-            extras.len() - 1
-        })
-    };
     for condition in &selection.conditions {
-        filters.push(Filter::Equals(index_of(&condition.field), condition.value.clone()));
+        filters.push(Filter::Equals(wanted.extra(&condition.field), condition.value.clone()));
     }
-    let group_by = selection.group_by.as_ref().map(index_of);
+    let group_by = selection.group_by.as_deref().map(|field| wanted.extra(field));
+    (filters, group_by)
+}
+
+/// Whether there is room for all fields that are asked for and for those that the rules look for.
+fn check_extras(wanted: &Wanted, rules: RuleSet) -> anyhow::Result<()> {
+    let Wanted { extras, resources, .. } = wanted;
+    let reads = if resources.is_empty() {
+        String::new()
+    } else {
+        format!(", and --rules {} reads {} itself", rules.name(), resources.join(" and "))
+    };
     ensure!(
-        extras.len() <= MAX_EXTRA_FIELDS,
-        "--where and --group-by name {} different fields ({}); at most {MAX_EXTRA_FIELDS} can be read",
+        extras.len() + resources.len() <= MAX_EXTRA_FIELDS,
+        "--where, --group-by and --breaker-by name {} different fields ({}){reads}; at most {MAX_EXTRA_FIELDS} can be read",
         extras.len(),
         extras.join(", ")
     );
-    Ok((filters, extras, group_by))
-}
-
-/// The logged fields that the rules look for, if there is room for them.
-fn resources(rules: RuleSet, extras: usize) -> anyhow::Result<&'static [&'static str]> {
-    let resources = if rules == RuleSet::ZScore { RESOURCE_FIELDS } else { &[] };
-    ensure!(
-        extras + resources.len() <= MAX_EXTRA_FIELDS,
-        "--rules {} reads {} itself, so that --where and --group-by can name {} different fields, and {extras} were found",
-        rules.name(),
-        resources.join(" and "),
-        MAX_EXTRA_FIELDS - resources.len()
-    );
-    Ok(resources)
+    Ok(())
 }
 
 fn filters_as_given(selection: &SelectionFlags) -> Vec<String> {

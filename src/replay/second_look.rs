@@ -51,7 +51,7 @@ impl Replay {
         let (mut whole, later) = fit(calls, split_us, plan.threads)?.finish();
         let first = split_us.map(|_| self.global(&whole));
         whole.append(later);
-        let evidence = self.evidence_of(whole);
+        let evidence = self.evidence_of(whole, plan);
         let fitted = first.unwrap_or_else(|| evidence.global.clone());
         let test = |asked| self.backtest(calls, plan, asked, split, &fitted);
         let backtest = plan.backtest.as_ref().map(test).transpose()?;
@@ -62,9 +62,11 @@ impl Replay {
         Evidence::of(observed.whole(), &self.plan.evidence, &self.plan.tuner)
     }
 
-    fn evidence_of(&self, observed: Observed) -> EvidenceReport {
+    fn evidence_of(&self, observed: Observed, plan: &ReplayPlan) -> EvidenceReport {
         let global = self.global(&observed);
-        let numbered = (0..).zip(observed.endpoints).filter(|(_, series)| series.requests > 0);
+        // Kept by something else, the requests do not tell their endpoints.
+        let each = if plan.input.breaker_by.is_none() { observed.endpoints } else { Vec::new() };
+        let numbered = (0..).zip(each).filter(|(_, series)| series.requests > 0);
         let (told, left_out): (Vec<_>, Vec<_>) = numbered.partition(|(_, series)| series.timed >= MIN_TIMED_REQUESTS);
         let mut endpoints: Vec<EndpointEvidence> = told
             .into_iter()
@@ -115,7 +117,8 @@ impl Replay {
             window_calls: self.plan.evidence.breaker_window,
             ..Knobs::consumer(0.0, 0)
         };
-        Backtest { split, consumer, grid, queue, ..Backtest::new(candidates, plan.threads) }.run(calls)
+        let breaker_by = asked.breaker_by.clone();
+        Backtest { split, consumer, grid, queue, breaker_by, ..Backtest::new(candidates, plan.threads) }.run(calls)
     }
 
     /// The config after the last cycle that ended by then.

@@ -28,6 +28,8 @@ const KEPT_REJECTS: usize = 5;
 pub struct ChunkPlan {
     filters: Vec<Filter>,
     group_by: Option<usize>,
+    /// The extra field that breakers are kept by, and how it is written.
+    breaker_by: Option<(usize, Listing)>,
     raw_paths: bool,
     /// Inclusive start, UTC ms.
     pub since_ms: i64,
@@ -53,6 +55,7 @@ impl ChunkPlan {
         ChunkPlan {
             filters: plan.input.filters.clone(),
             group_by: plan.input.group_by,
+            breaker_by: plan.input.breaker_by.map(|index| (index, Listing::of(&plan.input.wanted.extras[index]))),
             raw_paths: plan.input.raw_paths,
             since_ms: since_ms.unwrap_or(i64::MIN),
             until_ms: until_ms.unwrap_or(i64::MAX),
@@ -65,6 +68,32 @@ impl ChunkPlan {
             keeps_all_rejects: plan.input.rejects.is_some(),
             pane_ms: Replay::geometry(&plan.rules).pane_ms,
             usage_window_ms: plan.rules.usage.window_ms,
+        }
+    }
+}
+
+/// How a field that breakers are kept by is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Listing {
+    /// One value.
+    Single,
+    /// nginx's list of the upstreams tried, `a, b : c`: the last one answered.
+    Tries,
+}
+
+impl Listing {
+    fn of(field: &str) -> Self {
+        if field.starts_with("upstream_") { Listing::Tries } else { Listing::Single }
+    }
+
+    fn last(self, value: &[u8]) -> &[u8] {
+        let is_separator = |pair: &[u8]| pair == b", " || pair == b": ";
+        match self {
+            Listing::Single => value,
+            Listing::Tries => {
+                let last = value.windows(2).rposition(is_separator);
+                last.map_or(value, |at| &value[at + 2..])
+            }
         }
     }
 }
@@ -132,6 +161,8 @@ pub struct ChunkReader {
     pub endpoints: Interner,
     /// Developers in the worker's numbering; the second part is not empty for keys.
     pub developers: Interner,
+    /// What breakers are kept by, in the worker's numbering; empty where that is the endpoint.
+    pub breakers: Interner,
     /// Whether an endpoint passes the method and route filters.
     admitted: Vec<bool>,
     panes: PaneBuilder,
@@ -154,6 +185,7 @@ impl ChunkReader {
         ChunkReader {
             endpoints: Interner::default(),
             developers: Interner::default(),
+            breakers: Interner::default(),
             admitted: Vec::new(),
             panes: PaneBuilder::new(plan.pane_ms),
             usage: UsageBuilder::new(plan.usage_window_ms),
@@ -279,7 +311,8 @@ impl ChunkReader {
             self.part.arrivals.push((self.newest_ms, Arrival { timestamp_ms, duration_ms, endpoint, is_error }));
         }
         if self.plan.keeps_calls {
-            self.part.calls.push(Call::ended(timestamp_ms, duration_ns, endpoint, request.status));
+            let breaker = self.breaker_of(request, endpoint);
+            self.part.calls.push(Call::ended(timestamp_ms, duration_ns, breaker, request.status));
         }
         let developer = request.developer.map(|id| self.developers.intern([id, key_mark, b""]));
         if is_late {
@@ -294,6 +327,14 @@ impl ChunkReader {
         if let Some(developer) = developer {
             self.usage.add(timestamp_ms, developer);
         }
+    }
+
+    /// What the request's breaker is kept by: its endpoint, or the value of a field; all without one share a breaker.
+    #[inline(always)]
+    fn breaker_of(&mut self, request: &Request, endpoint: u32) -> u32 {
+        let Some((index, listing)) = self.plan.breaker_by else { return endpoint };
+        let value = request.extras[index].map_or(&b"-"[..], |value| listing.last(value));
+        self.breakers.intern([b"", value, b""])
     }
 
     fn observe(&mut self, request: &Request, endpoint: u32, duration_ns: Option<u64>) {
@@ -373,4 +414,21 @@ pub fn timestamps<P: ParseLine>(parser: &mut P, lines: &[u8], timestamps: &mut V
 
 fn is_blank(line: &[u8]) -> bool {
     line.iter().all(u8::is_ascii_whitespace)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_upstream_tried_is_the_one_that_answered() {
+        let last =
+            |value: &'static str| std::str::from_utf8(Listing::of("upstream_addr").last(value.as_bytes())).unwrap();
+        assert_eq!(last("10.0.0.1:80"), "10.0.0.1:80");
+        assert_eq!(last("10.0.0.1:80, 10.0.0.2:80"), "10.0.0.2:80");
+        assert_eq!(last("10.0.0.1:80, 10.0.0.2:80 : unix:/run/app.sock"), "unix:/run/app.sock");
+        assert_eq!(last("[2001:db8::1]:80"), "[2001:db8::1]:80");
+        assert_eq!(last(""), "");
+        assert_eq!(Listing::of("service").last(b"a, b"), b"a, b");
+    }
 }

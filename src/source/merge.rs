@@ -10,7 +10,7 @@ use super::lines::Chunk;
 use super::tally::InputTally;
 use crate::backtest::spool::{Block, Spool};
 use crate::replay::Replay;
-use crate::route::endpoint::EndpointNames;
+use crate::route::endpoint::{EndpointNames, Interner};
 use crate::rules::published::Arrival;
 use crate::rules::zscore::Observation;
 use crate::usage::{display_name, is_key_field};
@@ -37,6 +37,8 @@ pub struct Delivery {
     pub new_endpoints: Vec<[Box<[u8]>; 3]>,
     /// Developers that the worker saw for the first time, with whether they are keys.
     pub new_developers: Vec<(Box<[u8]>, bool)>,
+    /// The same of what breakers are kept by, where that is not the endpoint.
+    pub new_breakers: Vec<Box<[u8]>>,
 }
 
 /// One input on its way through.
@@ -120,6 +122,7 @@ enum Neighbour {
 struct Numbering {
     endpoints: Vec<u32>,
     developers: Vec<u32>,
+    breakers: Vec<u32>,
 }
 
 /// What the third part of an endpoint is.
@@ -163,7 +166,9 @@ pub struct Merge<'a> {
     numberings: Vec<Numbering>,
     /// Reads chunks again.
     reader: ChunkReader,
-    reader_reported: (usize, usize),
+    reader_reported: (usize, usize, usize),
+    /// What breakers are kept by, in the run's numbering.
+    breakers: Interner,
     buffer: Vec<u8>,
     lateness_ms: i64,
     max_gap_ms: i64,
@@ -188,7 +193,8 @@ impl<'a> Merge<'a> {
             replay,
             numberings: (0..=workers).map(|_| Numbering::default()).collect(),
             reader,
-            reader_reported: (0, 0),
+            reader_reported: (0, 0, 0),
+            breakers: Interner::default(),
             buffer: Vec::new(),
             lateness_ms,
             max_gap_ms,
@@ -198,12 +204,15 @@ impl<'a> Merge<'a> {
 
     /// Takes a worker's result; calls `merged` with the newest request for each chunk that went through.
     pub fn take(&mut self, delivery: Delivery, mut merged: impl FnMut(usize, Option<i64>)) -> anyhow::Result<()> {
-        let Delivery { worker, input, number, chunk, part, block, new_endpoints, new_developers } = delivery;
+        let Delivery { worker, input, number, chunk, part, block, new_endpoints, new_developers, new_breakers } =
+            delivery;
         let endpoints = new_endpoints.iter().map(|parts| parts.each_ref().map(|part| &part[..]));
         let numbering = &mut self.numberings[worker];
         numbering.endpoints.extend(endpoints.map(|parts| self.grouping.intern(&mut self.replay.names, parts)));
         let developers = new_developers.iter();
         numbering.developers.extend(developers.map(|(id, is_key)| self.replay.usage.intern(id, *is_key)));
+        let breakers = new_breakers.iter();
+        numbering.breakers.extend(breakers.map(|value| self.breakers.intern([b"", value, b""])));
         let file_bytes = chunk.file_bytes;
         // A chunk without a request is never read again, and must not keep the reading of its neighbours waiting.
         let chunk = if part.first_ms.is_some() { Some(chunk) } else { None };
@@ -300,7 +309,7 @@ impl<'a> Merge<'a> {
     /// Numbers what this module's own reader has seen.
     fn number_own_names(&mut self) {
         let Some(numbering) = self.numberings.last_mut() else { return };
-        let (endpoints, developers) = self.reader_reported;
+        let (endpoints, developers, breakers) = self.reader_reported;
         for number in endpoints..self.reader.endpoints.len() {
             let parts = self.reader.endpoints.parts(number as u32);
             numbering.endpoints.push(self.grouping.intern(&mut self.replay.names, parts));
@@ -309,7 +318,10 @@ impl<'a> Merge<'a> {
             let [id, key_mark, _] = self.reader.developers.parts(number as u32);
             numbering.developers.push(self.replay.usage.intern(id, !key_mark.is_empty()));
         }
-        self.reader_reported = (self.reader.endpoints.len(), self.reader.developers.len());
+        for number in breakers..self.reader.breakers.len() {
+            numbering.breakers.push(self.breakers.intern(self.reader.breakers.parts(number as u32)));
+        }
+        self.reader_reported = (self.reader.endpoints.len(), self.reader.developers.len(), self.reader.breakers.len());
     }
 
     fn merge(&mut self, input: usize, worker: usize, mut part: ChunkPart, file_bytes: u64) {
@@ -349,7 +361,8 @@ impl<'a> Merge<'a> {
     /// Keeps a chunk's requests for the backtest.
     fn spool(&mut self, input: usize, worker: usize, block: Option<Block>) -> anyhow::Result<()> {
         let (Some(spool), Some(mut block)) = (&mut self.calls, block) else { return Ok(()) };
-        block.renumber(&self.numberings[worker].endpoints);
+        let Numbering { endpoints, breakers, .. } = &self.numberings[worker];
+        block.renumber(if breakers.is_empty() { endpoints } else { breakers });
         spool.push(input as u32, block)
     }
 

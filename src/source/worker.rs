@@ -28,8 +28,8 @@ pub struct Worker<'s> {
     /// By input, each from its first chunk on.
     parsers: Vec<Option<InputFormat>>,
     buffer: Vec<u8>,
-    /// Endpoints and developers that were delivered.
-    reported: (usize, usize),
+    /// Endpoints, developers and breakers that were delivered.
+    reported: (usize, usize, usize),
 }
 
 impl<'s> Worker<'s> {
@@ -42,7 +42,7 @@ impl<'s> Worker<'s> {
     ) -> Self {
         let parsers = formats.iter().map(|_| None).collect();
         let reader = ChunkReader::new(plan);
-        Worker { number, schedule, formats, reader, parsers, buffer: Vec::new(), reported: (0, 0) }
+        Worker { number, schedule, formats, reader, parsers, buffer: Vec::new(), reported: (0, 0, 0) }
     }
 
     /// Does the next piece of work; `None` when there is no more.
@@ -68,14 +68,16 @@ impl<'s> Worker<'s> {
         let parser = self.parsers[input].get_or_insert_with(|| InputFormat::new(format, stamps));
         let before = Before { newest_ms, astray: Vec::new() };
         let (part, block) = parser.read(&mut self.reader, &chunk, &mut self.buffer, &before)?;
-        let ChunkReader { endpoints, developers, .. } = &self.reader;
+        let ChunkReader { endpoints, developers, breakers, .. } = &self.reader;
         let new_endpoints = (self.reported.0..endpoints.len()).map(|n| endpoints.parts(n as u32).map(Box::from));
         let new_developers = (self.reported.1..developers.len()).map(|n| {
             let [id, key_mark, _] = developers.parts(n as u32);
             (Box::from(id), !key_mark.is_empty())
         });
+        let new_breakers = (self.reported.2..breakers.len()).map(|n| Box::from(breakers.parts(n as u32)[1])).collect();
         let (new_endpoints, new_developers) = (new_endpoints.collect(), new_developers.collect());
-        self.reported = (endpoints.len(), developers.len());
-        Ok(Delivery { worker: self.number, input, number, chunk, part, block, new_endpoints, new_developers })
+        self.reported = (endpoints.len(), developers.len(), breakers.len());
+        let worker = self.number;
+        Ok(Delivery { worker, input, number, chunk, part, block, new_endpoints, new_developers, new_breakers })
     }
 }

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed test says what failed by panicking")]
 
 mod binary;
+mod breaker_by;
 mod cases;
 mod commands;
 mod cycle;

@@ -2,7 +2,7 @@
 
 use super::super::ReplayPlan;
 use super::super::backtest::{BacktestPlan, SplitChoice};
-use super::read_config;
+use super::{check_extras, read_config};
 use crate::cli::backtest::BacktestArgs;
 use crate::cli::replay::{OutputFlags, ReplayArgs};
 use crate::settings::{Environment, Settings};
@@ -34,6 +34,10 @@ impl BacktestPlan {
             knobs: args.knobs.clone(),
         };
         let (mut plan, warnings) = ReplayPlan::resolve(&replay, settings, environment)?;
+        if let Some(field) = &args.breaker_by {
+            plan.input.breaker_by = Some(plan.input.wanted.extra(field));
+            check_extras(&plan.input.wanted, plan.rules.rules)?;
+        }
         let mut configs = Vec::new();
         for path in &args.configs {
             let name = path.display().to_string();
@@ -49,6 +53,7 @@ impl BacktestPlan {
             tests_current: configs.is_empty() || args.rules.current.is_some() || settings.current.is_some(),
             configs,
             split,
+            breaker_by: args.breaker_by.clone(),
             queue_calls: args.bulkhead_queue.map(|calls| calls as usize),
             looks_for_best: true,
         });

@@ -23,6 +23,10 @@ pub(crate) fn section(backtest: &BacktestReport) -> Section {
         Block::Table(Table { columns, rows, note_title: None }),
         Block::Line(Text::plain(tested(backtest))),
     ];
+    if let Some(field) = &backtest.breaker_by {
+        let kept = Text::plain("There is a breaker for each value of ").then_name(field).then_plain(".");
+        blocks.push(Block::Line(kept));
+    }
     blocks.push(Block::Line(Text::plain("The limits of this:")));
     blocks.push(Block::List(backtest.limits.iter().map(Text::prose).collect()));
     Section { title: "Backtest".to_owned(), blocks }
