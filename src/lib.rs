@@ -68,6 +68,8 @@ use plan::scan::Resolved;
 use plan::{OutputFormat, OutputPlan, ReplayPlan};
 use replay::SecondLook;
 use report::Report;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -95,6 +97,7 @@ pub fn run(cli: cli::Cli) -> anyhow::Result<ExitCode> {
                 }
                 Resolved::Ready(plan, warnings) => {
                     tell_unless_quiet(&plan.output, &warnings);
+                    check_out(&plan.output)?;
                     scan::run(&plan, &mut |bytes| write_out(plan.output.file.as_deref(), bytes).map(drop), &tell)
                 }
             }
@@ -109,6 +112,7 @@ pub fn run(cli: cli::Cli) -> anyhow::Result<ExitCode> {
             let (settings, environment) = load_settings(args.settings.as_deref())?;
             let (plan, warnings) = plan::diff::DiffPlan::resolve(&args, &settings, &environment)?;
             tell_unless_quiet(&plan.output, &warnings);
+            check_out(&plan.output)?;
             let mut write = |bytes: &[u8]| write_out(plan.output.file.as_deref(), bytes).map(drop);
             handover::diff(&plan, &mut replay_report, &mut write, &mut |message| {
                 tell_unless_quiet(&plan.output, &[message])
@@ -116,6 +120,7 @@ pub fn run(cli: cli::Cli) -> anyhow::Result<ExitCode> {
         }
         cli::Command::Publish(args) => {
             let plan = plan::diff::PublishPlan::resolve(&args, &settings::Environment::read())?;
+            check_out(&plan.output)?;
             let mut write = |bytes: &[u8]| write_out(plan.output.file.as_deref(), bytes).map(drop);
             handover::publish(&plan, &mut write, &mut |message| tell_unless_quiet(&plan.output, &[message]))
         }
@@ -134,6 +139,7 @@ fn replay_logs(
     plan: &ReplayPlan,
     render: impl Fn(&Report, &OutputPlan) -> anyhow::Result<Vec<u8>>,
 ) -> anyhow::Result<ExitCode> {
+    check_out(&plan.output)?;
     let report = replay_report(plan)?;
     let bytes = render(&report, &plan.output)?;
     tell_unless_quiet(&plan.output, &unsaid(plan, &report));
@@ -211,10 +217,30 @@ fn progress_bar(plan: &ReplayPlan) -> ProgressBar {
         Some(total) => (ProgressBar::new(total), "{wide_bar} {bytes}/{total_bytes} at {bytes_per_sec}, {eta} left"),
         None => (ProgressBar::no_length(), "{spinner} {bytes} at {bytes_per_sec}"),
     };
-    match ProgressStyle::with_template(template) {
+    let bar = match ProgressStyle::with_template(template) {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,
-    }
+    };
+    clear_when_killed(&bar);
+    bar
+}
+
+/// Takes the bar off the screen when somebody ends the run, which then ends as it would have.
+fn clear_when_killed(bar: &ProgressBar) {
+    // Without the handler the line stays, which is no reason to fail.
+    let Ok(mut signals) = Signals::new([SIGINT, SIGTERM]) else { return };
+    let bar = bar.clone();
+    std::thread::spawn(move || {
+        if let Some(signal) = signals.forever().next() {
+            bar.finish_and_clear();
+            let _ = signal_hook::low_level::emulate_default_handler(signal);
+        }
+    });
+}
+
+/// A result that could not be written is refused before the work for it.
+fn check_out(output: &OutputPlan) -> anyhow::Result<()> {
+    output.file.as_deref().map_or(Ok(()), deliver::file::check_writable)
 }
 
 fn write_out(file: Option<&std::path::Path>, bytes: &[u8]) -> anyhow::Result<ExitCode> {

@@ -27,6 +27,23 @@ pub fn write_atomically(path: &Path, write: impl FnOnce(&mut dyn Write) -> anyho
     Ok(())
 }
 
+/// Whether [`write_atomically`] can begin, to be known before hours of work rather than after.
+///
+/// # Errors
+/// The same as there.
+pub fn check_writable(path: &Path) -> anyhow::Result<()> {
+    let failed = || format!("{}: cannot be written", path.display());
+    if path.metadata().is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
+        // Opening a pipe would wait for its reader.
+        return Ok(());
+    }
+    if path.is_dir() {
+        let is_folder = io::Error::from(io::ErrorKind::IsADirectory);
+        return Err(advise_on_target(is_folder)).with_context(failed);
+    }
+    create_beside(&target_of(path)).map(drop).with_context(failed)
+}
+
 /// Where a symbolic link leads, be there a file or not; any other path as it is.
 fn target_of(path: &Path) -> PathBuf {
     let Ok(link) = path.read_link() else { return path.to_owned() };
@@ -160,6 +177,25 @@ mod tests {
         std::fs::create_dir(folder.path().join("taken")).unwrap();
         check("taken", "it is a folder; add the name of a file".to_owned());
         assert_eq!(names(folder.path()).len(), 2);
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_known_beforehand() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("file"), "before").unwrap();
+        std::fs::create_dir(folder.path().join("taken")).unwrap();
+        let told = |result: anyhow::Result<()>| result.map_err(|error| format!("{error:#}"));
+        for name in ["nowhere/out", "file/out", "taken"] {
+            let path = folder.path().join(name);
+            assert_eq!(told(check_writable(&path)), written(&path), "{name}");
+            assert!(check_writable(&path).is_err(), "{name}");
+        }
+        for name in ["new", "file"] {
+            assert_eq!(told(check_writable(&folder.path().join(name))), Ok(()));
+        }
+        assert_eq!(std::fs::read(folder.path().join("file")).unwrap(), b"before");
+        assert_eq!(names(folder.path()).len(), 2);
+        assert!(check_writable(Path::new("/dev/null")).is_ok());
     }
 
     /// What cannot be brought about for every user who may run the tests.

@@ -13,6 +13,7 @@ mod documented;
 mod evidence;
 mod fixture;
 mod handover;
+mod interrupt;
 mod oracle;
 mod properties;
 mod readme;
