@@ -56,6 +56,7 @@ fn config(
                 );
                 tell(&format!("{}: {error}; what was read before is compared", origin.name));
             }
+            report.summary.notes.iter().for_each(|note| tell(&format!("{}: {note}", origin.name)));
             for setting in render::carried_over(&report) {
                 tell(&format!("{}: {setting} could not be recommended; the current value is compared", origin.name));
             }

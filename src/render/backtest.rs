@@ -36,6 +36,7 @@ pub fn render(report: &Report, output: &OutputPlan) -> anyhow::Result<Vec<u8>> {
 }
 
 fn document(report: &Report) -> Document {
-    let sections = [report.backtest.as_ref().map(section::backtest::section), Some(section::input(report))];
+    let backtest = report.backtest.as_ref().map(section::backtest::section);
+    let sections = [backtest, Some(section::input(report)), section::notes(report)];
     Document { sections: sections.into_iter().flatten().collect() }
 }

@@ -5,6 +5,7 @@
 //! not hold, the chunk is read again with the facts.
 
 use super::ParseLine;
+use super::asked::{AskedFields, Listing};
 use super::filter::{admits, passes_filter};
 use super::lines::MAX_LINE_BYTES;
 use super::marks::{LineMarks, Marks, for_each_line, for_each_marked_line};
@@ -35,6 +36,8 @@ pub struct ChunkPlan {
     pub since_ms: i64,
     /// Exclusive end, UTC ms.
     pub until_ms: i64,
+    /// Whether it is to be known which of the fields that the user named have a value.
+    notes_fields: bool,
     /// How far a request may be behind the newest.
     pub lateness_ms: i64,
     /// Distance to both neighbours from which a lone request's clock is astray.
@@ -59,6 +62,7 @@ impl ChunkPlan {
             raw_paths: plan.input.raw_paths,
             since_ms: since_ms.unwrap_or(i64::MIN),
             until_ms: until_ms.unwrap_or(i64::MAX),
+            notes_fields: !plan.input.wanted.extras.is_empty() || plan.input.wanted.developer.is_some(),
             lateness_ms: plan.rules.looping.lateness_ms,
             max_gap_ms: plan.rules.looping.max_gap_ms,
             keeps_arrivals: plan.rules.rules == RuleSet::Published,
@@ -68,32 +72,6 @@ impl ChunkPlan {
             keeps_all_rejects: plan.input.rejects.is_some(),
             pane_ms: Replay::geometry(&plan.rules).pane_ms,
             usage_window_ms: plan.rules.usage.window_ms,
-        }
-    }
-}
-
-/// How a field that breakers are kept by is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Listing {
-    /// One value.
-    Single,
-    /// nginx's list of the upstreams tried, `a, b : c`: the last one answered.
-    Tries,
-}
-
-impl Listing {
-    fn of(field: &str) -> Self {
-        if field.starts_with("upstream_") { Listing::Tries } else { Listing::Single }
-    }
-
-    fn last(self, value: &[u8]) -> &[u8] {
-        let is_separator = |pair: &[u8]| pair == b", " || pair == b": ";
-        match self {
-            Listing::Single => value,
-            Listing::Tries => {
-                let last = value.windows(2).rposition(is_separator);
-                last.map_or(value, |at| &value[at + 2..])
-            }
         }
     }
 }
@@ -120,6 +98,8 @@ pub struct ChunkPart {
     pub not_requests: u64,
     /// Lines that did not parse, clocks astray included.
     pub rejected: u64,
+    /// Which of the fields that the user named have a value in some request.
+    pub fields: AskedFields,
     /// The reasons, all or the first few.
     pub rejects: Vec<RejectedLine>,
     /// Requests that took part.
@@ -249,6 +229,9 @@ impl ChunkReader {
         self.newest_ms = self.newest_ms.max(timestamp_ms);
         if !is_late {
             self.earliest_timely_ms = self.earliest_timely_ms.min(timestamp_ms);
+        }
+        if self.plan.notes_fields {
+            self.part.fields.note(request);
         }
         let is_in_range = timestamp_ms >= self.plan.since_ms && timestamp_ms < self.plan.until_ms;
         if !is_in_range || !self.passes(request) {
@@ -414,21 +397,4 @@ pub fn timestamps<P: ParseLine>(parser: &mut P, lines: &[u8], timestamps: &mut V
 
 fn is_blank(line: &[u8]) -> bool {
     line.iter().all(u8::is_ascii_whitespace)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_last_upstream_tried_is_the_one_that_answered() {
-        let last =
-            |value: &'static str| std::str::from_utf8(Listing::of("upstream_addr").last(value.as_bytes())).unwrap();
-        assert_eq!(last("10.0.0.1:80"), "10.0.0.1:80");
-        assert_eq!(last("10.0.0.1:80, 10.0.0.2:80"), "10.0.0.2:80");
-        assert_eq!(last("10.0.0.1:80, 10.0.0.2:80 : unix:/run/app.sock"), "unix:/run/app.sock");
-        assert_eq!(last("[2001:db8::1]:80"), "[2001:db8::1]:80");
-        assert_eq!(last(""), "");
-        assert_eq!(Listing::of("service").last(b"a, b"), b"a, b");
-    }
 }

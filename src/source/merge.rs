@@ -399,12 +399,13 @@ fn has_jump(part: &ChunkPart, last_ms: Option<i64>, max_gap_ms: i64) -> bool {
     part.has_jump || at_start
 }
 
-fn is_apart(a_ms: i64, b_ms: i64, max_gap_ms: i64) -> bool {
+/// Whether two requests lie further apart than the largest gap.
+pub(super) fn is_apart(a_ms: i64, b_ms: i64, max_gap_ms: i64) -> bool {
     a_ms.abs_diff(b_ms) > max_gap_ms as u64
 }
 
 /// Which of the requests are further than the largest gap from both their neighbours.
-fn astray(timestamps: &[i64], before_ms: Option<i64>, after_ms: Option<i64>, max_gap_ms: i64) -> Vec<u32> {
+pub(super) fn astray(timestamps: &[i64], before_ms: Option<i64>, after_ms: Option<i64>, max_gap_ms: i64) -> Vec<u32> {
     let neighbour = |index: Option<usize>| index.and_then(|index| timestamps.get(index)).copied();
     let is_astray = |index: &usize| {
         let previous = if *index == 0 { before_ms } else { neighbour(index.checked_sub(1)) };

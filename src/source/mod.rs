@@ -6,9 +6,11 @@
 //! ```
 
 pub mod apache;
+mod asked;
 mod chunk;
 mod compression;
 pub mod detect;
+mod end;
 mod filter;
 mod format;
 mod lines;
@@ -36,8 +38,9 @@ use crate::backtest::spool::{Spool, Stamps, Stored};
 use crate::plan::{InputName, ReplayPlan, TimeBound};
 use crate::replay::{Reading, Replay};
 use crate::report::{InputSettings, Summary, format_time};
-use anyhow::{Context, bail};
+use anyhow::bail;
 use chunk::{ChunkPlan, ChunkReader};
+use end::LogEnd;
 use format::{InputFormat, LineFormat};
 use marks::LineMarks;
 use merge::{Grouping, InputMerge, Merge};
@@ -96,13 +99,20 @@ struct Recognised {
 /// An input that cannot be opened or recognised, no request in any input, too many rejected lines. An input
 /// that breaks off is none: what was read of it counts, and [`Reading::inputs`] says what happened.
 pub fn read(plan: &ReplayPlan, replay: &mut Replay, progress: &dyn Fn(u64)) -> anyhow::Result<Reading> {
-    let mut inputs = recognise_all(plan)?;
-    let since_ms = resolve(plan.input.since, &mut inputs)?;
-    let until_ms = resolve(plan.input.until, &mut inputs)?;
+    let inputs = recognise_all(plan)?;
+    let is_relative = |bound| matches!(bound, Some(TimeBound::BeforeEnd(_)));
+    let end = match is_relative(plan.input.since) || is_relative(plan.input.until) {
+        true => Some(LogEnd::of(&inputs, plan.rules.looping.max_gap_ms)?),
+        false => None,
+    };
+    let end_ms = end.as_ref().map(|end| end.at_ms);
+    let (since_ms, until_ms) = (resolve(plan.input.since, end_ms), resolve(plan.input.until, end_ms));
     let chunk_plan = ChunkPlan::new(plan, since_ms, until_ms);
     let formats: Vec<Option<(LineFormat, Stamps)>> = inputs.iter().map(|input| input.format.clone()).collect();
     let (tallies, calls) = read_chunks(plan, &chunk_plan, inputs, &formats, replay, progress)?;
-    Ok(Reading { calls, ..conclude(plan, tallies, since_ms, until_ms)? })
+    let mut reading = conclude(plan, tallies, since_ms, until_ms)?;
+    reading.summary.notes.extend(end.into_iter().flat_map(|end| end.notes));
+    Ok(Reading { calls, ..reading })
 }
 
 /// The size of all inputs in bytes; `None` when one of them is a pipe.
@@ -145,28 +155,11 @@ fn recognise_all(plan: &ReplayPlan) -> anyhow::Result<Vec<Recognised>> {
     Ok(inputs)
 }
 
-/// A bound as a time; relative ones look up the last request of all inputs.
-fn resolve(bound: Option<TimeBound>, inputs: &mut [Recognised]) -> anyhow::Result<Option<i64>> {
-    let before_end_ms = match bound {
-        None => return Ok(None),
-        Some(TimeBound::At(timestamp_ms)) => return Ok(Some(timestamp_ms)),
-        Some(TimeBound::BeforeEnd(milliseconds)) => milliseconds,
-    };
-    let mut last_ms = None;
-    for input in inputs {
-        let Some((format, stamps)) = &input.format else { continue };
-        let path = &input.probe.shown;
-        let tail = input.probe.tail().with_context(|| format!("{path}: its end cannot be read"))?;
-        let Some(tail) = tail else {
-            bail!("{path}: a time relative to the log's end needs a regular file; give --since and --until as RFC 3339")
-        };
-        let mut parser = InputFormat::new(format, *stamps);
-        let lines = tail.split(|byte| *byte == b'\n');
-        last_ms = last_ms.max(lines.filter_map(|line| parser.timestamp(line)).max());
-    }
-    match last_ms {
-        Some(last_ms) => Ok(Some(last_ms.saturating_sub(before_end_ms))),
-        None => bail!("no request was found near the log's end, so --since/--until cannot be relative to it"),
+/// A bound as a time; `end_ms` is the log's end, for one that is relative to it.
+fn resolve(bound: Option<TimeBound>, end_ms: Option<i64>) -> Option<i64> {
+    match bound? {
+        TimeBound::At(timestamp_ms) => Some(timestamp_ms),
+        TimeBound::BeforeEnd(milliseconds) => end_ms.map(|end_ms| end_ms.saturating_sub(milliseconds)),
     }
 }
 
@@ -295,7 +288,10 @@ fn conclude(
     let mut summary = Summary::default();
     let mut span_ms = None;
     tallies.iter().for_each(|tally| tally.add_to(&mut summary, &mut span_ms));
-    check_requests(plan, &tallies, &summary)?;
+    let absent = asked::absent_fields(plan, &tallies);
+    check_requests(plan, &tallies, &summary, &absent)?;
+    summary.notes.extend(absent);
+    summary.notes.extend(asked::latency_note(plan, &tallies));
     summary.first_request = span_ms.map(|(first_ms, _)| format_time(first_ms));
     summary.last_request = span_ms.map(|(_, last_ms)| format_time(last_ms));
     summary.notes.extend(late_note(&summary));
@@ -328,7 +324,12 @@ fn write_rejects(tallies: &mut [InputTally], out: &mut dyn Write) -> anyhow::Res
     tallies.iter_mut().try_for_each(|tally| tally.write_rejects(out))
 }
 
-fn check_requests(plan: &ReplayPlan, tallies: &[InputTally], summary: &Summary) -> anyhow::Result<()> {
+fn check_requests(
+    plan: &ReplayPlan,
+    tallies: &[InputTally],
+    summary: &Summary,
+    absent: &[String],
+) -> anyhow::Result<()> {
     let example = || {
         let first = tallies.iter().find_map(InputTally::first_rejected);
         first.map_or(String::new(), |first| format!("; the first: {first}"))
@@ -359,9 +360,11 @@ fn check_requests(plan: &ReplayPlan, tallies: &[InputTally], summary: &Summary) 
     }
     if summary.requests == 0 {
         bail!(
-            "no request is left: {} outside --since/--until or stopped by a filter, {} lines without a request",
+            "no request is left: {} outside --since/--until or stopped by a filter, {} lines without a request{}{}",
             summary.filtered_out,
-            summary.not_requests
+            summary.not_requests,
+            if absent.is_empty() { "" } else { "; " },
+            absent.join("; ")
         )
     }
     Ok(())

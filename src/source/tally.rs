@@ -1,6 +1,7 @@
 //! What was counted of one input, and its rejected lines on the way to a file.
 
 use super::FormatInfo;
+use super::asked::AskedFields;
 use super::chunk::ChunkPart;
 use super::rejected::RejectedLine;
 use crate::report::{Input, Summary};
@@ -18,6 +19,8 @@ const SHOWN_REJECTS: usize = 5;
 pub struct InputTally {
     /// The input as the report shows it.
     pub input: Input,
+    /// Which of the fields that the user asked for have a value.
+    pub fields: AskedFields,
     /// Counts that concern the whole run.
     counts: Summary,
     /// Smallest and largest time of the requests that took part.
@@ -49,6 +52,7 @@ impl InputTally {
                 rejected: 0,
                 error: None,
             },
+            fields: AskedFields::default(),
             counts: Summary::default(),
             kept_span_ms: None,
             shown: Vec::new(),
@@ -64,6 +68,7 @@ impl InputTally {
             let line = self.input.lines + rejected.line;
             self.note_rejected(RejectedLine { line, ..rejected.clone() });
         }
+        self.fields.add(part.fields);
         self.input.bytes += file_bytes;
         self.input.lines += part.lines;
         self.input.requests += part.requests;

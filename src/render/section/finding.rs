@@ -204,7 +204,7 @@ pub(super) fn gaps(report: &Report, times: TimeStyle) -> Option<Section> {
 }
 
 /// What the reader should know before trusting a figure.
-pub(super) fn notes(report: &Report) -> Option<Section> {
+pub(crate) fn notes(report: &Report) -> Option<Section> {
     let notes = &report.summary.notes;
     let list = Block::List(notes.iter().map(Text::prose).collect());
     (!notes.is_empty()).then(|| Section { title: "Notes".to_owned(), blocks: vec![list] })

@@ -8,6 +8,7 @@ mod finding;
 mod read;
 mod tuned;
 
+pub(crate) use finding::notes;
 pub(crate) use read::input;
 
 use super::document::{Block, Document, Row, Span, Table, Text};

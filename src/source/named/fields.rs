@@ -132,6 +132,11 @@ const UPSTREAM_DURATIONS: [(&str, Option<Unit>); 5] = [
     ("apptime", None),
 ];
 
+/// Whether a field of this name holds the upstream's part of a request.
+pub(in crate::source) fn is_upstream_duration(name: &str) -> bool {
+    UPSTREAM_DURATIONS.iter().any(|(known, _)| *known == name)
+}
+
 const DEVELOPERS: [&str; 11] = [
     "developerId",
     "userId",

@@ -17,6 +17,7 @@ mod text;
 mod w3c;
 
 pub use fields::NoFields;
+pub(super) use fields::is_upstream_duration;
 pub use ltsv::Labels;
 pub use names::Names;
 pub(super) use text::unescape;

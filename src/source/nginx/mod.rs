@@ -17,6 +17,7 @@ mod unescape;
 mod variable;
 
 pub use error::FormatError;
+pub(super) use variable::is_upstream_latency;
 
 use crate::backtest::spool::Stamps;
 use crate::plan::{Timezone, Wanted};

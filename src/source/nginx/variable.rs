@@ -50,6 +50,11 @@ pub(super) const UPSTREAM_LATENCIES: [Timing; 5] = [
     ("backend_processing_time", Unit::Seconds, Form::Phase),
 ];
 
+/// Whether a variable of this name holds the upstream's part of the latency.
+pub(in crate::source) fn is_upstream_latency(name: &str) -> bool {
+    UPSTREAM_LATENCIES.iter().any(|(known, ..)| *known == name)
+}
+
 /// Statuses, nginx's first: three digits always. The others say `-`, `-1` or `0` where no answer was begun.
 pub(super) const STATUSES: [&str; 4] = [STATUS, "status_code", "elb_status_code", "response_code"];
 
