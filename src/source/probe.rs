@@ -113,7 +113,7 @@ impl Probe {
         lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line)).filter(|line| !line.is_empty()).collect()
     }
 
-    /// The last bytes of the input, decompressed; only for files.
+    /// The last bytes of the input, decompressed, or of what can be read of it; only for files.
     pub fn tail(&self) -> io::Result<Option<Vec<u8>>> {
         match &self.origin {
             Origin::Plain(path, len) => {
@@ -129,13 +129,15 @@ impl Probe {
                     let excess = tail.len().saturating_sub(SAMPLE_BYTES);
                     tail.drain(..excess);
                     let (more, broken) = read_up_to(&mut reader, SAMPLE_BYTES);
-                    if let Some(error) = broken {
-                        return Err(error);
+                    let is_last = more.is_empty() || broken.is_some();
+                    tail.extend(more);
+                    if broken.is_some() {
+                        // Reading the input will tell; up to there it has an end, without the line that is cut.
+                        tail.truncate(memrchr(b'\n', &tail).map_or(0, |line_end| line_end + 1));
                     }
-                    if more.is_empty() {
+                    if is_last {
                         return Ok(Some(tail));
                     }
-                    tail.extend(more);
                 }
             }
             Origin::Once(_) => Ok(None),
