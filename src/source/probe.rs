@@ -3,9 +3,9 @@
 //! Reading the rest is for `lines`; what the lines mean is for the formats.
 
 use super::compression::Compression;
-use super::lines::{Chunker, StreamChunker};
+use super::lines::{Chunker, MAX_LINE_BYTES, StreamChunker};
 use crate::plan::InputName;
-use memchr::memrchr;
+use memchr::{memchr, memrchr};
 use std::fs::File;
 use std::io::{self, Cursor, Read};
 use std::os::unix::fs::FileExt;
@@ -25,6 +25,8 @@ pub struct Probe {
     pub sample: Vec<u8>,
     /// Why the sample ends where it does, when that is neither its size nor the input's end.
     pub broken: Option<io::Error>,
+    /// Whether the sample is all there is.
+    is_whole: bool,
     origin: Origin,
 }
 
@@ -75,29 +77,37 @@ impl Probe {
                 (Box::new(file), seekable)
             }
         };
-        let (head, broken) = read_up_to(&mut reader, SAMPLE_BYTES);
+        let (mut head, broken) = read_up_to(&mut reader, SAMPLE_BYTES);
         if let Some(error) = broken {
             return Err(failed(error));
         }
         let Some(compression) = Compression::of(&head) else {
+            let (is_whole, broken) = read_past_first_line(&mut reader, &mut head);
+            if let Some(error) = broken {
+                return Err(failed(error));
+            }
             let origin = match seekable {
                 Some((path, len)) => Origin::Plain(path, len),
                 None => Origin::Once(Box::new(Cursor::new(head.clone()).chain(reader))),
             };
-            return Ok(Probe { shown, compression: None, sample: head, broken: None, origin });
+            return Ok(Probe { shown, compression: None, sample: head, broken: None, is_whole, origin });
         };
         let mut decoder = compression.decoder(Cursor::new(head).chain(reader)).map_err(failed)?;
-        let (sample, broken) = read_up_to(&mut decoder, SAMPLE_BYTES);
+        let (mut sample, mut broken) = read_up_to(&mut decoder, SAMPLE_BYTES);
+        let mut is_whole = false;
+        if broken.is_none() {
+            (is_whole, broken) = read_past_first_line(&mut decoder, &mut sample);
+        }
         let origin = match seekable {
             Some((path, _)) => Origin::Packed(path, compression),
             None => Origin::Once(again(sample.clone(), broken.as_ref(), decoder)),
         };
-        Ok(Probe { shown, compression: Some(compression.name()), sample, broken, origin })
+        Ok(Probe { shown, compression: Some(compression.name()), sample, broken, is_whole, origin })
     }
 
     /// Whether the sample is all there is.
     pub fn is_whole(&self) -> bool {
-        self.broken.is_none() && self.sample.len() < SAMPLE_BYTES
+        self.is_whole
     }
 
     /// The complete lines of the sample; its last line too when the input ends there.
@@ -162,6 +172,27 @@ fn read_up_to(reader: &mut dyn Read, limit: usize) -> (Vec<u8>, Option<io::Error
     let mut bytes = Vec::new();
     let read = reader.take(limit as u64).read_to_end(&mut bytes);
     (bytes, read.err())
+}
+
+/// Reads on where the first line is longer than the sample, so that others can follow it, up to a line that is too long
+/// to be read. Whether the input ends there, or why it breaks off.
+fn read_past_first_line(reader: &mut dyn Read, sample: &mut Vec<u8>) -> (bool, Option<io::Error>) {
+    let mut is_whole = sample.len() < SAMPLE_BYTES;
+    let mut has_line_end = memchr(b'\n', sample).is_some();
+    let mut goes_on = !is_whole && !has_line_end;
+    while goes_on {
+        // The bytes after the line's end are what the format is recognised by.
+        goes_on = !has_line_end && sample.len() <= MAX_LINE_BYTES;
+        let (more, broken) = read_up_to(reader, SAMPLE_BYTES);
+        is_whole = more.len() < SAMPLE_BYTES;
+        has_line_end = memchr(b'\n', &more).is_some();
+        sample.extend(more);
+        if broken.is_some() {
+            return (false, broken);
+        }
+        goes_on &= !is_whole;
+    }
+    (is_whole, None)
 }
 
 /// What was read of a stream, and then its rest or the error that ended it.
@@ -233,6 +264,26 @@ mod tests {
         assert!(!cut.is_whole() && cut.sample_lines() == [b"one"]);
         let nothing = probe(&content[..12]);
         assert!(nothing.broken.is_some() && nothing.sample_lines().is_empty());
+    }
+
+    #[test]
+    fn a_long_first_line_is_followed_by_others() {
+        let check = |first: usize, others: usize, lines: usize, is_whole: bool| {
+            let mut content = vec![b'x'; first];
+            content.extend(b"\ntwo\nthree\n".repeat(others));
+            for probe in [probe(&content), probe(&packed(&content))] {
+                assert_eq!((probe.sample_lines().len(), probe.is_whole()), (lines, is_whole), "{first} {others}");
+                assert_eq!(probe.sample_lines()[0].len(), first.min(probe.sample.len()));
+            }
+        };
+        check(SAMPLE_BYTES - 1, 1, 1, false);
+        check(SAMPLE_BYTES, 1, 3, true);
+        check(3 * SAMPLE_BYTES + 5, 1, 3, true);
+        check(MAX_LINE_BYTES, 1, 3, true);
+        // Two more pieces of 64 KiB hold 11,915 repetitions of 11 bytes, and the first line of another.
+        check(SAMPLE_BYTES, 100_000, 1 + 2 * 11_915 + 1, false);
+        // Longer than any line that is read.
+        check(MAX_LINE_BYTES + 2 * SAMPLE_BYTES, 1, 1, false);
     }
 
     #[test]
