@@ -1,9 +1,9 @@
 //! `learn scan-usage`: its flags, in the groups of its help.
 
-use super::replay::OutputFlags;
+use super::replay::WriteFlags;
 use super::value::UsageKnobFlags;
 use crate::plan::Timezone;
-use crate::plan::scan::WebhookStyle;
+use crate::plan::scan::{ScanFormat, WebhookStyle};
 use crate::plan::text::{MomentText, above_zero, span_ms, z_threshold};
 use crate::source::postgres::TableName;
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
@@ -40,7 +40,7 @@ pub struct ScanUsageArgs {
     pub delivery: DeliveryFlags,
     /// What to write.
     #[command(flatten)]
-    pub output: OutputFlags,
+    pub output: ScanOutputFlags,
     /// How the run ends.
     #[command(flatten)]
     pub exit: ExitFlags,
@@ -166,6 +166,18 @@ pub struct DeliveryFlags {
     /// Write metrics to FILE, for node_exporter's textfile collector
     #[arg(long, value_name = "FILE", env = "LEARN_TEXTFILE", hide_env = true)]
     pub textfile: Option<PathBuf>,
+}
+
+/// What to write.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Output")]
+pub struct ScanOutputFlags {
+    /// The form of the result [default: table]
+    #[arg(short, long, value_name = "FORMAT", env = "LEARN_FORMAT", hide_env = true)]
+    pub format: Option<ScanFormat>,
+    /// Where, and how loud.
+    #[command(flatten)]
+    pub write: WriteFlags,
 }
 
 /// How the run ends.

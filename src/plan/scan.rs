@@ -1,10 +1,11 @@
 //! What a `learn scan-usage` run will do, with every flag, variable and file already folded in.
 
-use super::{InputName, OutputPlan, Timezone};
+use super::{InputName, OutputFormat, OutputPlan, Timezone};
 pub use crate::deliver::webhook::WebhookStyle;
 use crate::report::UsageConfig;
 use crate::source::postgres::DatabasePlan;
 use crate::usage::mean5x::Guards;
+use clap::ValueEnum;
 use std::path::PathBuf;
 
 /// A whole `learn scan-usage` run.
@@ -132,6 +133,35 @@ impl UsageRule {
         match self {
             UsageRule::Mean5x(..) => "mean5x",
             UsageRule::ZscoreDaily { .. } => "zscore-daily",
+        }
+    }
+}
+
+/// A form of the result.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ScanFormat {
+    /// For people
+    #[default]
+    Table,
+    /// One document with everything
+    Json,
+    /// One event a line, each printed once as long as there is a state
+    Ndjson,
+    /// The findings, one a row
+    Csv,
+    /// For pull requests and wikis
+    Markdown,
+}
+
+impl ScanFormat {
+    /// The same among all forms.
+    pub(crate) fn output(self) -> OutputFormat {
+        match self {
+            ScanFormat::Table => OutputFormat::Table,
+            ScanFormat::Json => OutputFormat::Json,
+            ScanFormat::Ndjson => OutputFormat::Ndjson,
+            ScanFormat::Csv => OutputFormat::Csv,
+            ScanFormat::Markdown => OutputFormat::Markdown,
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::source::postgres::Database;
 use crate::source::table::{self, TableReading};
 use crate::source::usage::{CountedBy, Extent, UsageGroup, UsageQuery};
 use crate::usage::UsageReplay;
-use crate::usage::mean5x::{Finding, Guards};
+use crate::usage::mean5x::Guards;
 use crate::usage::span::{self, Span};
 use crate::usage::zscore_daily::{self, DAY_MS, Day};
 use std::collections::BTreeMap;
@@ -18,8 +18,6 @@ use std::path::Path;
 pub(super) struct Found {
     /// The result.
     pub(super) report: ScanReport,
-    /// The findings of `mean5x`, in the report's order.
-    pub(super) findings: Vec<Finding>,
     /// The start of the newest window tested, UTC milliseconds; `None` when the clock had no part in it.
     pub(super) watermark_ms: Option<i64>,
     /// The clock, UTC milliseconds; that of the last row for files without one.
@@ -205,9 +203,8 @@ fn find_spikes(
         usage.note_span(span.bounds_ms(config.baseline_windows, config.window_ms).0, seen_to_ms);
         usage.advance(end_ms);
     }
-    let findings = usage.take_findings();
     let mut report = ScanReport::new(plan)?;
-    report.spikes = findings.iter().map(spike_report).collect();
+    report.spikes = usage.take_findings().into_iter().map(SpikeReport::from).collect();
     let recent = Span { first: span.last.saturating_sub(config.baseline_windows as i64), last: span.last };
     let summary = &mut report.summary;
     summary.as_of = now_ms.map(format_time);
@@ -222,7 +219,7 @@ fn find_spikes(
         summary.tested_from = Some(format_time(span.first.saturating_mul(config.window_ms)));
         summary.tested_to = Some(format_time(end_ms));
     }
-    summary.findings = findings.len() as u64;
+    summary.findings = report.spikes.len() as u64;
     notes(plan, &mut report);
     let (is_by_clock, catch_up_ms) = match plan.coverage {
         Coverage::Clock { catch_up_ms, .. } => (true, catch_up_ms),
@@ -230,7 +227,6 @@ fn find_spikes(
     };
     Ok(Found {
         report,
-        findings,
         watermark_ms: is_by_clock.then(|| span.last.saturating_mul(config.window_ms)),
         now_ms: now_ms.or(reading.extent.map(|extent| extent.last_ms)).unwrap_or(0),
         catch_up_ms,
@@ -305,15 +301,6 @@ fn by_extent(coverage: Coverage, config: &UsageConfig, extent: Option<Extent>) -
     (span, (last - first + 1).unsigned_abs() - span.count())
 }
 
-fn spike_report(finding: &Finding) -> SpikeReport {
-    SpikeReport {
-        spike: finding.spike.clone(),
-        partial: finding.spike.partial,
-        already_sent: false,
-        trend: finding.trend.clone(),
-    }
-}
-
 /// The rows of `zscore-daily`, `from` inclusive and `to` exclusive.
 fn days(coverage: Coverage, now_ms: i64) -> (i64, i64) {
     match coverage {
@@ -367,14 +354,7 @@ fn find_days(plan: &ScanPlan, threshold: f64) -> anyhow::Result<Found> {
     summary.tested_to = tally.rows_by_window.keys().last().map(|day| day_start(*day + 1));
     summary.findings = found as u64;
     notes(plan, &mut report);
-    Ok(Found {
-        report,
-        findings: Vec::new(),
-        watermark_ms: None,
-        now_ms: end_ms.unwrap_or(0),
-        catch_up_ms: 0,
-        broken: None,
-    })
+    Ok(Found { report, watermark_ms: None, now_ms: end_ms.unwrap_or(0), catch_up_ms: 0, broken: None })
 }
 
 /// What the reader should know before trusting a figure.

@@ -16,6 +16,7 @@ use crate::plan::scan::{Coverage, ScanPlan};
 use crate::render;
 use crate::usage::state::{Event, PRINTED, Run};
 use find::Found;
+use report::SpikeReport;
 use std::process::ExitCode;
 
 /// The key under which results other than ndjson stand beside the receivers.
@@ -66,17 +67,10 @@ fn receivers(plan: &ScanPlan) -> anyhow::Result<Vec<Receiver>> {
 }
 
 fn explain(plan: &ScanPlan, write_out: WriteOut<'_>, tell: Tell<'_>) -> anyhow::Result<ExitCode> {
-    const MANY_ROWS: u64 = 1_000_000;
     let explained = find::explain(plan)?;
     write_out(explained.text.as_bytes())?;
-    if explained.rows_read_whole > MANY_ROWS {
-        tell(&format!(
-            "the server would read about {} rows from end to end; an index on the time column helps, such as \
-             CREATE INDEX ON {} USING brin ({})",
-            explained.rows_read_whole,
-            plan.identity()?.table,
-            plan.columns.time
-        ));
+    if let Some(advice) = &explained.advice {
+        tell(advice);
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -148,15 +142,15 @@ fn tell_broken(found: &Found, tell: Tell<'_>) -> bool {
 fn events(plan: &ScanPlan, found: &Found) -> anyhow::Result<Vec<Option<Event>>> {
     let identity = plan.identity()?;
     let source = [identity.host, identity.database, identity.table].join(" ").trim().to_owned();
-    let event = |finding: &crate::usage::mean5x::Finding| {
-        let spike = &finding.spike;
-        let window_ms = finding.start_ms..finding.start_ms.saturating_add(spike.data.window_ms);
+    let event = |found: &SpikeReport| {
+        let SpikeReport { spike, start_ms, .. } = found;
+        let window_ms = *start_ms..start_ms.saturating_add(spike.data.window_ms);
         let body = render::scan::event_body(spike)?;
         let rule = plan.rule.name();
         let event = Event::new(&source, rule, &spike.developer_id, window_ms, spike.event, &spike.timestamp, body);
         Ok((!spike.partial).then_some(event))
     };
-    found.findings.iter().map(event).collect()
+    found.report.spikes.iter().map(event).collect()
 }
 
 /// Marks what every receiver of this run had before; without receivers, what was shown before.

@@ -4,6 +4,7 @@ use crate::plan::InputName;
 use crate::plan::scan::{Coverage, ScanPlan, UsageRule, UsageSource};
 use crate::report::{UsageSpike, format_time};
 use crate::tuning::optional_number;
+use crate::usage::mean5x::Finding;
 use crate::usage::zscore_daily::DailyAnomaly;
 use serde::Serialize;
 
@@ -123,6 +124,16 @@ pub struct SpikeReport {
     pub already_sent: bool,
     /// Calls in each window of the baseline and in the tested one, oldest first.
     pub trend: Vec<u64>,
+    /// The start of the window, UTC milliseconds since the epoch.
+    #[serde(skip)]
+    pub start_ms: i64,
+}
+
+impl From<Finding> for SpikeReport {
+    /// A finding that nobody has been told yet.
+    fn from(Finding { spike, start_ms, trend }: Finding) -> Self {
+        SpikeReport { partial: spike.partial, spike, already_sent: false, trend, start_ms }
+    }
 }
 
 impl ScanReport {

@@ -10,6 +10,7 @@ mod reader;
 pub use environment::Environment;
 
 use crate::plan::{FieldOverride, Latency, RuleChoice, Timezone};
+use crate::source::postgres::TableName;
 use anyhow::Context;
 use knob::Chosen;
 use std::path::{Path, PathBuf};
@@ -30,6 +31,25 @@ pub struct Settings {
     pub threads: Option<usize>,
     /// `[input]`.
     pub input: InputDefaults,
+    /// The names in `[usage]`.
+    pub usage: UsageDefaults,
+}
+
+/// Where `[usage]` says that the rows of `learn scan-usage` are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UsageDefaults {
+    /// `table`.
+    pub table: Option<TableName>,
+    /// `developerColumn`.
+    pub developer_column: Option<String>,
+    /// `timeColumn`.
+    pub time_column: Option<String>,
+    /// `callsColumn`.
+    pub calls_column: Option<String>,
+    /// `apiColumn`.
+    pub api_column: Option<String>,
+    /// `amountColumn`.
+    pub amount_column: Option<String>,
 }
 
 /// `[input]`.
@@ -78,6 +98,18 @@ impl Settings {
         self.current = higher.current.or(self.current.take());
         self.threads = higher.threads.or(self.threads);
         self.input.overlay(higher.input);
+        self.usage.overlay(higher.usage);
+    }
+}
+
+impl UsageDefaults {
+    fn overlay(&mut self, higher: UsageDefaults) {
+        self.table = higher.table.or(self.table.take());
+        self.developer_column = higher.developer_column.or(self.developer_column.take());
+        self.time_column = higher.time_column.or(self.time_column.take());
+        self.calls_column = higher.calls_column.or(self.calls_column.take());
+        self.api_column = higher.api_column.or(self.api_column.take());
+        self.amount_column = higher.amount_column.or(self.amount_column.take());
     }
 }
 
@@ -126,9 +158,13 @@ mod tests {
     fn files_merge_key_by_key() {
         let mut merged = settings(
             "rules = 'published'\nthreads = 2\n[tunerConfig]\nminTimeoutMs = 1\ncooldownMs = 2\n\
-             [input]\nlogFormat = 'json'\nfields = { duration = 'a@ms', path = 'p' }\n",
+             [input]\nlogFormat = 'json'\nfields = { duration = 'a@ms', path = 'p' }\n\
+             [usage]\ntable = 'events'\ntimeColumn = 'at'\n",
         );
-        merged.overlay(settings("threads = 3\n[tunerConfig]\ncooldownMs = 5\n[input]\nfields.duration = 'b'\n"));
+        merged.overlay(settings(
+            "threads = 3\n[tunerConfig]\ncooldownMs = 5\n[input]\nfields.duration = 'b'\n\
+             [usage]\ntable = 'billing.events'\n",
+        ));
         assert_eq!((merged.rules, merged.threads), (Some(RuleChoice::Replayed(RuleSet::Published)), Some(3)));
         let tuner = merged.knobs.knobs().tuner;
         assert_eq!((tuner.min_timeout_ms, tuner.cooldown_ms), (1.0, 5.0));
@@ -136,6 +172,8 @@ mod tests {
         let fields: Vec<_> = merged.input.fields.iter().map(|field| (field.role.name(), field.name.as_str())).collect();
         assert_eq!(fields, [("path", "p"), ("duration", "b")]);
         assert_eq!(merged.input.fields[1].unit, None, "a field's unit goes with its name");
+        let usage = merged.usage;
+        assert_eq!((usage.table, usage.time_column.as_deref()), ("billing.events".parse().ok(), Some("at")));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! nearest known key and the section where it belongs. Opens no file.
 
 use super::knob::{Given, KNOBS, Knob, KnobValue};
-use super::{InputDefaults, Settings};
+use super::{InputDefaults, Settings, UsageDefaults};
 use crate::nearest::nearest;
 use crate::plan::text::{share, thread_count};
 use crate::plan::{FieldOverride, Latency, Role, RuleChoice};
@@ -18,7 +18,10 @@ const INPUT: &str = "input";
 const INPUT_KEYS: [&str; 8] =
     ["logFormat", "nginxConf", "latency", "timezone", "developerField", "rawPaths", "maxRejects", "fields"];
 const FIELDS: &str = "input.fields";
-const SECTIONS: [&str; 7] = ["anomalyConfig", "tunerConfig", "loopConfig", "usage", "optimization", "evidence", INPUT];
+const USAGE: &str = "usage";
+const USAGE_NAME_KEYS: [&str; 6] =
+    ["table", "developerColumn", "timeColumn", "callsColumn", "apiColumn", "amountColumn"];
+const SECTIONS: [&str; 7] = ["anomalyConfig", "tunerConfig", "loopConfig", USAGE, "optimization", "evidence", INPUT];
 
 /// Something wrong, and the byte at which it stands.
 struct Problem {
@@ -101,6 +104,10 @@ impl Reader<'_> {
 
     fn knobs(&mut self, table: Key<'_>, values: &Spanned<DeValue<'_>>) -> Result<(), Problem> {
         for (key, value) in section(table, values)? {
+            if table.name == USAGE && USAGE_NAME_KEYS.contains(&key.name) {
+                usage_name(key, value, &mut self.settings.usage)?;
+                continue;
+            }
             let known = KNOBS.iter().find(|knob| knob.section == table.name && knob.key == key.name);
             let knob = known.ok_or_else(|| unknown(table.name, key, value))?;
             let origin = format!("{}:{}: {}", self.path.display(), line_of(self.text, key.at), knob.key);
@@ -153,6 +160,25 @@ fn input(key: Key<'_>, value: &Spanned<DeValue<'_>>, input: &mut InputDefaults) 
         }
         _ => return Err(unknown(INPUT, key, value)),
     }
+    Ok(())
+}
+
+/// One of the names in `[usage]`, beside its knobs.
+fn usage_name(key: Key<'_>, value: &Spanned<DeValue<'_>>, usage: &mut UsageDefaults) -> Result<(), Problem> {
+    if key.name == "table" {
+        let name = string(key, value, "the name of a table")?.parse();
+        usage.table = Some(name.map_err(|expected: String| misread(key, value, &expected))?);
+        return Ok(());
+    }
+    let column = match key.name {
+        "developerColumn" => &mut usage.developer_column,
+        "timeColumn" => &mut usage.time_column,
+        "callsColumn" => &mut usage.calls_column,
+        "apiColumn" => &mut usage.api_column,
+        "amountColumn" => &mut usage.amount_column,
+        _ => return Err(unknown(USAGE, key, value)),
+    };
+    *column = Some(string(key, value, "the name of a column")?.to_owned());
     Ok(())
 }
 
@@ -226,7 +252,8 @@ fn known_keys() -> impl Iterator<Item = (&'static str, &'static str)> {
     let top = TOP_KEYS.iter().chain(&SECTIONS).map(|key| ("", *key));
     let input = INPUT_KEYS.iter().map(|key| (INPUT, *key));
     let fields = Role::ALL.into_iter().map(|role| (FIELDS, role.name()));
-    top.chain(KNOBS.iter().map(|knob| (knob.section, knob.key))).chain(input).chain(fields)
+    let names = USAGE_NAME_KEYS.iter().map(|key| (USAGE, *key));
+    top.chain(KNOBS.iter().map(|knob| (knob.section, knob.key))).chain(names).chain(input).chain(fields)
 }
 
 fn unknown(section: &str, key: Key<'_>, value: &Spanned<DeValue<'_>>) -> Problem {
@@ -296,6 +323,23 @@ mod tests {
     }
 
     #[test]
+    fn the_names_of_a_usage_table_stand_beside_the_knobs() {
+        let text = "[usage]\ntable = 'billing.\"Usage Events\"'\ndeveloperColumn = 'who'\ntimeColumn = 'at'\n\
+                    callsColumn = 'n'\napiColumn = 'api'\namountColumn = 'usd'\nmultiplier = 3\n";
+        let settings = read(text, Path::new("learn.toml")).unwrap();
+        let name = |text: &str| Some(text.to_owned());
+        let expected = UsageDefaults {
+            table: "billing.\"Usage Events\"".parse().ok(),
+            developer_column: name("who"),
+            time_column: name("at"),
+            calls_column: name("n"),
+            api_column: name("api"),
+            amount_column: name("usd"),
+        };
+        assert_eq!((settings.usage, settings.knobs.knobs().usage.multiplier), (expected, 3.0));
+    }
+
+    #[test]
     fn numbers_may_be_written_as_toml_allows() {
         let text = "[loopConfig]\ndefaultIntervalMs = 60_001\nmaxPatterns = 0xff\n[tunerConfig]\nmaxTimeoutMs = 2e4\n\
                     [evidence]\nfalseTimeoutRate = '0.5%'\nbreakerMinimum = 100\nbreakerWindow = 0x64\n";
@@ -337,6 +381,11 @@ mod tests {
             "learn.toml:2: unknown key `rules` in [input]; it belongs at the top level",
         );
         check(
+            "[usage]\ntimeColum = 'x'",
+            "learn.toml:2: unknown key `timeColum` in [usage]; the nearest known one is `timeColumn`",
+        );
+        check("[input]\ntable = 'x'", "learn.toml:2: unknown key `table` in [input]; it belongs in [usage]");
+        check(
             "[input.fields]\nstatu = 'x'",
             "learn.toml:2: unknown key `statu` in [input.fields]; the nearest known one is `status`",
         );
@@ -375,6 +424,12 @@ mod tests {
             "2: breakerWindow: found the string \"10\", expected a whole number from 1 to 128",
         );
         check("usage = 5", "1: usage: found the integer 5, expected a table, [usage]");
+        check("[usage]\ntimeColumn = 5", "2: timeColumn: found the integer 5, expected a string, the name of a column");
+        check(
+            "[usage]\ntable = 'a b'",
+            "2: table: found the string \"a b\", expected a table name such as usage_events, billing.usage_events or \
+             billing.\"Usage Events\" (names with capitals, spaces or dots in double quotes, a quote inside doubled)",
+        );
         check("threads = 0", "1: threads: found the integer 0, expected a whole number from 1 to 1024");
         check("[input]\nmaxRejects = true", "2: maxRejects: found the boolean true, expected a share from 0 to 1");
         check(

@@ -5,10 +5,10 @@
 use super::super::scan::{
     AmountColumn, Coverage, DeliveryPlan, Resolved, ScanPlan, UsageColumns, UsageRule, UsageSource, WebhookStyle,
 };
-use super::super::{InputName, OutputFormat, Timezone};
+use super::super::{InputName, Timezone};
 use super::{files, is_same_file, output_plan, seed_variables};
 use crate::cli::scan_usage::{CoverageFlags, DeliveryFlags, RuleName, ScanUsageArgs, SourceFlags};
-use crate::settings::{Environment, Settings};
+use crate::settings::{Environment, Settings, UsageDefaults};
 use crate::source::postgres::{DatabasePlan, DatabaseUrl, TableName};
 use crate::usage::mean5x::Guards;
 use crate::usage::state::{Scope, default_path};
@@ -31,14 +31,11 @@ impl ScanPlan {
             return Ok(Resolved::Disabled(message));
         }
         let mut warnings = Vec::new();
-        let output = output_plan(&args.output.write, args.output.format, environment);
-        ensure!(
-            output.format != OutputFormat::Config,
-            "--format: found `config`, which is for `learn replay`; expected table, json, ndjson, csv or markdown"
-        );
+        let format = args.output.format.unwrap_or_default().output();
+        let output = output_plan(&args.output.write, Some(format), environment);
         let timezone = args.source.timezone.or(settings.input.timezone).unwrap_or_default();
-        let source = source(args, timezone, environment, &mut warnings)?;
-        let columns = columns(&args.source);
+        let source = source(args, settings, timezone, environment, &mut warnings)?;
+        let columns = columns(&args.source, &settings.usage);
         let coverage = coverage(&args.coverage, &source, timezone)?;
         let rule = rule(args, settings, environment)?;
         let mut plan = ScanPlan {
@@ -75,6 +72,7 @@ fn disabled(environment: &Environment) -> anyhow::Result<Option<String>> {
 
 fn source(
     args: &ScanUsageArgs,
+    settings: &Settings,
     timezone: Timezone,
     environment: &Environment,
     warnings: &mut Vec<String>,
@@ -82,10 +80,11 @@ fn source(
     let flags = &args.source;
     if args.files.is_empty() {
         let default_table = || DEFAULT_TABLE.parse().map_err(|expected: String| anyhow!(expected));
+        let table = flags.table.as_ref().or(settings.usage.table.as_ref());
         let timeout_ms = flags.timeout.unwrap_or(DEFAULT_TIMEOUT_MS);
         return Ok(UsageSource::Database(Box::new(DatabasePlan {
             url: flags.database_url.clone().map(DatabaseUrl::from).or_else(|| environment.database_url.clone()),
-            table: flags.table.clone().map_or_else(default_table, Ok::<TableName, _>)?,
+            table: table.cloned().map_or_else(default_table, Ok::<TableName, _>)?,
             timeout: Duration::from_millis(timeout_ms.unsigned_abs()),
             timezone,
         })));
@@ -103,15 +102,16 @@ fn source(
     Ok(UsageSource::Files(inputs))
 }
 
-fn columns(flags: &SourceFlags) -> UsageColumns {
+fn columns(flags: &SourceFlags, settings: &UsageDefaults) -> UsageColumns {
     let defaults = UsageColumns::default();
+    let chosen = |flag: &Option<String>, setting: &Option<String>| flag.clone().or_else(|| setting.clone());
     UsageColumns {
-        developer: flags.developer_column.clone().unwrap_or(defaults.developer),
-        time: flags.time_column.clone().unwrap_or(defaults.time),
-        calls: flags.calls_column.clone(),
-        api: flags.api_column.clone().unwrap_or(defaults.api),
-        amount: match &flags.amount_column {
-            Some(name) => AmountColumn { name: name.clone(), is_given: true },
+        developer: chosen(&flags.developer_column, &settings.developer_column).unwrap_or(defaults.developer),
+        time: chosen(&flags.time_column, &settings.time_column).unwrap_or(defaults.time),
+        calls: chosen(&flags.calls_column, &settings.calls_column),
+        api: chosen(&flags.api_column, &settings.api_column).unwrap_or(defaults.api),
+        amount: match chosen(&flags.amount_column, &settings.amount_column) {
+            Some(name) => AmountColumn { name, is_given: true },
             None => defaults.amount,
         },
     }

@@ -20,6 +20,7 @@ pub use fields::NoFields;
 pub(super) use fields::is_upstream_duration;
 pub use ltsv::Labels;
 pub use names::Names;
+pub(super) use slots::Found;
 pub(super) use text::unescape;
 pub use w3c::Columns;
 
@@ -32,7 +33,7 @@ use crate::source::{FormatInfo, ParseLine};
 use crate::usage::is_key_field;
 use fields::Fields;
 use sample::Sample;
-use slots::{Found, Values};
+use slots::Values;
 use std::sync::Arc;
 
 /// How the lines of a log are walked through.
@@ -339,6 +340,34 @@ fn slot_of(name: &str, names: &mut Vec<String>) -> u8 {
         names.len() - 1
     });
     index as u8
+}
+
+/// The names of all fields in these lines, sorted; those of nested objects are dotted.
+pub(super) fn field_names(sample_lines: &[&[u8]]) -> Vec<String> {
+    Sample::of_json(sample_lines).names().map(str::to_owned).collect()
+}
+
+/// Reads some fields of lines, whatever the lines are about.
+#[derive(Clone, Debug)]
+pub(super) struct FieldReader {
+    names: Names,
+    values: Values,
+    scratch: Vec<u8>,
+}
+
+impl FieldReader {
+    /// A reader of these fields, at most [`slots::MAX_SLOTS`]; each has the slot of its place in the list.
+    pub(in crate::source) fn new(names: &[String]) -> Self {
+        FieldReader { names: Names::new(names), values: Values::default(), scratch: Vec::new() }
+    }
+
+    /// The fields of a line; `None` where it is no object.
+    pub(in crate::source) fn read<'a>(&'a mut self, line: &'a [u8]) -> Option<Found<'a>> {
+        let FieldReader { names, values, scratch } = self;
+        scan::scan(line, names, values).ok()?;
+        values.unescape(line, scratch);
+        Some(Found { line, scratch, values })
+    }
 }
 
 /// Reads lines of one [`FieldMap`].

@@ -107,7 +107,7 @@ impl Values {
 
 /// The values of one line together with the bytes that they lie in.
 #[derive(Clone, Copy)]
-pub(super) struct Found<'a> {
+pub(in crate::source) struct Found<'a> {
     pub(super) line: &'a [u8],
     pub(super) scratch: &'a [u8],
     pub(super) values: &'a Values,
@@ -125,7 +125,7 @@ impl<'a> Found<'a> {
 
     /// What a string says or how a number is written; `None` for the rest.
     #[inline(always)]
-    pub(super) fn string_or_number(&self, slot: u8) -> Option<&'a [u8]> {
+    pub(in crate::source) fn string_or_number(&self, slot: u8) -> Option<&'a [u8]> {
         let span = self.span(slot)?;
         match span.kind {
             Kind::Text | Kind::Number => self.line.get(span.start..span.end),

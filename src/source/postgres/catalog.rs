@@ -20,11 +20,22 @@ pub(super) enum TimeType {
 const TIMESTAMP: i64 = 1114;
 const TIMESTAMPTZ: i64 = 1184;
 
+/// Whether rows are kept in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Relation {
+    /// A table, with partitions or without, or a materialized view: it can have an index.
+    Table,
+    /// A view or a foreign table, which cannot.
+    View,
+}
+
 /// A table that exists, ready to be put into a statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Table {
     /// Schema-qualified and quoted.
     pub(super) name: String,
+    /// What it is.
+    pub(super) relation: Relation,
     /// The quoted id column.
     pub(super) id: String,
     /// The quoted time column.
@@ -99,7 +110,8 @@ pub(super) async fn find(
     let rows = sqlx::query(AssertSqlSafe(FIND_COLUMNS)).bind(found.try_get::<i64, _>(0)?).persistent(false);
     let rows = rows.fetch_all(connection).await?;
     let found = rows.iter().map(Column::read).collect::<Result<Vec<_>, _>>()?;
-    Ok(table_of(&qualified, &found, columns, by)?)
+    let relation = if matches!(&*kind, "v" | "f") { Relation::View } else { Relation::Table };
+    Ok(Table { relation, ..table_of(&qualified, &found, columns, by)? })
 }
 
 struct Column {
@@ -128,6 +140,7 @@ fn table_of(qualified: &str, found: &[Column], columns: &UsageColumns, by: Count
     let is_there = |name: &String| names.contains(name);
     Ok(Table {
         name: qualified.to_owned(),
+        relation: Relation::Table,
         id: pick(by.id_column(columns), id_flag)?,
         time: quote(time),
         time_type: time_type(qualified, found, time)?,

@@ -5,6 +5,7 @@
 
 mod catalog;
 mod connect;
+mod explain;
 mod failure;
 mod identifier;
 mod query;
@@ -17,10 +18,10 @@ use crate::plan::Timezone;
 use crate::plan::scan::UsageColumns;
 use anyhow::Context;
 use catalog::{Absent, Table};
+use explain::WholeRead;
 use failure::Step;
 use futures_util::TryStreamExt;
 use query::Counting;
-use serde_json::Value;
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Connection, Row};
 use std::time::Duration;
@@ -53,8 +54,8 @@ impl DatabasePlan {
 pub struct Explained {
     /// The plan, as EXPLAIN prints it.
     pub text: String,
-    /// Rows of the tables that would be read from end to end.
-    pub rows_read_whole: u64,
+    /// What would make it quicker, if many rows are read for few.
+    pub advice: Option<String>,
 }
 
 /// Time for the answer of a statement that the server itself has ended.
@@ -144,11 +145,11 @@ impl Database {
             let lines = lines.iter().map(|row| row.try_get(0)).collect::<Result<Vec<String>, _>>()?;
             let tree = counting.bound("EXPLAIN (VERBOSE, FORMAT JSON) ").fetch_one(&mut *connection).await?;
             let tree = tree.try_get_raw(0)?.as_str().map_err(sqlx::Error::Decode)?.to_owned();
-            let mut rows = 0.0;
-            for (schema, table) in whole_reads(&serde_json::from_str(&tree).unwrap_or_default()) {
-                rows += row_estimate(&mut *connection, &schema, &table).await?;
+            let mut reads = explain::whole_reads(&serde_json::from_str(&tree).unwrap_or_default());
+            for read in &mut reads {
+                read.rows = row_estimate(&mut *connection, read).await?;
             }
-            Ok(Explained { text: lines.join("\n") + "\n", rows_read_whole: rows as u64 })
+            Ok(Explained { text: lines.join("\n") + "\n", advice: explain::advice(&reads, &self.table) })
         };
         let limit = self.timeout + ANSWER_TIME;
         let outcome = self.runtime.block_on(async { tokio::time::timeout(limit, asking).await });
@@ -191,30 +192,12 @@ fn count(row: &PgRow, index: usize) -> Result<u64, sqlx::Error> {
     Ok(row.try_get::<i64, _>(index)?.unsigned_abs())
 }
 
-/// Schema and name of every table that a plan, as JSON, reads from end to end.
-fn whole_reads(plan: &Value) -> Vec<(String, String)> {
-    let mut found = Vec::new();
-    match plan {
-        Value::Array(items) => items.iter().for_each(|item| found.extend(whole_reads(item))),
-        Value::Object(node) => {
-            let text = |key: &str| node.get(key).and_then(Value::as_str).map(str::to_owned);
-            if let (Some("Seq Scan"), Some(schema), Some(table)) =
-                (text("Node Type").as_deref(), text("Schema"), text("Relation Name"))
-            {
-                found.push((schema, table));
-            }
-            node.values().for_each(|value| found.extend(whole_reads(value)));
-        }
-        _ => {}
-    }
-    found
-}
-
 /// Rows of a table, as its last ANALYZE or VACUUM has left them.
-async fn row_estimate(connection: &mut PgConnection, schema: &str, table: &str) -> Result<f64, sqlx::Error> {
+async fn row_estimate(connection: &mut PgConnection, read: &WholeRead) -> Result<f64, sqlx::Error> {
     const ROWS: &str = "\
 SELECT c.reltuples::float8 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = $1 AND c.relname = $2";
-    let row = sqlx::query(ROWS).bind(schema).bind(table).persistent(false).fetch_optional(connection).await?;
+    let row =
+        sqlx::query(ROWS).bind(&read.schema).bind(&read.table).persistent(false).fetch_optional(connection).await?;
     Ok(row.map(|row| row.try_get::<f64, _>(0)).transpose()?.unwrap_or(0.0).max(0.0))
 }

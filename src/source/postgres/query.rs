@@ -105,6 +105,7 @@ mod tests {
     fn table(time_type: TimeType) -> Table {
         Table {
             name: "\"s\".\"t\"".to_owned(),
+            relation: crate::source::postgres::catalog::Relation::Table,
             id: "\"d\"".to_owned(),
             time: "\"at\"".to_owned(),
             time_type,

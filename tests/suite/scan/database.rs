@@ -149,6 +149,46 @@ fn reading_is_all_it_takes_and_all_it_does() {
 }
 
 #[test]
+fn explain_names_an_index_only_where_one_would_help() {
+    let database = Database::new("explain");
+    // The planner knows of no more than these rows, however many workers it may start.
+    database.sql(
+        "CREATE SCHEMA billing; CREATE TABLE billing.\"Usage Events\" (who text, \"At\" timestamptz);
+         INSERT INTO billing.\"Usage Events\" SELECT 'dev', timestamptz '2026-06-01 00:00Z' + n * interval '60 ms'
+         FROM generate_series(1, 1200000) n;
+         ANALYZE;
+         CREATE VIEW billing.seen AS SELECT who AS developer_id, \"At\" AS created_at FROM billing.\"Usage Events\";",
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let table = ["--table", "billing.\"Usage Events\"", "--developer-column", "who", "--time-column", "At"];
+    let explain = |table: &[&str], range: &[&str]| {
+        let mut command = database.scan(folder.path(), &["--explain", "--as-of", "2026-06-02"]);
+        let output = feed(
+            {
+                command.args(table).args(range);
+                command
+            },
+            b"",
+        );
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap())
+    };
+    let all = ["--from", "2026-06-01", "--to", "2026-06-02"];
+    let an_hour = ["--from", "2026-06-01T10:00:00Z", "--to", "2026-06-01T11:00:00Z"];
+    const STATEMENT: &str = "CREATE INDEX ON \"billing\".\"Usage Events\" USING brin (\"At\");";
+    let [plan, advice] = explain(&table, &all);
+    assert!(plan.contains("Seq Scan") && advice.is_empty(), "{plan}\n{advice}");
+    let [plan, advice] = explain(&table, &an_hour);
+    assert!(plan.contains("Seq Scan") && advice.contains(STATEMENT), "{plan}\n{advice}");
+    let [_, advice] = explain(&["--table", "billing.seen"], &an_hour);
+    assert!(advice.contains("behind \"created_at\", in \"billing\".\"Usage Events\""), "{advice}");
+    // What it says works as it stands.
+    database.sql(STATEMENT);
+    let [plan, advice] = explain(&table, &an_hour);
+    assert!(plan.contains("Bitmap Index Scan") && advice.is_empty(), "{plan}\n{advice}");
+}
+
+#[test]
 fn z_scores_equal_a_count_over_the_days() {
     let database = Database::new("z_scores");
     database.sql(TABLES);

@@ -28,13 +28,13 @@ fn spike(database: &Database, developer: &str, at: &str) {
 }
 
 /// What a run came to.
-struct Ran {
-    code: Option<i32>,
-    out: String,
-    err: String,
+pub struct Ran {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
 }
 
-fn run(command: Command) -> Ran {
+pub fn run(command: Command) -> Ran {
     let output = feed(command, b"");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     Ran { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
@@ -94,6 +94,28 @@ fn a_catch_up_keeps_what_it_counted_before_the_time_limit() {
     assert!(ran.err.contains("the windows up to 2026-06-01T13:55:00.000Z are tested"), "{}", ran.err);
     let ran = scan("14:11:00", "30s");
     assert_eq!((ran.code, developers(&ran.out)), (Some(0), vec!["dev_4".to_owned()]), "{}", ran.err);
+}
+
+#[test]
+fn a_database_that_was_down_hides_nothing() {
+    let (database, folder) = (database("was_down"), tempfile::tempdir().unwrap());
+    let receiver = Receiver::willing();
+    let scan = |at: &str| {
+        let at = format!("2026-06-01T{at}Z");
+        database.scan(folder.path(), &["--as-of", &at, "--state", "state.json", "--webhook", &receiver.url])
+    };
+    assert_eq!(run(scan("12:05:00")).code, Some(0));
+    for at in ["12:10:00", "12:15:00"] {
+        let mut command = scan(at);
+        // Nobody listens on this port.
+        command.env("PGHOST", "127.0.0.1").env("PGPORT", "1");
+        let ran = run(command);
+        assert!(ran.code == Some(2) && ran.err.contains("Connection refused"), "{}", ran.err);
+    }
+    assert_eq!(receiver.ids().len(), 1);
+    let ran = run(scan("13:06:00"));
+    let developers: Vec<_> = receiver.seen().iter().map(|delivery| delivery.body[..].contains("dev_2")).collect();
+    assert_eq!((ran.code, developers), (Some(0), vec![false, true, false]), "{}", ran.err);
 }
 
 #[test]
@@ -229,9 +251,8 @@ fn a_corrupt_state_is_kept_aside_and_said() {
     assert_eq!((ran.code, receiver.ids().len()), (Some(0), 1), "{}", ran.err);
 }
 
-/// `/dev/full` behind a link, and a folder that is a file: neither can take a state.
 #[test]
-fn a_state_that_cannot_be_written_keeps_no_event_back() {
+fn a_state_whose_folder_is_a_file_keeps_no_event_back() {
     let (database, folder) = (database("unwritable"), tempfile::tempdir().unwrap());
     let receiver = Receiver::willing();
     std::fs::write(folder.path().join("file"), "").unwrap();

@@ -3,9 +3,12 @@
 mod alertmanager;
 mod database;
 mod delivery;
+mod disk;
 mod faults;
 mod files;
 mod receiver;
+mod recipes;
 mod schema;
 mod server;
+mod tls;
 mod truth;

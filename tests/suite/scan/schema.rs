@@ -54,7 +54,7 @@ fn json_is_valid() {
     std::fs::write(&file, format!("api_id,created_at,amount_usdc\n{}", (0..10).map(day).collect::<String>())).unwrap();
     let days = stdout_of(&["scan-usage", file.to_str().unwrap(), "--rule", "zscore-daily", "-f", "json"], b"");
     let days: Value = serde_json::from_str(&days).unwrap();
-    assert_eq!(days["dailyAnomalies"][0]["revenue"], "30");
+    assert_eq!(days["dailyAnomalies"][0]["revenue"], "30.0");
     for at in ["", "/settings", "/summary", "/dailyAnomalies/0"] {
         assert_tight(&validator, &days, at);
     }

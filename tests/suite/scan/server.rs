@@ -6,20 +6,27 @@ use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
 
 /// The server that all tests share; each makes databases of its own in it.
-static SERVER: LazyLock<Server> = LazyLock::new(Server::start);
+static SERVER: LazyLock<Server> = LazyLock::new(|| Server::start("", LOCAL_LOGINS, &["listen_addresses="]));
 
-struct Server {
-    folder: PathBuf,
+/// Roles that have to give a password, and all others.
+const LOCAL_LOGINS: &str = "local all locked,learn scram-sha-256\nlocal all all trust\n";
+
+/// A server in a folder of its own.
+pub struct Server {
+    pub folder: PathBuf,
     /// Its standard input keeps the server alive: when this process ends, however it ends, the pipe closes and the shell
     /// that waits for that stops the server and removes the folder.
     _keeper: Child,
 }
 
 const KEEPER: &str = r#"
-initdb=$1 postgres=$2 folder=$3
+initdb=$1 postgres=$2 folder=$3 prepare=$4 logins=$5
+shift 5
 "$initdb" -D "$folder/data" -U postgres -A trust --no-sync --locale=C -E UTF8 >"$folder/initdb.log" 2>&1 || exit 1
-printf 'local all locked scram-sha-256\nlocal all all trust\n' >"$folder/data/pg_hba.conf"
-"$postgres" -D "$folder/data" -k "$folder" -c listen_addresses= -c fsync=off -c max_connections=60 >"$folder/log" 2>&1 </dev/null &
+printf %s "$logins" >"$folder/data/pg_hba.conf"
+cd "$folder/data" && sh -ec "$prepare" >>"$folder/initdb.log" 2>&1 || exit 1
+for setting; do set -- "$@" -c "$setting"; shift; done
+"$postgres" -D "$folder/data" -k "$folder" -c fsync=off -c max_connections=60 "$@" >"$folder/log" 2>&1 </dev/null &
 echo started
 cat >/dev/null
 kill -INT $! && wait $!
@@ -27,7 +34,9 @@ rm -rf "$folder"
 "#;
 
 impl Server {
-    fn start() -> Self {
+    /// A new server with these lines of pg_hba.conf and these settings; `prepare` is run by `sh` in its data folder before
+    /// it starts.
+    pub fn start(prepare: &str, logins: &str, settings: &[&str]) -> Self {
         let folder = tempfile::Builder::new().prefix("learn-pg-").tempdir().unwrap().keep();
         let (initdb, postgres) = (program("initdb"), program("postgres"));
         // The server refuses to run as root.
@@ -41,7 +50,8 @@ impl Server {
         } else {
             Command::new("sh")
         };
-        command.args(["-c", KEEPER, "keeper"]).args([&initdb, &postgres, &folder]).current_dir(&folder);
+        command.args(["-c", KEEPER, "keeper"]).args([&initdb, &postgres, &folder]).args([prepare, logins]);
+        command.args(settings).current_dir(&folder);
         let mut keeper = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut word = [0; 8];
         keeper.stdout.as_mut().unwrap().read_exact(&mut word).unwrap_or_else(|_| {
@@ -54,16 +64,29 @@ impl Server {
 
     fn await_ready(&self) {
         for _ in 0..600 {
-            if run_psql(&self.folder, "postgres", "postgres", "SELECT 1").is_ok() {
+            if self.run_psql("postgres", "SELECT 1").is_ok() {
                 return;
             }
             std::thread::sleep(std::time::Duration::from_millis(50));
         }
         panic!("no PostgreSQL:\n{}", std::fs::read_to_string(self.folder.join("log")).unwrap_or_default());
     }
+
+    /// Runs SQL as the superuser; what it prints, one row a line, `|` between columns.
+    pub fn run_psql(&self, database: &str, sql: &str) -> Result<String, String> {
+        let mut command = Command::new(program("psql"));
+        command.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-d", database, "-f", "-"]);
+        let ports = self.folder.join("data/postmaster.pid");
+        let port = std::fs::read_to_string(ports).ok().and_then(|text| text.lines().nth(3).map(str::to_owned));
+        command.env_clear().env("PGHOST", &self.folder).env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.env("PGPORT", port.unwrap_or_default());
+        let output = crate::binary::feed(command, sql.as_bytes());
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+    }
 }
 
-fn is_root() -> bool {
+pub fn is_root() -> bool {
     id("").is_some_and(|(uid, _)| uid == 0)
 }
 
@@ -86,15 +109,6 @@ fn program(name: &str) -> PathBuf {
     found.unwrap_or_else(|| panic!("no `{name}`; tests/run.sh installs it"))
 }
 
-fn run_psql(folder: &Path, database: &str, user: &str, sql: &str) -> Result<String, String> {
-    let mut command = Command::new(program("psql"));
-    command.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", user, "-d", database, "-f", "-"]);
-    command.env_clear().env("PGHOST", folder).env("PATH", std::env::var_os("PATH").unwrap_or_default());
-    let output = crate::binary::feed(command, sql.as_bytes());
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
-}
-
 /// A database of a test's own.
 pub struct Database {
     pub name: String,
@@ -103,13 +117,13 @@ pub struct Database {
 impl Database {
     /// An empty database; the name must be the test's own.
     pub fn new(name: &str) -> Self {
-        run_psql(&SERVER.folder, "postgres", "postgres", &format!("CREATE DATABASE {name}")).unwrap();
+        SERVER.run_psql("postgres", &format!("CREATE DATABASE {name}")).unwrap();
         Database { name: name.to_owned() }
     }
 
     /// Runs SQL as the superuser; what it prints, one row a line, `|` between columns.
     pub fn sql(&self, sql: &str) -> String {
-        run_psql(&SERVER.folder, &self.name, "postgres", sql).unwrap_or_else(|error| panic!("{sql:.300}\n{error}"))
+        SERVER.run_psql(&self.name, sql).unwrap_or_else(|error| panic!("{sql:.300}\n{error}"))
     }
 
     /// `learn scan-usage` on this database, in `folder`, as the superuser.

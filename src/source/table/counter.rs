@@ -1,0 +1,166 @@
+//! Rows -> counts by id and window, as far as one worker has come.
+//!
+//! Ids stay known from piece to piece; counts are handed on after each, so that what is held follows the ids and the
+//! windows of a piece, never the rows.
+
+use super::TableReading;
+use crate::route::endpoint::Interner;
+use crate::source::usage::{Extent, UsageGroup, UsageQuery};
+use crate::usage::zscore_daily::Day;
+use hashbrown::HashMap;
+
+/// A row, as far as a scan reads it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Row<'a> {
+    /// Empty where there is none.
+    pub(super) id: &'a [u8],
+    /// UTC milliseconds; `None` where it is absent or cannot be read.
+    pub(super) time_ms: Option<i64>,
+    /// Calls that the row stands for.
+    pub(super) calls: u64,
+    /// The amount, as the source writes it.
+    pub(super) amount: Option<&'a str>,
+}
+
+/// The counts of one id in one window.
+#[derive(Debug)]
+pub(super) struct Group {
+    id: String,
+    window: i64,
+    cell: Cell,
+}
+
+#[derive(Debug, Default)]
+struct Cell {
+    rows: u64,
+    sums: Day,
+}
+
+impl Group {
+    /// The group as sources hand it over.
+    pub(super) fn as_usage(&self) -> UsageGroup<'_> {
+        let Cell { rows, sums } = &self.cell;
+        let id = (!self.id.is_empty()).then_some(&*self.id);
+        UsageGroup { id, window: self.window, rows: *rows, calls: sums.calls, amount: sums.revenue.as_deref() }
+    }
+}
+
+/// Counts rows.
+pub(super) struct Counter {
+    /// Inclusive, UTC milliseconds.
+    from_ms: i64,
+    /// Exclusive.
+    to_ms: i64,
+    window_ms: i64,
+    ids: Interner,
+    cells: HashMap<(u32, i64), Cell>,
+    reading: TableReading,
+}
+
+impl Counter {
+    pub(super) fn new(query: &UsageQuery) -> Self {
+        Counter {
+            from_ms: query.from_ms.unwrap_or(i64::MIN),
+            to_ms: query.to_ms.unwrap_or(i64::MAX),
+            window_ms: query.window_ms,
+            ids: Interner::default(),
+            cells: HashMap::new(),
+            reading: TableReading::default(),
+        }
+    }
+
+    /// Counts a row within the bounds; one without a time is only told.
+    #[inline]
+    pub(super) fn add(&mut self, row: Row<'_>) {
+        let Some(time_ms) = row.time_ms else {
+            self.reading.rows_without_time += 1;
+            return;
+        };
+        if time_ms < self.from_ms || time_ms >= self.to_ms {
+            return;
+        }
+        self.reading.note(time_ms);
+        let id = self.ids.intern([b"", row.id, b""]);
+        let cell = self.cells.entry((id, time_ms.div_euclid(self.window_ms))).or_default();
+        cell.rows += 1;
+        cell.sums.add(row.calls, row.amount);
+    }
+
+    /// What was counted since the last time.
+    pub(super) fn take(&mut self) -> (TableReading, Vec<Group>) {
+        let name = |id: u32| String::from_utf8_lossy(self.ids.parts(id)[1]).into_owned();
+        let groups = self.cells.drain().map(|((id, window), cell)| Group { id: name(id), window, cell }).collect();
+        (std::mem::take(&mut self.reading), groups)
+    }
+}
+
+impl TableReading {
+    fn note(&mut self, time_ms: i64) {
+        self.rows += 1;
+        let extent = self.extent.get_or_insert(Extent { first_ms: time_ms, last_ms: time_ms });
+        extent.first_ms = extent.first_ms.min(time_ms);
+        extent.last_ms = extent.last_ms.max(time_ms);
+    }
+}
+
+/// Calls as text: fractions are cut, less than nothing and what is no number is nothing.
+pub(super) fn calls(text: &[u8]) -> u64 {
+    let Ok(text) = std::str::from_utf8(text) else { return 0 };
+    let text = text.trim_ascii();
+    // A cast from a fraction cuts, and takes what is out of bounds for the nearest bound.
+    text.parse().unwrap_or_else(|_| text.parse::<f64>().map_or(0, |calls| calls as u64))
+}
+
+/// An amount as text, if it is a number.
+pub(super) fn amount(text: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(text).ok()?.trim_ascii();
+    text.parse::<f64>().is_ok_and(f64::is_finite).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::usage::CountedBy;
+
+    #[test]
+    fn rows_within_the_bounds_are_counted_by_id_and_window() {
+        let query = UsageQuery { by: CountedBy::Api, from_ms: Some(-10), to_ms: Some(20), window_ms: 10 };
+        let mut counter = Counter::new(&query);
+        for (id, time_ms) in [("a", -11), ("a", -10), ("a", -1), ("b", -1), ("", 0), ("a", 19), ("a", 20)] {
+            let row = Row { id: id.as_bytes(), time_ms: Some(time_ms), calls: 2, amount: Some("0.1") };
+            counter.add(row);
+        }
+        counter.add(Row { id: b"a", time_ms: None, calls: 1, amount: None });
+        let (reading, groups) = counter.take();
+        let extent = Some(Extent { first_ms: -10, last_ms: 19 });
+        assert_eq!(reading, TableReading { extent, rows: 5, rows_without_time: 1 });
+        let mut found: Vec<_> = groups.iter().map(Group::as_usage).collect();
+        found.sort_by_key(|group| (group.window, group.id));
+        let group = |id, window, rows, calls, amount| UsageGroup { id, window, rows, calls, amount: Some(amount) };
+        let expected = [
+            group(Some("a"), -1, 2, 4, "0.2"),
+            group(Some("b"), -1, 1, 2, "0.1"),
+            group(None, 0, 1, 2, "0.1"),
+            group(Some("a"), 1, 1, 2, "0.1"),
+        ];
+        assert_eq!(found, expected);
+        assert_eq!(counter.take().0, TableReading::default());
+    }
+
+    #[test]
+    fn calls_are_whole_and_not_negative() {
+        let cases = [("7", 7), (" 7 ", 7), ("7.9", 7), ("1e3", 1000), ("-3", 0), ("", 0), ("x", 0), ("NaN", 0)];
+        for (text, expected) in cases {
+            assert_eq!(calls(text.as_bytes()), expected, "{text}");
+        }
+        assert_eq!((calls(b"18446744073709551615"), calls(b"1e30"), calls(b"\xff")), (u64::MAX, u64::MAX, 0));
+    }
+
+    #[test]
+    fn amounts_are_numbers() {
+        assert_eq!(
+            [" 1.50 ", "-2", "x", "", "inf"].map(|text| amount(text.as_bytes())),
+            [Some("1.50"), Some("-2"), None, None, None]
+        );
+    }
+}

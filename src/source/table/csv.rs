@@ -1,0 +1,111 @@
+//! CSV: a header, then a row a record. A short or a long row counts as far as it goes.
+
+use super::counter::{Counter, Row, amount, calls};
+use super::records::{Quoting, Records};
+use super::{ReadPieces, locked};
+use crate::plan::Timezone;
+use crate::plan::scan::UsageColumns;
+use crate::source::table::columns::Places;
+use crate::source::time::TimeParser;
+use crate::source::usage::CountedBy;
+use csv::{ByteRecord, ReaderBuilder};
+use memchr::memchr;
+use std::fs::File;
+use std::sync::Mutex;
+
+/// A CSV file behind its header.
+pub(super) struct Csv {
+    places: Places,
+    zone: Timezone,
+    records: Mutex<Records>,
+}
+
+/// What spreadsheets put in front of UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+impl Csv {
+    pub(super) fn open(file: File, columns: &UsageColumns, by: CountedBy, zone: Timezone) -> anyhow::Result<Self> {
+        let mut records = Records::new(file, Quoting::Csv);
+        let header = records.header()?;
+        let names = names(header.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&header))?;
+        Ok(Csv { places: Places::find(&names, columns, by)?, zone, records: Mutex::new(records) })
+    }
+}
+
+fn names(header: &[u8]) -> anyhow::Result<Vec<String>> {
+    let mut record = ByteRecord::new();
+    ReaderBuilder::new().has_headers(false).from_reader(header).read_byte_record(&mut record)?;
+    Ok(record.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect())
+}
+
+impl ReadPieces for Csv {
+    fn count_next(&self, counter: &mut Counter) -> anyhow::Result<bool> {
+        let Some(chunk) = locked(&self.records).next()? else { return Ok(false) };
+        let mut time = TimeParser::new(self.zone);
+        if memchr(b'"', &chunk).is_some() {
+            let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(&*chunk);
+            let mut record = ByteRecord::new();
+            while reader.read_byte_record(&mut record)? {
+                counter.add(self.places.row(&mut time, |place| record.get(place)));
+            }
+        } else {
+            let last = self.places.all().last().copied().unwrap_or(0);
+            let mut ends = Vec::with_capacity(last + 1);
+            for line in chunk.split(|byte| *byte == b'\n') {
+                let line = line.strip_suffix(b"\r").unwrap_or(line);
+                if !line.is_empty() {
+                    cell_ends(line, last, &mut ends);
+                    counter.add(self.places.row(&mut time, |place| cell(line, &ends, place)));
+                }
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Where the cells of a line without quotes end, up to that in place `last`.
+fn cell_ends(line: &[u8], last: usize, ends: &mut Vec<usize>) {
+    ends.clear();
+    ends.extend(memchr::memchr_iter(b',', line).take(last + 1));
+    if ends.len() <= last {
+        ends.push(line.len());
+    }
+}
+
+fn cell<'a>(line: &'a [u8], ends: &[usize], place: usize) -> Option<&'a [u8]> {
+    let start = if place == 0 { 0 } else { ends.get(place - 1)? + 1 };
+    line.get(start..*ends.get(place)?)
+}
+
+impl Places {
+    /// A row of text; what it has not is absent.
+    pub(super) fn row<'a>(self, time: &mut TimeParser, cell: impl Fn(usize) -> Option<&'a [u8]>) -> Row<'a> {
+        Row {
+            id: cell(self.id).unwrap_or_default(),
+            time_ms: cell(self.time).and_then(|text| time.any(text.trim_ascii())),
+            calls: self.calls.map_or(1, |place| cell(place).map_or(0, calls)),
+            amount: self.amount.and_then(cell).and_then(amount),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_of_a_plain_line_are_those_that_a_csv_reader_finds() {
+        for line in ["a,b,c", "a,b,c,d", "a,b", "a", ",,", ",", " a , b"] {
+            let mut record = ByteRecord::new();
+            let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(line.as_bytes());
+            assert!(reader.read_byte_record(&mut record).unwrap());
+            for last in 0..3 {
+                let mut ends = Vec::new();
+                cell_ends(line.as_bytes(), last, &mut ends);
+                for place in 0..=last {
+                    assert_eq!(cell(line.as_bytes(), &ends, place), record.get(place), "{line} {last} {place}");
+                }
+            }
+        }
+    }
+}

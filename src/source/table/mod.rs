@@ -1,0 +1,170 @@
+//! Usage rows of files: CSV, Parquet or NDJSON, read piece by piece on some cores and counted as they pass.
+//!
+//! A file goes in, groups by id and window come out, an id as often as there are pieces with it. What is held at a time
+//! is a piece for each worker, however many rows there are. A row whose time cannot be read is counted, never fatal.
+
+mod columns;
+mod counter;
+mod csv;
+mod ndjson;
+mod parquet;
+mod records;
+
+use super::usage::{CountedBy, Extent, UsageGroup, UsageQuery};
+use crate::plan::Timezone;
+use crate::plan::scan::UsageColumns;
+use anyhow::{Context, bail};
+use counter::{Counter, Group};
+use std::fs::File;
+use std::io::{Read, Seek};
+use std::path::Path;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Workers above this number would wait for the one thread that takes their counts.
+const MAX_WORKERS: usize = 4;
+
+/// What was read of the files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TableReading {
+    /// From the first row's time to the last one's; `None` without rows.
+    pub extent: Option<Extent>,
+    /// Rows with a time.
+    pub rows: u64,
+    /// Rows whose time is absent or cannot be read.
+    pub rows_without_time: u64,
+}
+
+impl TableReading {
+    /// Adds another file's.
+    fn add(&mut self, other: TableReading) {
+        self.rows += other.rows;
+        self.rows_without_time += other.rows_without_time;
+        self.extent = match (self.extent, other.extent) {
+            (Some(one), Some(other)) => {
+                Some(Extent { first_ms: one.first_ms.min(other.first_ms), last_ms: one.last_ms.max(other.last_ms) })
+            }
+            (one, other) => one.or(other),
+        };
+    }
+}
+
+/// Reads the files one after the other.
+///
+/// # Errors
+/// A file that cannot be read, has not the columns, or has no row with a time among its rows.
+pub fn scan(
+    files: &[&Path],
+    columns: &UsageColumns,
+    zone: Timezone,
+    query: &UsageQuery,
+    sink: &mut dyn FnMut(UsageGroup<'_>),
+) -> anyhow::Result<TableReading> {
+    let mut reading = TableReading::default();
+    for path in files {
+        let read = scan_file(path, columns, zone, query, sink).with_context(|| path.display().to_string())?;
+        reading.add(read);
+    }
+    Ok(reading)
+}
+
+fn scan_file(
+    path: &Path,
+    columns: &UsageColumns,
+    zone: Timezone,
+    query: &UsageQuery,
+    sink: &mut dyn FnMut(UsageGroup<'_>),
+) -> anyhow::Result<TableReading> {
+    let Some(pieces) = open(path, columns, query.by, zone)? else { return Ok(TableReading::default()) };
+    let reading = count(&*pieces, query, sink)?;
+    if reading.rows == 0 && reading.rows_without_time > 0 {
+        bail!(
+            "none of {} rows has a time in the column `{}`: expected a timestamp, RFC 3339, `2026-06-01 12:00:00`, or \
+             seconds or milliseconds since 1970 (--time-column)",
+            reading.rows_without_time,
+            columns.time
+        );
+    }
+    Ok(reading)
+}
+
+/// A file that several workers read at the same time, each some rows of it.
+trait ReadPieces: Sync {
+    /// Counts the next rows that nobody has taken; `false` when there are none left.
+    fn count_next(&self, counter: &mut Counter) -> anyhow::Result<bool>;
+}
+
+/// Opens a file, its layout told by its first bytes; `None` for an empty one.
+fn open(
+    path: &Path,
+    columns: &UsageColumns,
+    by: CountedBy,
+    zone: Timezone,
+) -> anyhow::Result<Option<Box<dyn ReadPieces>>> {
+    let mut head = [0; 64];
+    let mut file = File::open(path).context("cannot be opened")?;
+    let length = file.read(&mut head).context("cannot be read")?;
+    file.rewind().context("cannot be read from its start again, as a pipe cannot; save it first")?;
+    Ok(Some(match head[..length].trim_ascii_start() {
+        [] => return Ok(None),
+        head if head.starts_with(b"PAR1") => Box::new(parquet::Parquet::open(file, columns, by, zone)?),
+        [0x1f, 0x8b, ..] | [0x28, 0xb5, 0x2f, 0xfd, ..] => {
+            bail!("is compressed; unpack it first, or use Parquet, which is compressed inside")
+        }
+        [b'{', ..] => Box::new(ndjson::Ndjson::open(file, columns, by, zone)?),
+        [b'[', ..] => bail!("is a JSON array; expected one object a line, such as `jq -c '.[]'` prints"),
+        _ => Box::new(csv::Csv::open(file, columns, by, zone)?),
+    }))
+}
+
+/// What a worker has counted of a piece.
+type Counted = anyhow::Result<(TableReading, Vec<Group>)>;
+
+fn count(
+    pieces: &dyn ReadPieces,
+    query: &UsageQuery,
+    sink: &mut dyn FnMut(UsageGroup<'_>),
+) -> anyhow::Result<TableReading> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let workers = match query.by {
+        CountedBy::Developer => cores.min(MAX_WORKERS),
+        // The order in which amounts are added may show in their last digit.
+        CountedBy::Api => 1,
+    };
+    let mut reading = TableReading::default();
+    std::thread::scope(|scope| {
+        let (sender, receiver) = sync_channel(workers);
+        for _ in 0..workers {
+            let sender = sender.clone();
+            scope.spawn(move || send_counts(pieces, query, &sender));
+        }
+        drop(sender);
+        for counted in receiver {
+            let (counted, groups) = counted?;
+            reading.add(counted);
+            groups.iter().for_each(|group| sink(group.as_usage()));
+        }
+        Ok(reading)
+    })
+}
+
+/// Counts piece after piece, up to the first error, as long as somebody listens.
+fn send_counts(pieces: &dyn ReadPieces, query: &UsageQuery, receiver: &SyncSender<Counted>) {
+    let mut counter = Counter::new(query);
+    loop {
+        let counted = match pieces.count_next(&mut counter) {
+            Ok(true) => Ok(counter.take()),
+            Ok(false) => return,
+            Err(error) => Err(error),
+        };
+        let is_last = counted.is_err();
+        if receiver.send(counted).is_err() || is_last {
+            return;
+        }
+    }
+}
+
+/// The lock of something that a worker that has panicked leaves as good as it was.
+fn locked<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
