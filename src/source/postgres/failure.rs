@@ -3,6 +3,7 @@
 use super::connect::Target;
 use super::identifier::typed_name;
 use anyhow::anyhow;
+use std::io::ErrorKind;
 use std::time::Duration;
 
 /// What was being done.
@@ -18,8 +19,16 @@ pub(super) enum Step<'a> {
 pub(super) fn explain(error: &sqlx::Error, target: &Target, timeout: Duration, step: Step<'_>) -> anyhow::Error {
     let advice = match error {
         sqlx::Error::Database(error) => database_advice(error.code().as_deref().unwrap_or(""), target, timeout, step),
-        sqlx::Error::Tls(_) => {
-            "check the certificate and `sslmode` (verify-full needs the CA: sslrootcert or PGSSLROOTCERT)".to_owned()
+        sqlx::Error::Tls(_) => certificate_advice(),
+        // What the handshake finds wrong comes as the data that it is.
+        sqlx::Error::Io(error) if step == Step::Connect && error.kind() == ErrorKind::InvalidData => {
+            certificate_advice()
+        }
+        // A host that is no folder has no file to miss but those of the URL.
+        sqlx::Error::Io(error)
+            if step == Step::Connect && error.kind() == ErrorKind::NotFound && !target.host.starts_with('/') =>
+        {
+            "is that the file of sslrootcert, sslcert or sslkey (PGSSLROOTCERT, PGSSLCERT, PGSSLKEY)?".to_owned()
         }
         sqlx::Error::Io(_) if step == Step::Connect => {
             "is the server running there? Set --database-url, DATABASE_URL, or PGHOST and PGPORT".to_owned()
@@ -28,6 +37,11 @@ pub(super) fn explain(error: &sqlx::Error, target: &Target, timeout: Duration, s
     };
     let (what, reason) = (doing(step), reason(error));
     anyhow!("{what} {target}: {reason}; {advice}")
+}
+
+fn certificate_advice() -> String {
+    "check the certificate and `sslmode` (verify-full and verify-ca need its CA: sslrootcert or PGSSLROOTCERT)"
+        .to_owned()
 }
 
 /// The message for a server that did not answer in time.
