@@ -43,7 +43,6 @@ pub enum NoFormat {
         /// The preset's name.
         preset: &'static str,
         /// What it lacks.
-        #[source]
         error: FormatError,
     },
 }

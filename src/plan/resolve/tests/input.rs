@@ -126,5 +126,8 @@ fn four_fields_can_be_read_and_no_more() {
     let four = ["-", "--where", "a=", "--where", "b=", "--where", "c=", "--group-by", "d"];
     assert_eq!(resolve(&four).input.wanted.extras.len(), MAX_EXTRA_FIELDS);
     let message = error(&[&four[..], &["--where", "e="]].concat());
-    assert_eq!(message, "--where and --group-by name 5 different fields (a, b, c, e, d); at most 4 can be read");
+    assert_eq!(
+        message,
+        "--where, --group-by and --breaker-by name 5 different fields (a, b, c, e, d); at most 4 can be read"
+    );
 }
