@@ -17,10 +17,22 @@ use crate::route::endpoint::Interner;
 use crate::route::{path_of, route_of};
 use crate::rules::published::Arrival;
 use crate::usage::count::{UsageBuilder, UsageCell};
+use crate::window::minute::{MinuteBuilder, MinuteCell, MinuteRequest};
 use crate::window::pane::{PaneBuilder, PanePart};
 
 /// Rejected lines of one chunk whose reason is kept when they are not all asked for.
 const KEPT_REJECTS: usize = 5;
+
+/// What is kept of requests beside the counts that cycles are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keeps {
+    /// Nothing.
+    Counts,
+    /// Each of them.
+    Calls,
+    /// Their counts by minute, in place of all others.
+    Minutes,
+}
 
 /// What a worker must know of a run.
 #[derive(Clone)]
@@ -37,7 +49,7 @@ pub struct ChunkPlan {
     /// Distance to both neighbours from which a lone request's clock is astray.
     pub max_gap_ms: i64,
     keeps_arrivals: bool,
-    keeps_calls: bool,
+    keeps: Keeps,
     keeps_all_rejects: bool,
     pane_ms: i64,
     usage_window_ms: i64,
@@ -45,7 +57,7 @@ pub struct ChunkPlan {
 
 impl ChunkPlan {
     /// What of the plan concerns workers; the bounds are resolved ones.
-    pub fn new(plan: &ReplayPlan, since_ms: Option<i64>, until_ms: Option<i64>) -> Self {
+    pub fn new(plan: &ReplayPlan, keeps: Keeps, since_ms: Option<i64>, until_ms: Option<i64>) -> Self {
         ChunkPlan {
             filters: plan.input.filters.clone(),
             group_by: plan.input.group_by,
@@ -55,7 +67,7 @@ impl ChunkPlan {
             lateness_ms: plan.rules.looping.lateness_ms,
             max_gap_ms: plan.rules.looping.max_gap_ms,
             keeps_arrivals: plan.rules.rules == RuleSet::Published,
-            keeps_calls: plan.keeps_calls(),
+            keeps,
             keeps_all_rejects: plan.input.rejects.is_some(),
             pane_ms: Replay::geometry(&plan.rules).pane_ms,
             usage_window_ms: plan.rules.usage.window_ms,
@@ -115,6 +127,8 @@ pub struct ChunkPart {
     pub arrivals: Vec<(i64, Arrival)>,
     /// Requests one by one, as the backtest wants them.
     pub calls: Vec<Call>,
+    /// Counts by minute, where these are kept.
+    pub minutes: Vec<MinuteCell>,
 }
 
 /// Turns chunks into parts; one per worker.
@@ -127,6 +141,7 @@ pub struct ChunkReader {
     /// Whether an endpoint passes the method and route filters.
     admitted: Vec<bool>,
     panes: PaneBuilder,
+    minutes: MinuteBuilder,
     usage: UsageBuilder,
     route: Vec<u8>,
     marks: Marks,
@@ -148,6 +163,7 @@ impl ChunkReader {
             developers: Interner::default(),
             admitted: Vec::new(),
             panes: PaneBuilder::new(plan.pane_ms),
+            minutes: MinuteBuilder::default(),
             usage: UsageBuilder::new(plan.usage_window_ms),
             route: Vec::new(),
             marks: Marks::default(),
@@ -270,16 +286,23 @@ impl ChunkReader {
             let duration_ms = duration.map(DecimalMs::millis);
             self.part.arrivals.push((self.newest_ms, Arrival { timestamp_ms, duration_ms, endpoint, is_error }));
         }
-        if self.plan.keeps_calls {
-            self.part.calls.push(Call::ended(timestamp_ms, duration_ns, endpoint, request.status));
-        }
         let developer = request.developer.map(|id| self.developers.intern([id, key_mark, b""]));
+        self.part.late += u64::from(is_late);
+        let call = || Call::ended(timestamp_ms, duration_ns, endpoint, request.status);
+        if self.plan.keeps == Keeps::Calls {
+            self.part.calls.push(call());
+        }
+        match self.plan.keeps {
+            Keeps::Minutes => {
+                let (call, is_long) = (&call(), is_long_connection(request));
+                self.minutes.add(&MinuteRequest { timestamp_ms, call, duration_ns, is_late, is_long });
+            }
+            _ if is_late => self.panes.add_late(endpoint, is_error, duration_ns),
+            _ => self.panes.add(timestamp_ms, endpoint, is_error, duration_ns),
+        }
         if is_late {
-            self.part.late += 1;
-            self.panes.add_late(endpoint, is_error, duration_ns);
             return;
         }
-        self.panes.add(timestamp_ms, endpoint, is_error, duration_ns);
         if let Some(developer) = developer {
             self.usage.add(timestamp_ms, developer);
         }
@@ -287,7 +310,7 @@ impl ChunkReader {
 
     #[inline(always)]
     fn latency_of(&mut self, request: &Request) -> Option<DecimalMs> {
-        if request.status == SWITCHING_PROTOCOLS || request.long_lived {
+        if is_long_connection(request) {
             self.part.long_connections += 1;
             return None;
         }
@@ -329,6 +352,7 @@ impl ChunkReader {
         part.earliest_timely_ms = (self.earliest_timely_ms < i64::MAX).then_some(self.earliest_timely_ms);
         part.kept_span_ms = (part.kept > 0).then_some((self.kept_first_ms, self.kept_last_ms));
         part.panes = self.panes.finish();
+        part.minutes = self.minutes.finish();
         part.usage = self.usage.finish();
         part
     }
@@ -343,6 +367,10 @@ pub fn timestamps<P: ParseLine>(parser: &mut P, lines: &[u8], timestamps: &mut V
             timestamps.push(request.timestamp_ms);
         }
     });
+}
+
+fn is_long_connection(request: &Request) -> bool {
+    request.status == SWITCHING_PROTOCOLS || request.long_lived
 }
 
 fn is_blank(line: &[u8]) -> bool {

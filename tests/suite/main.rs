@@ -22,3 +22,4 @@ mod scan;
 mod schema;
 mod thresholds;
 mod traffic;
+mod windows;
