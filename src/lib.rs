@@ -62,12 +62,13 @@ pub mod tuning;
 pub mod usage;
 pub mod window;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use plan::scan::Resolved;
+use plan::windows::WindowsPlan;
 use plan::{OutputFormat, OutputPlan, ReplayPlan};
-use replay::SecondLook;
-use report::Report;
+use replay::{Kept, SecondLook};
+use report::{Input, Report, Summary};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::io::{self, Write};
@@ -108,6 +109,12 @@ pub fn run(cli: cli::Cli) -> anyhow::Result<ExitCode> {
             tell_unless_quiet(&plan.output, &warnings);
             replay_logs(&plan, render::backtest::render)
         }
+        cli::Command::Windows(args) => {
+            let (settings, environment) = load_settings(args.settings.as_deref())?;
+            let (plan, warnings) = plan::windows::WindowsPlan::resolve(&args, &settings, &environment)?;
+            tell_unless_quiet(&plan.replay.output, &warnings);
+            write_windows(&plan)
+        }
         cli::Command::Diff(args) => {
             let (settings, environment) = load_settings(args.settings.as_deref())?;
             let (plan, warnings) = plan::diff::DiffPlan::resolve(&args, &settings, &environment)?;
@@ -144,7 +151,31 @@ fn replay_logs(
     let bytes = render(&report, &plan.output)?;
     tell_unless_quiet(&plan.output, &unsaid(plan, &report));
     write_out(plan.output.file.as_deref(), &bytes)?;
-    report_broken_inputs(plan, &report)
+    report_broken_inputs(plan, &report.inputs)
+}
+
+/// `learn windows`: reads, counts by minute, renders.
+fn write_windows(plan: &WindowsPlan) -> anyhow::Result<ExitCode> {
+    let mut replay = replay::Replay::new(plan.replay.rules);
+    let bar = progress_bar(&plan.replay);
+    let reading = source::read_minutes(&plan.replay, &mut replay, &|bytes| bar.inc(bytes));
+    bar.finish_and_clear();
+    let reading = reading?;
+    let (output, input) = (&plan.replay.output, &plan.replay.input);
+    let log = reading.inputs.iter().find(|read| !read.is_window_table() && plan.replaces(&read.path));
+    if let Some(log) = log {
+        bail!("--output would overwrite the input {}; only a window table may be replaced", log.path)
+    }
+    let Some(Kept::Minutes(mut minutes)) = reading.kept else { bail!("nothing was counted by minute") };
+    if let Some(retain_ms) = plan.retain_ms {
+        minutes.retain(retain_ms);
+    }
+    let bytes = render::window_table::render(&minutes, &replay.names, input.wanted.latency.name(), plan.format)?;
+    let mut messages: Vec<String> = rejected_lines(&plan.replay, &reading.summary).into_iter().collect();
+    messages.extend(reading.summary.notes);
+    tell_unless_quiet(output, &messages);
+    write_out(output.file.as_deref(), &bytes)?;
+    report_broken_inputs(&plan.replay, &reading.inputs)
 }
 
 /// Reads and replays what the plan names.
@@ -157,10 +188,13 @@ pub fn replay_report(plan: &ReplayPlan) -> anyhow::Result<Report> {
     let reading = source::read(plan, &mut replay, &|bytes| bar.inc(bytes));
     bar.finish_and_clear();
     let reading = reading?;
+    if let Some(Kept::Minutes(minutes)) = &reading.kept {
+        replay.take_minutes(minutes);
+    }
     replay.finish();
-    let second_look = match &reading.calls {
-        Some(calls) => replay.look_again(calls, plan)?,
-        None => SecondLook::default(),
+    let second_look = match &reading.kept {
+        Some(kept) if plan.looks_again() => replay.look_again(kept, plan)?,
+        _ => SecondLook::default(),
     };
     Ok(replay.into_report(plan, reading, second_look))
 }
@@ -170,7 +204,7 @@ fn unsaid(plan: &ReplayPlan, report: &Report) -> Vec<String> {
     let format = plan.output.format;
     let mut messages = Vec::new();
     if !matches!(format, OutputFormat::Table | OutputFormat::Markdown) {
-        messages.extend(rejected_lines(plan, report));
+        messages.extend(rejected_lines(plan, &report.summary));
         messages.extend(report.summary.notes.iter().cloned());
     }
     if format == OutputFormat::Config {
@@ -181,8 +215,7 @@ fn unsaid(plan: &ReplayPlan, report: &Report) -> Vec<String> {
 }
 
 /// How many lines were rejected, the first of them, and where all of them are.
-fn rejected_lines(plan: &ReplayPlan, report: &Report) -> Option<String> {
-    let summary = &report.summary;
+fn rejected_lines(plan: &ReplayPlan, summary: &Summary) -> Option<String> {
     let first = summary.rejected_samples.first()?;
     let all = match &plan.input.rejects {
         Some(file) => format!("all of them are in {}", file.display()),
@@ -193,8 +226,8 @@ fn rejected_lines(plan: &ReplayPlan, report: &Report) -> Option<String> {
 }
 
 /// Names every input that broke off; what was read of it is in the result.
-fn report_broken_inputs(plan: &ReplayPlan, report: &Report) -> anyhow::Result<ExitCode> {
-    let broken = report.inputs.iter().filter_map(|input| Some((input, input.error.as_ref()?)));
+fn report_broken_inputs(plan: &ReplayPlan, inputs: &[Input]) -> anyhow::Result<ExitCode> {
+    let broken = inputs.iter().filter_map(|input| Some((input, input.error.as_ref()?)));
     let mut code = ExitCode::SUCCESS;
     for (input, error) in broken {
         let consequence = if plan.input.keep_going {

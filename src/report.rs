@@ -104,6 +104,16 @@ pub struct Input {
     pub error: Option<String>,
 }
 
+/// What the format of a window table begins with.
+pub(crate) const WINDOW_TABLE: &str = "window table";
+
+impl Input {
+    /// Whether it was counts by minute rather than a log.
+    pub(crate) fn is_window_table(&self) -> bool {
+        self.format.starts_with(WINDOW_TABLE)
+    }
+}
+
 /// The settings in force, under the seeds' names.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]

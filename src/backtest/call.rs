@@ -11,6 +11,8 @@ pub(crate) const MINUTE_US: i64 = 60_000_000;
 pub(crate) struct Call {
     /// UTC microseconds: the end less the duration.
     pub start_us: i64,
+    /// How far behind its stamp the end was put, in microseconds: below a second, and 0 where stamps are exact.
+    pub spread_us: u32,
     /// Rounded up to whole microseconds; `None`: no latency in the log, or a long connection.
     pub duration_us: Option<u64>,
     /// What the breakers are kept by: the number of the endpoint, or that of the upstream; below 2^30.
@@ -20,7 +22,7 @@ pub(crate) struct Call {
 }
 
 /// How a request ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Outcome {
     /// A status below 500, neither 499 nor 101.
     Good,
@@ -38,7 +40,13 @@ impl Call {
     pub(crate) fn ended(end_ms: i64, duration_ns: Option<u64>, endpoint: u32, status: u16) -> Self {
         let duration_us = duration_ns.map(|ns| ns.div_ceil(1000));
         let start_us = end_ms.saturating_mul(1000).saturating_sub_unsigned(duration_us.unwrap_or(0));
-        Call { start_us, duration_us, endpoint, outcome: Outcome::of(status) }
+        Call { start_us, spread_us: 0, duration_us, endpoint, outcome: Outcome::of(status) }
+    }
+
+    /// The stamp less the duration, in UTC microseconds. It tells to which minute and to which part of a log a call
+    /// belongs, because it depends on no other call; how calls stand to each other is told by `start_us`.
+    pub(crate) fn stamped_start_us(&self) -> i64 {
+        self.start_us - i64::from(self.spread_us)
     }
 }
 

@@ -12,11 +12,15 @@
 //! | `sweep` | one pass of all models over the events, on all cores |
 //! | `timeout`, `breaker`, `bulkhead`, `retries`, `stability`, `regret` | one model each |
 //! | `traffic` | what holds whatever the config |
+//! | `open_minute` | counts by minute from calls that come nearly in order |
+//! | `minutes` | the models that single requests are not needed for, over rows of window tables |
 //! | `verdict` | the result in words |
 
 pub(crate) mod breaker;
 pub(crate) mod bulkhead;
 pub(crate) mod call;
+mod minutes;
+pub(crate) mod open_minute;
 pub(crate) mod regret;
 pub(crate) mod report;
 pub(crate) mod retries;
@@ -43,7 +47,7 @@ use retries::{Retries, RetriesResult};
 use spool::Stored;
 use stability::History;
 use sweep::{Counted, Models, Shared};
-use timeout::{Durations, TimeoutResult};
+use timeout::{DurationSums, Durations, TimeoutResult};
 use traffic::Traffic;
 
 /// One config to test.
@@ -132,25 +136,38 @@ impl Backtest {
         let best = hindsight.and_then(|hindsight| hindsight.finish(calls_of(&shared.traffic), end_us));
         let timeouts_ms: Vec<f64> = configs.map(|config| config.http_client.timeout_ms).collect();
         let retries = shared.retries.finish(&timeouts_ms);
-        let facts = Facts { p999_us: shared.durations.p999_us(), traffic: shared.traffic, durations: shared.durations };
+        let p999_us = shared.durations.p999_us();
+        let facts = Facts { p999_us, traffic: shared.traffic, durations: shared.durations.sums };
         let each = self.candidates.iter().zip(&counted).zip(retries);
         let configs: Vec<ConfigResult> = each
             .map(|((candidate, counted), retries)| self.result(candidate, counted, retries, &facts, &best))
             .collect();
-        Ok(BacktestReport {
+        Ok(self.report(&facts, stored.calls(), configs, best, limits(stored, &facts)))
+    }
+
+    /// Puts the report together; `calls` are those of the whole log.
+    fn report(
+        &self,
+        facts: &Facts,
+        calls: u64,
+        configs: Vec<ConfigResult>,
+        best_in_hindsight: Option<BestInHindsight>,
+        limits: Vec<String>,
+    ) -> BacktestReport {
+        BacktestReport {
             verdict: verdict::verdict(&configs, facts.traffic.good),
             split: self.split.map(|split| Split {
                 share: split.share,
                 at: format_us(split.at_us),
-                fitted_requests: stored.calls() - facts.traffic.calls,
+                fitted_requests: calls - facts.traffic.calls,
             }),
             fitted: self.split.map(|split| split.fitted),
             breaker_by: self.breaker_by.clone(),
             traffic: facts.result(),
             configs,
-            best_in_hindsight: best,
-            limits: limits(stored, &facts),
-        })
+            best_in_hindsight,
+            limits,
+        }
     }
 
     fn result(
@@ -169,7 +186,7 @@ impl Backtest {
             config: candidate.config,
             timeout: has_latency
                 .then(|| TimeoutResult::new(&counted.timeout, timeout_us, &facts.durations, facts.p999_us)),
-            breaker: BreakerResult::new(&counted.breaker, counted.false_openings, facts.traffic.length_us()),
+            breaker: Some(BreakerResult::new(&counted.breaker, counted.false_openings, facts.traffic.length_us())),
             bulkhead: has_latency.then(|| BulkheadResults {
                 queue: BulkheadResult::new(&counted.queued, self.queue),
                 no_queue: BulkheadResult::new(&counted.unqueued, Queue::NONE),
@@ -184,7 +201,7 @@ impl Backtest {
 /// What the results share.
 struct Facts {
     traffic: Traffic,
-    durations: Durations,
+    durations: DurationSums,
     p999_us: Option<u64>,
 }
 
@@ -196,8 +213,8 @@ impl Facts {
             good: traffic.good,
             failed: traffic.failed,
             timed: self.durations.timed,
-            from: traffic.span_us.map(|(from_us, _)| format_us(from_us)),
-            to: traffic.span_us.map(|(_, to_us)| format_us(to_us)),
+            from: traffic.stamped_span_us.map(|(from_us, _)| format_us(from_us)),
+            to: traffic.stamped_span_us.map(|(_, to_us)| format_us(to_us)),
             p999_ms: self.p999_us.map(|us| us as f64 / 1e3),
             peak_in_flight: traffic.peak.map(|(calls, _)| calls as u64),
             peak_at: traffic.peak.map(|(_, at_us)| format_us(at_us)),
@@ -213,17 +230,15 @@ fn format_us(at_us: i64) -> String {
     format_time(at_us.div_euclid(1000))
 }
 
+const CENSORED: &str = "Latencies are censored by the timeouts that were in force when the log was written: a call \
+                        that was cut then looks no longer than that.";
+const NO_FEEDBACK: &str = "Queueing feedback is not replayed: a call takes as long as it took, however many others a \
+                           config would have kept away.";
+const RETRIED: &str = "Retried requests in the log are counted as they stand.";
+
 /// What the figures cannot say.
 fn limits(stored: &Stored, facts: &Facts) -> Vec<String> {
-    let mut limits = vec![
-        "Latencies are censored by the timeouts that were in force when the log was written: a call that was cut then \
-         looks no longer than that."
-            .to_owned(),
-        "Queueing feedback is not replayed: a call takes as long as it took, however many others a config would have \
-         kept away."
-            .to_owned(),
-        "Retried requests in the log are counted as they stand.".to_owned(),
-    ];
+    let mut limits = [CENSORED, NO_FEEDBACK, RETRIED].map(str::to_owned).to_vec();
     if stored.has_whole_seconds() {
         limits.push(
             "The log's times are whole seconds: the requests that ended in one second are taken to be spread evenly \

@@ -63,7 +63,13 @@ fn calls(rng: &mut Rng, count: i64, border_ms: i64, failing_permille: i64) -> Ve
             _ => rng.range(0, 4 * step + 1),
         };
         let outcome = if rng.chance(failing) { Outcome::Failed } else { Outcome::Good };
-        Call { start_us: start_ms * 1000, duration_us: Some(duration_ms as u64 * 1000), endpoint: 0, outcome }
+        Call {
+            start_us: start_ms * 1000,
+            spread_us: 0,
+            duration_us: Some(duration_ms as u64 * 1000),
+            endpoint: 0,
+            outcome,
+        }
     };
     (0..count).map(call).collect()
 }

@@ -131,10 +131,10 @@ pub struct BestInHindsight {
 }
 
 /// A config's distance from the best.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RegretResult {
-    /// Its cost; `null` when no call succeeded.
+    /// Its cost; `null` when no call succeeded, and from window tables.
     #[serde(serialize_with = "crate::tuning::optional_number")]
     pub cost: Option<f64>,
     /// Its cost less that of the best; below 0 where the config is off the grid and better.

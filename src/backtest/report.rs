@@ -25,7 +25,7 @@ pub struct BacktestReport {
     pub traffic: TrafficResult,
     /// One result per config, in the order given.
     pub configs: Vec<ConfigResult>,
-    /// The best constant config in hindsight; `null` when no call succeeded.
+    /// The best constant config in hindsight; `null` when no call succeeded, and from window tables.
     pub best_in_hindsight: Option<BestInHindsight>,
     /// What the figures cannot say, as sentences.
     pub limits: Vec<String>,
@@ -79,9 +79,9 @@ pub struct ConfigResult {
     pub config: TunableConfig,
     /// `null` when the log has no latency.
     pub timeout: Option<TimeoutResult>,
-    /// Per endpoint (or what the breakers are kept by), added up.
-    pub breaker: BreakerResult,
-    /// `null` when the log has no latency.
+    /// Per endpoint (or what the breakers are kept by), added up; `null` from window tables.
+    pub breaker: Option<BreakerResult>,
+    /// `null` when the log has no latency, and from window tables.
     pub bulkhead: Option<BulkheadResults>,
     /// From the failure rate of each minute.
     pub retries: RetriesResult,

@@ -3,7 +3,7 @@
 //! With f = failures / requests of a minute, r retries make 1 + f + ... + f^r tries of a request and leave a failed one
 //! failed with probability f^r. Tries are taken to be independent, which is optimistic: failures come in bunches.
 
-use super::call::MINUTE_US;
+use super::open_minute::OpenMinutes;
 use serde::Serialize;
 
 /// A minute with fewer requests says nothing about its rate, and is no candidate for the worst.
@@ -25,10 +25,15 @@ impl Minute {
 /// The log's minutes, for several numbers of retries.
 #[derive(Clone, Debug)]
 pub(crate) struct Retries {
+    open: OpenMinutes<Minute>,
+    closed: Closed,
+}
+
+/// The minutes that are over.
+#[derive(Clone, Debug)]
+struct Closed {
     retries: Vec<u32>,
     recovered: Vec<f64>,
-    minute_us: i64,
-    present: Minute,
     whole: Minute,
     worst: Option<(Minute, i64)>,
 }
@@ -36,23 +41,33 @@ pub(crate) struct Retries {
 impl Retries {
     pub(crate) fn new(retries: Vec<u32>) -> Self {
         let recovered = vec![0.0; retries.len()];
-        let (present, whole) = (Minute::default(), Minute::default());
-        Retries { retries, recovered, minute_us: i64::MIN / 2, present, whole, worst: None }
+        let closed = Closed { retries, recovered, whole: Minute::default(), worst: None };
+        Retries { open: OpenMinutes::default(), closed }
     }
 
-    /// Takes the next call in order of start.
+    /// Takes the next call in order of start, by its stamped start.
     #[inline]
-    pub(crate) fn take(&mut self, start_us: i64, failed: bool) {
-        if start_us.wrapping_sub(self.minute_us) as u64 >= MINUTE_US as u64 {
-            self.close_minute();
-            self.minute_us = start_us.div_euclid(MINUTE_US) * MINUTE_US;
-        }
-        self.present.requests += 1;
-        self.present.failures += u64::from(failed);
+    pub(crate) fn take(&mut self, stamped_start_us: i64, failed: bool) {
+        self.take_many(stamped_start_us, 1, u64::from(failed));
     }
 
-    fn close_minute(&mut self) {
-        let minute = std::mem::take(&mut self.present);
+    /// Takes calls that started in one minute, minutes in order.
+    #[inline]
+    pub(crate) fn take_many(&mut self, stamped_start_us: i64, requests: u64, failures: u64) {
+        let minute = self.open.at(stamped_start_us, |start_us, minute| self.closed.add(start_us, minute));
+        minute.requests += requests;
+        minute.failures += failures;
+    }
+
+    /// One result for each number of retries, in order; `timeouts_ms` are those of the same configs.
+    pub(crate) fn finish(mut self, timeouts_ms: &[f64]) -> Vec<RetriesResult> {
+        self.open.finish(|start_us, minute| self.closed.add(start_us, minute));
+        self.closed.results(timeouts_ms)
+    }
+}
+
+impl Closed {
+    fn add(&mut self, start_us: i64, minute: Minute) {
         self.whole.requests += minute.requests;
         self.whole.failures += minute.failures;
         let rate = minute.failure_rate();
@@ -61,13 +76,11 @@ impl Retries {
         }
         let is_worst = self.worst.is_none_or(|(worst, _)| rate > worst.failure_rate());
         if minute.requests >= WORST_MINUTE_REQUESTS && is_worst {
-            self.worst = Some((minute, self.minute_us));
+            self.worst = Some((minute, start_us));
         }
     }
 
-    /// One result for each number of retries, in order; `timeouts_ms` are those of the same configs.
-    pub(crate) fn finish(mut self, timeouts_ms: &[f64]) -> Vec<RetriesResult> {
-        self.close_minute();
+    fn results(self, timeouts_ms: &[f64]) -> Vec<RetriesResult> {
         let each = self.retries.iter().zip(&self.recovered).zip(timeouts_ms);
         each.map(|((&retries, &recovered), timeout_ms)| RetriesResult {
             amplification: amplification(self.whole.failure_rate(), retries),
@@ -111,6 +124,7 @@ pub struct RetriesResult {
 
 #[cfg(test)]
 mod tests {
+    use super::super::call::MINUTE_US;
     use super::*;
 
     /// Each try of each request one by one: a minute's tries fail in the minute's proportion.

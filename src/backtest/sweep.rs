@@ -185,7 +185,7 @@ impl Shared {
         self.traffic.take_calls(calls);
         for call in calls {
             self.durations.take(call);
-            self.retries.take(call.start_us, call.outcome == Outcome::Failed);
+            self.retries.take(call.stamped_start_us(), call.outcome == Outcome::Failed);
         }
     }
 }

@@ -160,7 +160,8 @@ mod tests {
 
     #[test]
     fn at_one_instant_ends_come_first_and_calls_without_duration_end_last() {
-        let call = |start_us, duration_us| Call { start_us, duration_us, endpoint: 0, outcome: Outcome::Good };
+        let call =
+            |start_us, duration_us| Call { start_us, spread_us: 0, duration_us, endpoint: 0, outcome: Outcome::Good };
         let mut timeline = Timeline::default();
         let mut events = Vec::new();
         for call in [call(0, Some(10)), call(5, Some(5)), call(10, Some(0)), call(10, None), call(10, Some(1))] {

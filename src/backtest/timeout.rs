@@ -33,34 +33,57 @@ impl Timeout {
         }
     }
 
+    /// Takes calls of one duration and outcome.
+    pub(crate) fn take_many(&mut self, duration_us: u64, outcome: Outcome, calls: u64) {
+        if duration_us > self.timeout_us {
+            self.tally.cut += calls;
+            self.tally.good_cut += if outcome == Outcome::Good { calls } else { 0 };
+            self.tally.saved_us += u128::from(duration_us - self.timeout_us) * u128::from(calls);
+        }
+    }
+
     pub(crate) fn finish(self) -> Tally {
         self.tally
     }
 }
 
 /// Sums over the durations that every timeout is measured by.
-#[derive(Clone, Debug)]
-pub(crate) struct Durations {
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct DurationSums {
     pub timed: u64,
     pub good_timed: u64,
     pub sum_us: u128,
+}
+
+impl DurationSums {
+    /// Takes calls of one duration and outcome.
+    #[inline]
+    pub(crate) fn take(&mut self, duration_us: u64, outcome: Outcome, calls: u64) {
+        self.timed += calls;
+        self.sum_us += u128::from(duration_us) * u128::from(calls);
+        self.good_timed += if outcome == Outcome::Good { calls } else { 0 };
+    }
+}
+
+/// The sums, and the slowest of the good calls.
+#[derive(Clone, Debug)]
+pub(crate) struct Durations {
+    pub sums: DurationSums,
     slowest: Slowest,
 }
 
 impl Durations {
     /// `good_timed` is the largest number of good calls that can come.
     pub(crate) fn new(good_timed: u64) -> Self {
-        Durations { timed: 0, good_timed: 0, sum_us: 0, slowest: Slowest::new(good_timed) }
+        Durations { sums: DurationSums::default(), slowest: Slowest::new(good_timed) }
     }
 
     /// Takes the next call.
     #[inline]
     pub(crate) fn take(&mut self, call: &Call) {
         let Some(duration_us) = call.duration_us else { return };
-        self.timed += 1;
-        self.sum_us += u128::from(duration_us);
+        self.sums.take(duration_us, call.outcome, 1);
         if call.outcome == Outcome::Good {
-            self.good_timed += 1;
             self.slowest.push(duration_us);
         }
     }
@@ -68,8 +91,8 @@ impl Durations {
     /// The nearest-rank 99.9th percentile of the good calls, in microseconds; `None` without good calls.
     pub(crate) fn p999_us(&mut self) -> Option<u64> {
         // ceil(0.999 n) from below is floor(n / 1000) + 1 from above.
-        let from_above = self.good_timed / 1000;
-        (self.good_timed > 0).then(|| self.slowest.at_rank_from_above(from_above as usize)).flatten()
+        let from_above = self.sums.good_timed / 1000;
+        (self.sums.good_timed > 0).then(|| self.slowest.at_rank_from_above(from_above as usize)).flatten()
     }
 }
 
@@ -133,7 +156,7 @@ pub struct TimeoutResult {
 }
 
 impl TimeoutResult {
-    pub(super) fn new(tally: &Tally, timeout_us: u64, all: &Durations, p999_us: Option<u64>) -> Self {
+    pub(super) fn new(tally: &Tally, timeout_us: u64, all: &DurationSums, p999_us: Option<u64>) -> Self {
         let share = |part: f64, whole: f64| (whole > 0.0).then(|| part / whole);
         TimeoutResult {
             cut: tally.cut,
@@ -150,7 +173,7 @@ mod tests {
     use super::*;
 
     fn call(duration_us: u64, outcome: Outcome) -> Call {
-        Call { start_us: 0, duration_us: Some(duration_us), endpoint: 0, outcome }
+        Call { start_us: 0, spread_us: 0, duration_us: Some(duration_us), endpoint: 0, outcome }
     }
 
     #[test]
@@ -165,7 +188,7 @@ mod tests {
         let tally = timeout.finish();
         assert_eq!(tally, Tally { cut: 2, good_cut: 1, saved_us: 51 });
         let p999_us = all.p999_us();
-        let result = TimeoutResult::new(&tally, 100, &all, p999_us);
+        let result = TimeoutResult::new(&tally, 100, &all.sums, p999_us);
         assert_eq!(result.false_timeout_rate, Some(0.5));
         assert_eq!((result.slack, result.time_saved_share), (Some(100.0 / 101.0), Some(51.0 / 351.0)));
     }

@@ -39,7 +39,7 @@ pub(super) fn verdict(configs: &[ConfigResult], good: u64) -> String {
 fn good_lost(result: &ConfigResult) -> u64 {
     let cut = result.timeout.as_ref().map_or(0, |timeout| timeout.good_cut);
     let rejected = result.bulkhead.as_ref().map_or(0, |bulkhead| bulkhead.queue.good_rejected);
-    cut + result.breaker.good_rejected + rejected
+    cut + result.breaker.as_ref().map_or(0, |breaker| breaker.good_rejected) + rejected
 }
 
 /// Whether two counts differ beyond noise, and by enough to matter.
@@ -88,11 +88,10 @@ fn told(loss: &Loss, good: u64) -> String {
     if let Some(timeout) = &result.timeout {
         parts.push(format!("cut {}", percent(timeout.good_cut, good)));
     }
-    parts.push(format!(
-        "opened a breaker {} ({} rejected)",
-        times(result.breaker.openings),
-        percent(result.breaker.good_rejected, good)
-    ));
+    if let Some(breaker) = &result.breaker {
+        let rejected = percent(breaker.good_rejected, good);
+        parts.push(format!("opened a breaker {} ({rejected} rejected)", times(breaker.openings)));
+    }
     if let Some(bulkhead) = &result.bulkhead {
         parts.push(format!("turned {} away at the bulkhead", percent(bulkhead.queue.good_rejected, good)));
     }
@@ -110,8 +109,10 @@ fn price(chosen: &ConfigResult, other: &ConfigResult) -> String {
         let text = format!("a caller waits {} at worst instead of {}", seconds(wait_ms), seconds(other_wait_ms));
         note(wait_ms > other_wait_ms, text);
     }
-    let (kept, other_kept) = (chosen.breaker.bad_kept_out, other.breaker.bad_kept_out);
-    if kept != other_kept {
+    if let (Some(breaker), Some(other_breaker)) = (&chosen.breaker, &other.breaker)
+        && breaker.bad_kept_out != other_breaker.bad_kept_out
+    {
+        let (kept, other_kept) = (breaker.bad_kept_out, other_breaker.bad_kept_out);
         let word = if kept > other_kept { "more" } else { "fewer" };
         let text = format!("{} {word} bad calls are kept out by the breaker", kept.abs_diff(other_kept));
         note(kept < other_kept, text);

@@ -10,7 +10,8 @@ pub mod man;
 pub mod publish;
 pub mod replay;
 pub mod scan_usage;
-mod value;
+pub(crate) mod value;
+pub mod windows;
 
 pub use value::{Color, KnobFlags};
 
@@ -50,6 +51,10 @@ Examples:
 
   What would these two configs have done to last week's traffic?
     learn backtest access.log --config old.json --config new.json
+
+  Keep the last day as exact counts, and replay it with what came since:
+    learn windows day.parquet access.log.1 --retain 24h -o day.parquet
+    learn replay day.parquet access.log
 
   From a pipe, as one JSON document:
     ssh web1 cat /var/log/nginx/access.log | learn replay -f json";
@@ -93,6 +98,8 @@ pub enum Command {
     ScanUsage(Box<scan_usage::ScanUsageArgs>),
     /// Test configs on a log: what each would have cut, rejected and let through
     Backtest(Box<backtest::BacktestArgs>),
+    /// Write a log's exact counts by minute as a table that replay and backtest read back, and that merges
+    Windows(Box<windows::WindowsArgs>),
     /// Compare two configs, or a config and a log: what moved, and exit 1 when it matters
     Diff(Box<diff::DiffArgs>),
     /// Write a config where running services read it: their key in Redis
@@ -150,8 +157,8 @@ mod tests {
         let mut command = Cli::command();
         command.build();
         let mut flags = 0;
-        let commands =
-            ["replay", "scan-usage", "backtest", "diff", "publish"].map(|name| command.find_subcommand(name).unwrap());
+        let commands = ["replay", "scan-usage", "backtest", "windows", "diff", "publish"]
+            .map(|name| command.find_subcommand(name).unwrap());
         for argument in
             commands.iter().flat_map(|command| command.get_arguments()).filter(|argument| argument.get_id() != "help")
         {

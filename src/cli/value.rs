@@ -79,32 +79,48 @@ pub struct KnobFlags(pub Chosen);
 #[derive(Clone, Debug, Default)]
 pub struct UsageKnobFlags(pub Chosen);
 
+/// Those of requests out of order.
+#[derive(Clone, Debug, Default)]
+pub struct OrderKnobFlags(pub Chosen);
+
 fn usage_knobs() -> impl Iterator<Item = &'static Knob> {
     KNOBS.iter().filter(|knob| knob.section == "usage")
 }
 
-impl clap::Args for UsageKnobFlags {
-    fn augment_args(command: Command) -> Command {
-        command.args(usage_knobs().map(knob_arg))
-    }
-
-    fn augment_args_for_update(command: Command) -> Command {
-        Self::augment_args(command)
-    }
+fn order_knobs() -> impl Iterator<Item = &'static Knob> {
+    KNOBS.iter().filter(|knob| ["lateness", "max-gap"].contains(&knob.flag))
 }
 
-impl FromArgMatches for UsageKnobFlags {
-    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let mut flags = UsageKnobFlags::default();
-        flags.update_from_arg_matches(matches)?;
-        Ok(flags)
-    }
+/// Makes flags of some of the knobs.
+macro_rules! some_knobs {
+    ($flags:ty, $knobs:path) => {
+        impl clap::Args for $flags {
+            fn augment_args(command: Command) -> Command {
+                command.args($knobs().map(knob_arg))
+            }
 
-    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
-        set_knobs(usage_knobs(), matches, &mut self.0);
-        Ok(())
-    }
+            fn augment_args_for_update(command: Command) -> Command {
+                Self::augment_args(command)
+            }
+        }
+
+        impl FromArgMatches for $flags {
+            fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+                let mut flags = Self::default();
+                flags.update_from_arg_matches(matches)?;
+                Ok(flags)
+            }
+
+            fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+                set_knobs($knobs(), matches, &mut self.0);
+                Ok(())
+            }
+        }
+    };
 }
+
+some_knobs!(UsageKnobFlags, usage_knobs);
+some_knobs!(OrderKnobFlags, order_knobs);
 
 fn set_knobs(knobs: impl Iterator<Item = &'static Knob>, matches: &ArgMatches, chosen: &mut Chosen) {
     for knob in knobs {

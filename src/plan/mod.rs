@@ -7,6 +7,7 @@ pub mod diff;
 mod resolve;
 pub mod scan;
 pub(crate) mod text;
+pub mod windows;
 
 use crate::report::{AnomalyConfig, InputSettings, LoopConfig, OptimizationConfig, TunerConfig, UsageConfig};
 use crate::tuning::TunableConfig;
@@ -32,8 +33,8 @@ pub struct ReplayPlan {
 }
 
 impl ReplayPlan {
-    /// Whether every request is kept for a second look.
-    pub(crate) fn keeps_calls(&self) -> bool {
+    /// Whether every request is looked at again.
+    pub(crate) fn looks_again(&self) -> bool {
         self.backtest.is_some() || self.rules.choice == RuleChoice::Evidence
     }
 }

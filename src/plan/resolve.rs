@@ -7,6 +7,7 @@ mod diff;
 mod files;
 pub(crate) mod format;
 mod scan;
+mod windows;
 
 use super::backtest::BacktestPlan;
 use super::text::{StatusRange, TimeText};

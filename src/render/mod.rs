@@ -28,6 +28,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod time;
+pub(crate) mod window_table;
 
 pub(crate) use crate::figure;
 pub use config::{carried_over, complete};

@@ -8,6 +8,7 @@ mod arrival_loop;
 mod episode;
 mod event_loop;
 mod feedback;
+mod kept;
 mod observed;
 mod rail;
 mod reason;
@@ -21,6 +22,7 @@ use crate::rules::published::Arrival;
 use crate::rules::zscore::Observation;
 use crate::usage::UsageReplay;
 use crate::window::aggregate::Geometry;
+use crate::window::minute::{MINUTE_MS, MinuteRows};
 use crate::window::pane::{Counts, Span};
 use crate::window::value_run::ValueRun;
 use arrival_loop::ArrivalLoop;
@@ -28,6 +30,7 @@ use event_loop::EventLoop;
 use feedback::Feedback;
 use totals::Totals;
 
+pub(crate) use kept::Kept;
 pub use report::Reading;
 pub(crate) use second_look::SecondLook;
 
@@ -82,6 +85,23 @@ impl Replay {
         self.totals.add(endpoint, counts, values.values_ns());
         if let Engine::Event(engine) = &mut self.engine {
             engine.open_panes.add(pane, endpoint, counts, values);
+        }
+    }
+
+    /// Takes a whole log by minute; panes have to be multiples of a minute.
+    pub(crate) fn take_minutes(&mut self, minutes: &MinuteRows) {
+        let pane_ms = Self::geometry(&self.plan).pane_ms;
+        for row in &minutes.rows {
+            let (endpoint, counts) = (row.key.endpoint, row.pane_counts());
+            self.totals.add_counted(endpoint, &counts, &row.values);
+            let Engine::Event(engine) = &mut self.engine else { continue };
+            if row.key.late {
+                continue;
+            }
+            engine.advance((row.key.minute - 1) * MINUTE_MS + 1, &mut self.feedback, &self.names);
+            let span = row.span(pane_ms);
+            engine.open_panes.open(span);
+            engine.open_panes.add_counted(span.pane, endpoint, &counts, &row.values);
         }
     }
 

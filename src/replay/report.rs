@@ -1,7 +1,6 @@
 //! A finished replay and what is known of its reading, put together as a report.
 
-use super::{Engine, Replay, SecondLook};
-use crate::backtest::spool::Stored;
+use super::{Engine, Kept, Replay, SecondLook};
 use crate::plan::{ReplayPlan, RuleChoice, RuleSet};
 use crate::report::{
     Input, InputSettings, Recommended, RecommendedBreaker, RecommendedBulkhead, RecommendedClient, Report,
@@ -19,8 +18,8 @@ pub struct Reading {
     pub settings: InputSettings,
     /// Counts that reading fills; the rest is the replay's.
     pub summary: Summary,
-    /// The requests one by one, when the plan keeps them.
-    pub(crate) calls: Option<Stored>,
+    /// What a second look can go over, when the plan keeps it or an input was a window table.
+    pub(crate) kept: Option<Kept>,
 }
 
 impl Replay {

@@ -4,26 +4,21 @@
 //! Where the log is long enough, configs are fitted on its first half and tested on the second: a config tested on the
 //! requests that it was made from looks better than it is. This module decides what is tested, not how.
 
-use super::Replay;
+use super::{Kept, Replay};
 use crate::backtest::breaker::Knobs;
 use crate::backtest::bulkhead::Queue;
-use crate::backtest::call::{Call, MINUTE_US};
+use crate::backtest::call::MINUTE_US;
 use crate::backtest::report::BacktestReport;
-use crate::backtest::spool::Stored;
 use crate::backtest::stability::History;
 use crate::backtest::{Backtest, Candidate, Grid, SplitPlan};
 use crate::plan::backtest::{BacktestPlan, SplitChoice};
 use crate::plan::{ReplayPlan, RuleChoice};
 use crate::report::{EndpointEvidence, EvidenceReport};
 use crate::tuning::TunableConfig;
-use crate::tuning::evidence::{Evidence, EvidenceFit, MIN_TIMED_REQUESTS, Observed};
-use std::sync::mpsc::sync_channel;
+use crate::tuning::evidence::{Evidence, MIN_TIMED_REQUESTS, Observed};
 
 /// The first part's share of a split log.
 const FIRST_PART: f64 = 0.5;
-
-/// Slices of calls that may wait to be taken.
-const WAITING_SLICES: usize = 2;
 
 /// A shorter log is not split.
 const MIN_SPLIT_SPAN_US: i64 = 120 * MINUTE_US;
@@ -45,15 +40,15 @@ impl Replay {
     ///
     /// # Errors
     /// When they cannot be read back.
-    pub(crate) fn look_again(&self, calls: &Stored, plan: &ReplayPlan) -> anyhow::Result<SecondLook> {
-        let split = plan.backtest.as_ref().and_then(|plan| split(calls, plan.split));
+    pub(crate) fn look_again(&self, kept: &Kept, plan: &ReplayPlan) -> anyhow::Result<SecondLook> {
+        let split = plan.backtest.as_ref().and_then(|plan| split(kept, plan.split));
         let split_us = split.map(|(_, at_us)| at_us);
-        let (mut whole, later) = fit(calls, split_us, plan.threads)?.finish();
+        let (mut whole, later) = kept.fit(split_us, plan.threads)?;
         let first = split_us.map(|_| self.global(&whole));
         whole.append(later);
         let evidence = self.evidence_of(whole, plan);
         let fitted = first.unwrap_or_else(|| evidence.global.clone());
-        let test = |asked| self.backtest(calls, plan, asked, split, &fitted);
+        let test = |asked| self.backtest(kept, plan, asked, split, &fitted);
         let backtest = plan.backtest.as_ref().map(test).transpose()?;
         Ok(SecondLook { evidence: Some(evidence), backtest })
     }
@@ -82,7 +77,7 @@ impl Replay {
 
     fn backtest(
         &self,
-        calls: &Stored,
+        kept: &Kept,
         plan: &ReplayPlan,
         asked: &BacktestPlan,
         split: Option<(f64, i64)>,
@@ -99,7 +94,7 @@ impl Replay {
         let fitted = match self.plan.choice {
             RuleChoice::Replayed(_) => {
                 let tuned = split.map_or(self.feedback.config, |(_, at_us)| self.config_at(at_us));
-                let history = calls.span_us().map(|(from_us, _)| self.history(from_us));
+                let history = kept.span_us().map(|(from_us, _)| self.history(from_us));
                 candidates.push(Candidate { name: "recommended".to_owned(), config: tuned, history });
                 candidates.push(constant("evidence", supported));
                 tuned
@@ -118,7 +113,7 @@ impl Replay {
             ..Knobs::consumer(0.0, 0)
         };
         let breaker_by = asked.breaker_by.clone();
-        Backtest { split, consumer, grid, queue, breaker_by, ..Backtest::new(candidates, plan.threads) }.run(calls)
+        kept.run(&Backtest { split, consumer, grid, queue, breaker_by, ..Backtest::new(candidates, plan.threads) })
     }
 
     /// The config after the last cycle that ended by then.
@@ -134,36 +129,11 @@ impl Replay {
     }
 }
 
-/// One pass over all calls: they are read and put in order on a thread of their own, if there may be two.
-fn fit(calls: &Stored, split_us: Option<i64>, threads: usize) -> anyhow::Result<EvidenceFit> {
-    let mut fit = EvidenceFit::new(split_us);
-    if threads == 1 {
-        calls.replay(i64::MIN, |calls| {
-            fit.take(calls);
-            Ok(())
-        })?;
-        return Ok(fit);
-    }
-    let (sender, receiver) = sync_channel::<Vec<Call>>(WAITING_SLICES);
-    let read = std::thread::scope(|scope| {
-        let reader = scope.spawn(move || {
-            calls.replay(i64::MIN, |calls| {
-                // Nobody takes them any more when the other thread has panicked, which shows there.
-                sender.send(calls.to_vec()).ok();
-                Ok(())
-            })
-        });
-        receiver.iter().for_each(|calls| fit.take(&calls));
-        reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    });
-    read.map(|()| fit)
-}
-
 /// The first part's share of the time, and where the second part begins, on a whole minute; `None`: there is one part.
-fn split(calls: &Stored, choice: SplitChoice) -> Option<(f64, i64)> {
-    let (from_us, to_us) = calls.span_us()?;
+fn split(kept: &Kept, choice: SplitChoice) -> Option<(f64, i64)> {
+    let (from_us, to_us) = kept.span_us()?;
     let span_us = to_us.saturating_sub(from_us);
-    let is_long = span_us >= MIN_SPLIT_SPAN_US && calls.calls() >= MIN_SPLIT_REQUESTS;
+    let is_long = span_us >= MIN_SPLIT_SPAN_US && kept.requests() >= MIN_SPLIT_REQUESTS;
     let share = match choice {
         SplitChoice::Whole => return None,
         SplitChoice::At(share) => share,

@@ -21,12 +21,22 @@ pub(super) struct Totals {
 
 impl Totals {
     pub(super) fn add(&mut self, endpoint: u32, counts: &Counts, values_ns: &[u64]) {
+        self.counted(endpoint, counts).extend(values_ns);
+    }
+
+    /// The same with durations in nanoseconds and how often each occurred.
+    pub(super) fn add_counted(&mut self, endpoint: u32, counts: &Counts, values: &[(u64, u64)]) {
+        self.counted(endpoint, counts).extend_counted(values);
+    }
+
+    fn counted(&mut self, endpoint: u32, counts: &Counts) -> &mut ValueCounts {
         let index = endpoint as usize;
         if index >= self.endpoints.len() {
             self.endpoints.resize_with(index + 1, Total::default);
         }
-        self.endpoints[index].counts.add(counts);
-        self.endpoints[index].values.extend(values_ns);
+        let total = &mut self.endpoints[index];
+        total.counts.add(counts);
+        &mut total.values
     }
 
     /// All endpoints together.

@@ -19,10 +19,22 @@ use crate::route::{path_of, route_of};
 use crate::rules::published::Arrival;
 use crate::rules::zscore::Observation;
 use crate::usage::count::{UsageBuilder, UsageCell};
+use crate::window::minute::{MinuteBuilder, MinuteCell, MinuteRequest};
 use crate::window::pane::{PaneBuilder, PanePart};
 
 /// Rejected lines of one chunk whose reason is kept when they are not all asked for.
 const KEPT_REJECTS: usize = 5;
+
+/// What is kept of requests beside the counts that cycles are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keeps {
+    /// Nothing.
+    Counts,
+    /// Each of them.
+    Calls,
+    /// Their counts by minute, in place of all others.
+    Minutes,
+}
 
 /// What a worker must know of a run.
 #[derive(Clone)]
@@ -46,7 +58,7 @@ pub struct ChunkPlan {
     keeps_observations: bool,
     /// Index of the first of the logged resources among a request's extras.
     resources_at: usize,
-    keeps_calls: bool,
+    keeps: Keeps,
     keeps_all_rejects: bool,
     pane_ms: i64,
     usage_window_ms: i64,
@@ -54,7 +66,7 @@ pub struct ChunkPlan {
 
 impl ChunkPlan {
     /// What of the plan concerns workers; the bounds are resolved ones.
-    pub fn new(plan: &ReplayPlan, since_ms: Option<i64>, until_ms: Option<i64>) -> Self {
+    pub fn new(plan: &ReplayPlan, keeps: Keeps, since_ms: Option<i64>, until_ms: Option<i64>) -> Self {
         ChunkPlan {
             filters: plan.input.filters.clone(),
             group_by: plan.input.group_by,
@@ -68,7 +80,7 @@ impl ChunkPlan {
             keeps_arrivals: plan.rules.rules == RuleSet::Published,
             keeps_observations: plan.rules.rules == RuleSet::ZScore,
             resources_at: plan.input.wanted.extras.len(),
-            keeps_calls: plan.keeps_calls(),
+            keeps,
             keeps_all_rejects: plan.input.rejects.is_some(),
             pane_ms: Replay::geometry(&plan.rules).pane_ms,
             usage_window_ms: plan.rules.usage.window_ms,
@@ -132,6 +144,8 @@ pub struct ChunkPart {
     pub observations: Vec<Observation>,
     /// Requests one by one, as the backtest wants them.
     pub calls: Vec<Call>,
+    /// Counts by minute, where these are kept.
+    pub minutes: Vec<MinuteCell>,
 }
 
 /// Turns chunks into parts; one per worker.
@@ -146,6 +160,7 @@ pub struct ChunkReader {
     /// Whether an endpoint passes the method and route filters.
     admitted: Vec<bool>,
     panes: PaneBuilder,
+    minutes: MinuteBuilder,
     usage: UsageBuilder,
     route: Vec<u8>,
     marks: Marks,
@@ -168,6 +183,7 @@ impl ChunkReader {
             breakers: Interner::default(),
             admitted: Vec::new(),
             panes: PaneBuilder::new(plan.pane_ms),
+            minutes: MinuteBuilder::default(),
             usage: UsageBuilder::new(plan.usage_window_ms),
             route: Vec::new(),
             marks: Marks::default(),
@@ -293,17 +309,24 @@ impl ChunkReader {
             let duration_ms = duration.map(DecimalMs::millis);
             self.part.arrivals.push((self.newest_ms, Arrival { timestamp_ms, duration_ms, endpoint, is_error }));
         }
-        if self.plan.keeps_calls {
-            let breaker = self.breaker_of(request, endpoint);
-            self.part.calls.push(Call::ended(timestamp_ms, duration_ns, breaker, request.status));
-        }
         let developer = request.developer.map(|id| self.developers.intern([id, key_mark, b""]));
+        self.part.late += u64::from(is_late);
+        let call = |breaker| Call::ended(timestamp_ms, duration_ns, breaker, request.status);
+        if self.plan.keeps == Keeps::Calls {
+            let breaker = self.breaker_of(request, endpoint);
+            self.part.calls.push(call(breaker));
+        }
+        match self.plan.keeps {
+            Keeps::Minutes => {
+                let (call, is_long) = (&call(endpoint), is_long_connection(request));
+                self.minutes.add(&MinuteRequest { timestamp_ms, call, duration_ns, is_late, is_long });
+            }
+            _ if is_late => self.panes.add_late(endpoint, is_error, duration_ns),
+            _ => self.panes.add(timestamp_ms, endpoint, is_error, duration_ns),
+        }
         if is_late {
-            self.part.late += 1;
-            self.panes.add_late(endpoint, is_error, duration_ns);
             return;
         }
-        self.panes.add(timestamp_ms, endpoint, is_error, duration_ns);
         if self.plan.keeps_observations {
             self.observe(request, endpoint, duration_ns);
         }
@@ -337,7 +360,7 @@ impl ChunkReader {
 
     #[inline(always)]
     fn latency_of(&mut self, request: &Request) -> Option<DecimalMs> {
-        if request.status == SWITCHING_PROTOCOLS || request.long_lived {
+        if is_long_connection(request) {
             self.part.long_connections += 1;
             return None;
         }
@@ -379,6 +402,7 @@ impl ChunkReader {
         part.earliest_timely_ms = (self.earliest_timely_ms < i64::MAX).then_some(self.earliest_timely_ms);
         part.kept_span_ms = (part.kept > 0).then_some((self.kept_first_ms, self.kept_last_ms));
         part.panes = self.panes.finish();
+        part.minutes = self.minutes.finish();
         part.usage = self.usage.finish();
         part
     }
@@ -393,6 +417,10 @@ pub fn timestamps<P: ParseLine>(parser: &mut P, lines: &[u8], timestamps: &mut V
             timestamps.push(request.timestamp_ms);
         }
     });
+}
+
+fn is_long_connection(request: &Request) -> bool {
+    request.status == SWITCHING_PROTOCOLS || request.long_lived
 }
 
 fn is_blank(line: &[u8]) -> bool {

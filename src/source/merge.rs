@@ -14,6 +14,7 @@ use crate::route::endpoint::{EndpointNames, Interner};
 use crate::rules::published::Arrival;
 use crate::rules::zscore::Observation;
 use crate::usage::{display_name, is_key_field};
+use crate::window::minute::{MinuteKey, MinuteTable};
 use crate::window::value_run::ValueRun;
 use anyhow::Context;
 use std::collections::{BTreeMap, VecDeque};
@@ -155,12 +156,22 @@ impl Grouping {
     }
 }
 
+/// What is kept of requests beside the counts that cycles are made of.
+pub enum Keep {
+    /// Nothing.
+    Counts,
+    /// Each of them.
+    Calls(Spool),
+    /// Their counts by minute, in place of all others.
+    Minutes(MinuteTable),
+}
+
 /// Everything on its way into the replay.
 pub struct Merge<'a> {
     /// The inputs, in order.
     pub inputs: Vec<InputMerge>,
-    /// The requests one by one, when they are kept.
-    pub calls: Option<Spool>,
+    /// What is kept of the requests.
+    pub keep: Keep,
     replay: &'a mut Replay,
     /// By worker; the last one is this module's own reader.
     numberings: Vec<Numbering>,
@@ -184,12 +195,12 @@ impl<'a> Merge<'a> {
         workers: usize,
         bounds: (i64, i64),
         grouping: Grouping,
-        calls: Option<Spool>,
+        keep: Keep,
     ) -> Self {
         let (lateness_ms, max_gap_ms) = bounds;
         Merge {
             inputs,
-            calls,
+            keep,
             replay,
             numberings: (0..=workers).map(|_| Numbering::default()).collect(),
             reader,
@@ -338,6 +349,16 @@ impl<'a> Merge<'a> {
         for span in &part.panes.spans {
             self.replay.usage.note_span(span.first_ms, span.last_ms);
         }
+        if let Keep::Minutes(minutes) = &mut self.keep {
+            for cell in &part.minutes {
+                let endpoint = numbering.endpoints[cell.key.endpoint as usize];
+                minutes.add_cell(MinuteKey { endpoint, ..cell.key }, cell);
+                if !cell.key.late {
+                    let (first_ms, last_ms) = cell.counts.ended_ms;
+                    self.replay.usage.note_span(first_ms, last_ms);
+                }
+            }
+        }
         for cell in &part.usage {
             self.replay.usage.add(cell.window, numbering.developers[cell.developer as usize], cell.calls);
         }
@@ -360,7 +381,7 @@ impl<'a> Merge<'a> {
 
     /// Keeps a chunk's requests for the backtest.
     fn spool(&mut self, input: usize, worker: usize, block: Option<Block>) -> anyhow::Result<()> {
-        let (Some(spool), Some(mut block)) = (&mut self.calls, block) else { return Ok(()) };
+        let (Keep::Calls(spool), Some(mut block)) = (&mut self.keep, block) else { return Ok(()) };
         let Numbering { endpoints, breakers, .. } = &self.numberings[worker];
         block.renumber(if breakers.is_empty() { endpoints } else { breakers });
         spool.push(input as u32, block)

@@ -32,23 +32,26 @@ pub mod time;
 pub mod usage;
 mod value;
 mod wall;
+pub(crate) mod window_table;
 mod worker;
 
-use crate::backtest::spool::{Spool, Stamps, Stored};
+use crate::backtest::spool::{Spool, Stamps};
 use crate::plan::{InputName, ReplayPlan, TimeBound};
-use crate::replay::{Reading, Replay};
+use crate::replay::{Kept, Reading, Replay};
 use crate::report::{InputSettings, Summary, format_time};
+use crate::window::minute::MinuteTable;
 use anyhow::bail;
-use chunk::{ChunkPlan, ChunkReader};
+use chunk::{ChunkPlan, ChunkReader, Keeps};
 use end::LogEnd;
 use format::{InputFormat, LineFormat};
 use marks::LineMarks;
-use merge::{Grouping, InputMerge, Merge};
+use merge::{Grouping, InputMerge, Keep, Merge};
 use probe::Probe;
 use schedule::{Schedule, StopOnPanic};
 use std::io::{self, Write};
 use std::sync::mpsc::sync_channel;
 use tally::{EMPTY, InputTally};
+use window_table::{Layout, TableSink};
 use worker::{Message, Worker};
 
 /// Bytes that a worker takes at once; large enough that merging costs little, small enough for caches.
@@ -93,26 +96,101 @@ struct Recognised {
     first_ms: Option<i64>,
 }
 
-/// Reads every input into the replay, `progress` being told the bytes read.
+/// Reads every input into the replay, `progress` being told the bytes read. Where one of them is a window table, all
+/// are counted by minute, for [`Replay::take_minutes`].
 ///
 /// # Errors
-/// An input that cannot be opened or recognised, no request in any input, too many rejected lines. An input
-/// that breaks off is none: what was read of it counts, and [`Reading::inputs`] says what happened.
+/// An input that cannot be opened or recognised, no request in any input, too many rejected lines, a window table that
+/// the plan asks too much of. An input that breaks off is none: what was read of it counts, and [`Reading::inputs`] says
+/// what happened.
 pub fn read(plan: &ReplayPlan, replay: &mut Replay, progress: &dyn Fn(u64)) -> anyhow::Result<Reading> {
     let inputs = recognise_all(plan)?;
+    let keeps = match inputs.tables.first() {
+        Some((table, _)) => {
+            window_table::refuse_rules(plan, &table.shown)?;
+            Keeps::Minutes
+        }
+        None if plan.looks_again() => Keeps::Calls,
+        None => Keeps::Counts,
+    };
+    read_recognised(plan, inputs, keeps, replay, progress)
+}
+
+/// The same for counts by minute alone; the replay lends its names.
+///
+/// # Errors
+/// Those of [`read`].
+pub fn read_minutes(plan: &ReplayPlan, replay: &mut Replay, progress: &dyn Fn(u64)) -> anyhow::Result<Reading> {
+    read_recognised(plan, recognise_all(plan)?, Keeps::Minutes, replay, progress)
+}
+
+fn read_recognised(
+    plan: &ReplayPlan,
+    Inputs { logs, tables }: Inputs,
+    keeps: Keeps,
+    replay: &mut Replay,
+    progress: &dyn Fn(u64),
+) -> anyhow::Result<Reading> {
+    if let Some((table, _)) = tables.first() {
+        window_table::refuse_selection(&plan.input, &table.shown)?;
+    }
     let is_relative = |bound| matches!(bound, Some(TimeBound::BeforeEnd(_)));
     let end = match is_relative(plan.input.since) || is_relative(plan.input.until) {
-        true => Some(LogEnd::of(&inputs, plan.rules.looping.max_gap_ms)?),
+        true => Some(LogEnd::of(&logs, plan.rules.looping.max_gap_ms)?),
         false => None,
     };
     let end_ms = end.as_ref().map(|end| end.at_ms);
     let (since_ms, until_ms) = (resolve(plan.input.since, end_ms), resolve(plan.input.until, end_ms));
-    let chunk_plan = ChunkPlan::new(plan, since_ms, until_ms);
-    let formats: Vec<Option<(LineFormat, Stamps)>> = inputs.iter().map(|input| input.format.clone()).collect();
-    let (tallies, calls) = read_chunks(plan, &chunk_plan, inputs, &formats, replay, progress)?;
-    let mut reading = conclude(plan, tallies, since_ms, until_ms)?;
+    let mut keep = match keeps {
+        Keeps::Counts => Keep::Counts,
+        Keeps::Calls => Keep::Calls(Spool::create()?),
+        Keeps::Minutes => Keep::Minutes(MinuteTable::default()),
+    };
+    let has_tables = !tables.is_empty();
+    let mut read = read_tables(plan, tables, &mut keep, replay, progress)?;
+    let chunk_plan = ChunkPlan::new(plan, keeps, since_ms, until_ms);
+    let formats: Vec<Option<(LineFormat, Stamps)>> = logs.iter().map(|input| input.format.clone()).collect();
+    let firsts: Vec<Option<i64>> = logs.iter().map(|input| input.first_ms).collect();
+    let (tallies, keep) = read_chunks(plan, &chunk_plan, logs, &formats, keep, replay, progress)?;
+    read.extend(firsts.into_iter().zip(tallies));
+    read.sort_by(|(a_ms, a), (b_ms, b)| (a_ms, &a.input.path).cmp(&(b_ms, &b.input.path)));
+    let kept = match keep {
+        Keep::Counts => None,
+        Keep::Calls(spool) => Some(Kept::Calls(spool.finish()?)),
+        Keep::Minutes(minutes) => Some(Kept::Minutes(minutes.finish(&replay.names))),
+    };
+    let mut reading = conclude(plan, read.into_iter().map(|(_, tally)| tally).collect(), since_ms, until_ms)?;
     reading.summary.notes.extend(end.into_iter().flat_map(|end| end.notes));
-    Ok(Reading { calls, ..reading })
+    reading.summary.notes.extend(has_tables.then(|| NO_DEVELOPERS.to_owned()));
+    Ok(Reading { kept, ..reading })
+}
+
+/// What is missing from a result over window tables, beside what is `null` in it.
+const NO_DEVELOPERS: &str = "window tables hold no developers, so their requests take no part in usage spikes";
+
+/// Reads the window tables; what was counted of each, with its first time.
+fn read_tables(
+    plan: &ReplayPlan,
+    tables: Vec<(Probe, Layout)>,
+    keep: &mut Keep,
+    replay: &mut Replay,
+    progress: &dyn Fn(u64),
+) -> anyhow::Result<Vec<(Option<i64>, InputTally)>> {
+    let Keep::Minutes(minutes) = keep else { return Ok(Vec::new()) };
+    let mut sink = TableSink {
+        minutes,
+        names: &mut replay.names,
+        filters: &plan.input.filters,
+        latency: plan.input.wanted.latency.name(),
+        requests: 0,
+    };
+    let mut read = Vec::new();
+    for (probe, layout) in tables {
+        let (first_ms, tally) = window_table::read(probe, layout, &mut sink)?;
+        progress(tally.input.bytes);
+        read.push((first_ms, tally));
+    }
+    Ok(read)
 }
 
 /// The size of all inputs in bytes; `None` when one of them is a pipe.
@@ -124,13 +202,23 @@ pub fn total_bytes(plan: &ReplayPlan) -> Option<u64> {
     plan.input.files.iter().map(size).sum()
 }
 
-/// Opens the inputs and puts them in order of their first request, then path.
-fn recognise_all(plan: &ReplayPlan) -> anyhow::Result<Vec<Recognised>> {
-    let mut inputs = Vec::new();
+/// The inputs by what they are.
+struct Inputs {
+    logs: Vec<Recognised>,
+    tables: Vec<(Probe, Layout)>,
+}
+
+/// Opens the inputs and puts the logs in order of their first request, then path.
+fn recognise_all(plan: &ReplayPlan) -> anyhow::Result<Inputs> {
+    let (mut inputs, mut tables) = (Vec::new(), Vec::new());
     // Of the inputs whose stamps alone can tell, all together, so that a log is not taken for another when it is cut.
     let mut has_fractions = false;
     for name in &plan.input.files {
         let probe = Probe::open(name)?;
+        if let Some(layout) = Layout::of(&probe.sample) {
+            tables.push((probe, layout));
+            continue;
+        }
         let format = LineFormat::of(&probe, &plan.input.format, &plan.input.wanted)?;
         let sample = format.as_ref().map_or_else(Vec::new, |format| {
             let mut parser = InputFormat::new(format, Stamps::Exact);
@@ -152,7 +240,7 @@ fn recognise_all(plan: &ReplayPlan) -> anyhow::Result<Vec<Recognised>> {
         }
     }
     inputs.sort_by(|a: &Recognised, b| (a.first_ms, &a.probe.shown).cmp(&(b.first_ms, &b.probe.shown)));
-    Ok(inputs)
+    Ok(Inputs { logs: inputs, tables })
 }
 
 /// A bound as a time; `end_ms` is the log's end, for one that is relative to it.
@@ -168,9 +256,10 @@ fn read_chunks(
     chunk_plan: &ChunkPlan,
     inputs: Vec<Recognised>,
     formats: &[Option<(LineFormat, Stamps)>],
+    keep: Keep,
     replay: &mut Replay,
     progress: &dyn Fn(u64),
-) -> anyhow::Result<(Vec<InputTally>, Option<Stored>)> {
+) -> anyhow::Result<(Vec<InputTally>, Keep)> {
     let keeps_all = plan.input.rejects.is_some();
     let tally = |input: &Recognised| {
         let info = input.format.as_ref().map(|(format, _)| format.info());
@@ -193,8 +282,7 @@ fn read_chunks(
     let bounds = (chunk_plan.lateness_ms, chunk_plan.max_gap_ms);
     let own_reader = ChunkReader::new(chunk_plan.clone());
     let grouping = Grouping::by(plan.input.as_given.group_by.as_deref());
-    let calls = if plan.keeps_calls() { Some(Spool::create()?) } else { None };
-    let mut merge = Merge::new(merges, replay, own_reader, workers, bounds, grouping, calls);
+    let mut merge = Merge::new(merges, replay, own_reader, workers, bounds, grouping, keep);
     let new_worker = |number| Worker::new(number, &schedule, formats, chunk_plan.clone());
     if workers == 1 {
         // One thread is what was asked for, so it reads and merges in turn.
@@ -203,8 +291,7 @@ fn read_chunks(
     } else {
         merge_side_by_side(&mut merge, (0..workers).map(new_worker).collect(), &schedule, progress)?;
     }
-    let calls = merge.calls.map(Spool::finish).transpose()?;
-    Ok((merge.inputs.into_iter().map(|input| input.tally).collect(), calls))
+    Ok((merge.inputs.into_iter().map(|input| input.tally).collect(), merge.keep))
 }
 
 /// Merges what workers on threads of their own deliver.
@@ -303,7 +390,7 @@ fn conclude(
     }
     let (since, until) = (since_ms.map(format_time), until_ms.map(format_time));
     let settings = InputSettings { since, until, ..plan.input.as_given.clone() };
-    Ok(Reading { inputs: tallies.into_iter().map(|tally| tally.input).collect(), settings, summary, calls: None })
+    Ok(Reading { inputs: tallies.into_iter().map(|tally| tally.input).collect(), settings, summary, kept: None })
 }
 
 /// Share of late requests from which the result says less about the log than about its clocks.

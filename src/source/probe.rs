@@ -9,6 +9,7 @@ use memchr::{memchr, memrchr};
 use std::fs::File;
 use std::io::{self, Cursor, Read};
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -152,6 +153,23 @@ impl Probe {
             }
             Origin::Once(_) => Ok(None),
         }
+    }
+
+    /// The file, when it is one whose bytes stand in it as they are.
+    pub fn file(&self) -> Option<&Path> {
+        match &self.origin {
+            Origin::Plain(path, _) => Some(path),
+            Origin::Packed(..) | Origin::Once(_) => None,
+        }
+    }
+
+    /// Everything from the beginning, decompressed.
+    pub fn into_reader(self) -> io::Result<Box<dyn Read + Send>> {
+        Ok(match self.origin {
+            Origin::Plain(path, _) => Box::new(File::open(path)?),
+            Origin::Packed(path, compression) => compression.decoder(File::open(path)?)?,
+            Origin::Once(reader) => reader,
+        })
     }
 
     /// Starts reading from the beginning.

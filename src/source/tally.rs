@@ -5,6 +5,7 @@ use super::asked::AskedFields;
 use super::chunk::ChunkPart;
 use super::rejected::RejectedLine;
 use crate::report::{Input, Summary};
+use crate::window::minute::{MinuteCounts, MinuteRow};
 use anyhow::Context;
 use std::fs::File;
 use std::io::{self, BufWriter, Seek, Write};
@@ -60,6 +61,21 @@ impl InputTally {
             spool_error: None,
             keeps_all_rejects: keeps_all,
         }
+    }
+
+    /// Adds requests of a window table.
+    pub fn add_row(&mut self, row: &MinuteRow, admitted: bool) {
+        let MinuteCounts { requests, long_connections, ended_ms, .. } = row.counts;
+        self.input.requests += requests;
+        if !admitted {
+            self.counts.filtered_out += requests;
+            return;
+        }
+        self.counts.requests += requests;
+        self.counts.late_requests += if row.key.late { requests } else { 0 };
+        self.counts.long_connections += long_connections;
+        self.counts.without_latency += requests - long_connections - row.timed();
+        self.kept_span_ms = union(self.kept_span_ms, Some(ended_ms));
     }
 
     /// Adds a chunk's counts, and notes its rejected lines.

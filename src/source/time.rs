@@ -20,9 +20,9 @@ const DAY_MS: i64 = 24 * HOUR_MS;
 /// write.
 const YEARS: RangeInclusive<i64> = 102..=9898;
 /// 0102-01-01T00:00:00.000Z.
-const MIN_MS: i64 = -58_948_387_200_000;
+pub(super) const MIN_MS: i64 = -58_948_387_200_000;
 /// 9898-12-31T23:59:59.999Z.
-const MAX_MS: i64 = 250_215_091_199_999;
+pub(super) const MAX_MS: i64 = 250_215_091_199_999;
 
 /// Reads stamps of years 0102 to 9898, so that times up to a hundred years away have years 0001 to 9999, the ones
 /// that RFC 3339 can write. A leap second, `:60`, is the first second of the next minute.

@@ -5,7 +5,7 @@
 //! window only: history needs their sum. This module must not know what the aggregates are judged by.
 
 use super::pane::{Counts, EndpointPane, Pane};
-use super::value_counts::nearest_rank;
+use super::value_counts::{nearest_rank, value_at};
 use super::value_run::{ValueRun, ValueRuns};
 use std::collections::VecDeque;
 
@@ -174,15 +174,27 @@ impl<'a> EndpointView<'a> {
     }
 
     /// The durations of the current window.
-    fn values(&self) -> impl Iterator<Item = &'a ValueRun> + use<'a> {
+    fn values(&self) -> impl Iterator<Item = &'a ValueRuns> + use<'a> {
         let values = &self.horizon.values;
-        self.links().map_while(|(number, _)| values.get(number)).flat_map(ValueRuns::iter)
+        self.links().map_while(|(number, _)| values.get(number))
+    }
+
+    /// Those that stand one by one.
+    fn runs(&self) -> impl Iterator<Item = &'a ValueRun> + use<'a> {
+        self.values().flat_map(ValueRuns::iter)
+    }
+
+    /// Those that come with how often they occurred.
+    fn counted(&self) -> impl Iterator<Item = (u64, u64)> + use<'a> {
+        self.values().flat_map(ValueRuns::counted).copied()
     }
 
     /// How many durations of the current window are greater than `limit_ns`.
     fn count_above(&self, limit_ns: u64) -> u64 {
-        let runs = self.values().filter(|run| run.max_ns() > limit_ns);
-        runs.map(|run| run.values_ns().iter().map(|value| u64::from(*value > limit_ns)).sum::<u64>()).sum()
+        let runs = self.runs().filter(|run| run.max_ns() > limit_ns);
+        let single = runs.map(|run| run.values_ns().iter().map(|value| u64::from(*value > limit_ns)).sum::<u64>());
+        let counted = self.counted().filter(|(value, _)| *value > limit_ns).map(|(_, count)| count);
+        single.sum::<u64>() + counted.sum::<u64>()
     }
 
     /// The nearest-rank percentile of the current window, in nanoseconds, if it is greater than `floor_ns`.
@@ -199,8 +211,15 @@ impl<'a> EndpointView<'a> {
         {
             return None;
         }
+        let mut counted: Vec<(u64, u64)> = self.counted().collect();
+        if !counted.is_empty() {
+            // A count may be larger than memory, so nothing is written out.
+            self.runs().for_each(|run| counted.extend(run.values_ns().iter().map(|value| (*value, 1))));
+            counted.sort_unstable();
+            return value_at(&counted, rank);
+        }
         scratch.clear();
-        self.values().for_each(|run| scratch.extend_from_slice(run.values_ns()));
+        self.runs().for_each(|run| scratch.extend_from_slice(run.values_ns()));
         Some(*scratch.select_nth_unstable(rank as usize).1)
     }
 }
@@ -455,6 +474,24 @@ mod tests {
         assert_eq!(view.percentile_above(95.0, Some(40), &mut scratch), None);
         assert_eq!(view.percentile_above(50.0, Some(20), &mut scratch), None);
         assert_eq!(view.percentile_above(50.0, Some(19), &mut scratch), Some(20));
+    }
+
+    #[test]
+    fn counted_durations_stand_for_as_many_single_ones() {
+        let mut horizon = Horizon::new(Geometry { pane_ms: 1, window_panes: 2, history_windows: 1 });
+        let mut counted = pane(1, &[(0, &[30])]);
+        let (_, endpoint) = &mut counted.endpoints[0];
+        endpoint.values.push_counted(&[(40, 2)]);
+        endpoint.values.push_counted(&[(10, 1 << 40)]);
+        endpoint.counts.timed += 2 + (1 << 40);
+        horizon.push(counted, |_| {});
+        horizon.advance(1);
+        let view = horizon.endpoint(0).unwrap();
+        let above = |percent, floor_ns| view.percentile_above(percent, floor_ns, &mut Vec::new());
+        assert_eq!(above(99.0, None), Some(10));
+        assert_eq!(above(100.0, None), Some(40));
+        assert_eq!((above(100.0, Some(39)), above(100.0, Some(40))), (Some(40), None));
+        assert_eq!((view.count_above(9), view.count_above(29), view.count_above(30)), (3 + (1 << 40), 3, 2));
     }
 
     #[test]

@@ -262,7 +262,23 @@ pub struct OpenPanes {
 impl OpenPanes {
     /// Adds one cell's counts and durations; `endpoint` in the run's numbering.
     pub fn add(&mut self, pane: i64, endpoint: u32, counts: &Counts, values: ValueRun) {
-        let Some(Pane { endpoints, .. }) = self.panes.get_mut(&pane) else { return };
+        if let Some(entry) = self.entry(pane, endpoint) {
+            entry.counts.add(counts);
+            entry.values.push(values);
+        }
+    }
+
+    /// The same with durations in nanoseconds and how often each occurred.
+    pub fn add_counted(&mut self, pane: i64, endpoint: u32, counts: &Counts, values: &[(u64, u64)]) {
+        if let Some(entry) = self.entry(pane, endpoint) {
+            entry.counts.add(counts);
+            entry.values.push_counted(values);
+        }
+    }
+
+    /// The endpoint's entry in a pane that is open.
+    fn entry(&mut self, pane: i64, endpoint: u32) -> Option<&mut EndpointPane> {
+        let Pane { endpoints, .. } = self.panes.get_mut(&pane)?;
         let index = endpoint as usize;
         if index >= self.last.len() {
             self.last.resize(index + 1, (NO_PANE, 0));
@@ -272,9 +288,7 @@ impl OpenPanes {
             *last = (pane, endpoints.len() as u32);
             endpoints.push((endpoint, EndpointPane::default()));
         }
-        let (_, entry) = &mut endpoints[last.1 as usize];
-        entry.counts.add(counts);
-        entry.values.push(values);
+        endpoints.get_mut(last.1 as usize).map(|(_, entry)| entry)
     }
 
     /// Opens the pane of `span`, or widens its span.

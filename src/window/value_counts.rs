@@ -17,6 +17,7 @@ pub struct ValueCounts {
     dense: Vec<u64>,
     runs: Vec<(u64, u64)>,
     pending: Vec<u64>,
+    pending_runs: Vec<(u64, u64)>,
 }
 
 impl ValueCounts {
@@ -34,9 +35,23 @@ impl ValueCounts {
         }
     }
 
+    /// Counts durations, in nanoseconds, each as often as it says.
+    pub fn extend_counted(&mut self, values: &[(u64, u64)]) {
+        self.pending_runs.extend_from_slice(values);
+        if self.pending_runs.len() >= BUSY.max(self.runs.len()) {
+            self.unite_pending_runs();
+        }
+    }
+
+    fn unite_pending_runs(&mut self) {
+        self.runs.append(&mut self.pending_runs);
+        unite(&mut self.runs);
+    }
+
     /// Adds another's counts.
     pub fn append(&mut self, other: ValueCounts) {
         self.extend(&other.pending);
+        self.extend_counted(&other.pending_runs);
         if self.dense.is_empty() {
             self.dense = other.dense;
         } else {
@@ -85,6 +100,7 @@ impl ValueCounts {
     /// Every distinct value in nanoseconds with its count, ascending.
     pub fn into_sorted(mut self) -> Vec<(u64, u64)> {
         self.compact();
+        self.unite_pending_runs();
         let dense = self.dense.iter().enumerate().filter(|(_, count)| **count > 0);
         let mut all: Vec<_> = dense.map(|(ms, count)| (ms as u64 * NANOS_PER_MS, *count)).collect();
         all.append(&mut self.runs);
@@ -145,11 +161,16 @@ mod tests {
             parts in prop::collection::vec(prop::collection::vec(0u64..3000, 0..1000), 0..12),
             unit in prop::sample::select(vec![1u64, 1000, NANOS_PER_MS]),
         ) {
-            let mut counts = ValueCounts::default();
+            let (mut counts, mut counted) = (ValueCounts::default(), ValueCounts::default());
             let mut all = Vec::new();
-            for part in &parts {
+            for (number, part) in parts.iter().enumerate() {
                 let values: Vec<u64> = part.iter().map(|v| v * unit).collect();
                 counts.extend(&values);
+                if number % 2 == 0 {
+                    counted.extend(&values);
+                } else {
+                    counted.extend_counted(&values.iter().map(|value| (*value, 1)).collect::<Vec<_>>());
+                }
                 all.extend(values);
             }
             all.sort_unstable();
@@ -163,6 +184,7 @@ mod tests {
             halves.append(of(second));
             let sorted = counts.into_sorted();
             prop_assert_eq!(&halves.into_sorted(), &sorted);
+            prop_assert_eq!(&counted.into_sorted(), &sorted);
             prop_assert!(sorted.is_sorted_by(|a, b| a.0 < b.0));
             for (rank, value) in all.iter().enumerate() {
                 prop_assert_eq!(value_at(&sorted, rank as u64), Some(*value));

@@ -37,6 +37,8 @@ impl ValueRun {
 pub struct ValueRuns {
     first: [Option<ValueRun>; 2],
     rest: Vec<ValueRun>,
+    /// Durations in nanoseconds with how often they occurred, in no order.
+    counted: Vec<(u64, u64)>,
 }
 
 impl ValueRuns {
@@ -46,6 +48,16 @@ impl ValueRuns {
             Some(slot) => *slot = Some(run),
             None => self.rest.push(run),
         }
+    }
+
+    /// Adds durations in nanoseconds with how often they occurred.
+    pub fn push_counted(&mut self, values: &[(u64, u64)]) {
+        self.counted.extend_from_slice(values);
+    }
+
+    /// What [`Self::push_counted`] added; none of it is in the runs.
+    pub fn counted(&self) -> &[(u64, u64)] {
+        &self.counted
     }
 
     /// The runs.

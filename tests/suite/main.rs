@@ -24,4 +24,5 @@ mod scan;
 mod schema;
 mod thresholds;
 mod traffic;
+mod windows;
 mod zscore;

@@ -36,7 +36,7 @@ fn record() -> impl Strategy<Value = Record> {
 }
 
 /// A log whose disorder stays within `DISORDER_MS`.
-fn any_log() -> impl Strategy<Value = Vec<Record>> {
+pub fn any_log() -> impl Strategy<Value = Vec<Record>> {
     vec((record(), 0..=DISORDER_MS), 1..400).prop_map(|mut delayed| {
         delayed.sort_by_key(|(record, delay_ms)| record.timestamp_ms + delay_ms);
         delayed.into_iter().map(|(record, _)| record).collect()
@@ -44,7 +44,8 @@ fn any_log() -> impl Strategy<Value = Vec<Record>> {
 }
 
 /// The flags that leave a property something to find in a log this small.
-const BUSY: [&str; 4] = ["--window-size-minutes=30", "--min-samples-before-tuning=1", "--min-baseline-windows=1", "-"];
+pub const BUSY: [&str; 4] =
+    ["--window-size-minutes=30", "--min-samples-before-tuning=1", "--min-baseline-windows=1", "-"];
 
 fn ndjson(rules: &str, records: &[Record], flags: &[&str]) -> String {
     let mut args = vec!["replay", "-f", "ndjson", "--rules", rules];
@@ -67,7 +68,7 @@ fn event_time_rules() -> impl Strategy<Value = &'static str> {
 }
 
 /// Everything but how the input was split into files.
-fn without_inputs(document: &str) -> serde_json::Map<String, serde_json::Value> {
+pub fn without_inputs(document: &str) -> serde_json::Map<String, serde_json::Value> {
     let mut document: serde_json::Map<_, _> = serde_json::from_str(document).unwrap();
     assert!(document.remove("inputs").is_some());
     document

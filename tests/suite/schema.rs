@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use std::path::Path;
 
 /// The schema of this name; the files refer to each other by name, as they would from a directory.
-fn validator(name: &str) -> Validator {
+pub fn validator(name: &str) -> Validator {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas");
     let registry = std::fs::read_dir(folder).unwrap().fold(Registry::new(), |registry, entry| {
         let file = entry.unwrap().path();

@@ -39,6 +39,16 @@ pub(crate) enum Stamps {
     WholeSeconds,
 }
 
+impl Stamps {
+    /// The bound of [`Call::spread_us`].
+    pub(super) fn longest_spread_us(self) -> i64 {
+        match self {
+            Stamps::Exact => 0,
+            Stamps::WholeSeconds => MICROS,
+        }
+    }
+}
+
 /// One request within its page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Record {
@@ -190,11 +200,8 @@ impl Page {
             Outcome::Failed => 2,
         };
         self.records.push(Record { when, duration, tag: call.endpoint << OUTCOME_BITS | outcome });
-        let spread_us = match self.stamps {
-            Stamps::Exact => 0,
-            Stamps::WholeSeconds => MICROS,
-        };
-        self.max_start_us = self.max_start_us.max(call.start_us.saturating_add(spread_us));
+        let latest_us = call.start_us.saturating_add(self.stamps.longest_spread_us());
+        self.max_start_us = self.max_start_us.max(latest_us);
     }
 }
 

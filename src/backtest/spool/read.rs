@@ -71,14 +71,15 @@ impl Stored {
         self.index.iter().any(|(_, entry)| entry.stamps == Stamps::WholeSeconds)
     }
 
-    /// Bounds of the start times, in microseconds, inclusive; up to a second too wide where stamps are whole seconds.
+    /// The first and the last [`Call::stamped_start_us`].
     pub(crate) fn span_us(&self) -> Option<(i64, i64)> {
         let first = self.index.first()?.1.min_start_us;
-        let last = self.index.iter().map(|(_, entry)| entry.max_start_us).max()?;
+        let stamped = |entry: &PageEntry| entry.max_start_us - entry.stamps.longest_spread_us();
+        let last = self.index.iter().map(|(_, entry)| stamped(entry)).max()?;
         Some((first, last))
     }
 
-    /// Hands on all calls that start at or after `from_us`, in order of start, equal ones in input order.
+    /// Hands on all calls that start at or after `from_us` by their stamps, in order of start, equal ones in input order.
     ///
     /// # Errors
     /// When the file cannot be read back, and those of `each`.
@@ -113,7 +114,8 @@ impl Stored {
                 None => sorted.len(),
             };
             slice.clear();
-            slice.extend(sorted[..settled].iter().map(|(call, _)| *call).filter(|call| call.start_us >= from_us));
+            let settled_calls = sorted[..settled].iter().map(|(call, _)| *call);
+            slice.extend(settled_calls.filter(|call| call.stamped_start_us() >= from_us));
             pool.clear();
             pool.extend_from_slice(&sorted[settled..]);
             each(&slice)?;
@@ -134,32 +136,33 @@ impl Stored {
         for bytes in records.as_chunks::<RECORD_BYTES>().0 {
             let record = Record::from_bytes(bytes);
             let duration_us = record.duration_us(&mut next_long);
-            let start_us = match entry.stamps {
-                Stamps::Exact => entry.base + record.offset_us(),
-                Stamps::WholeSeconds => self.spread_start_us(entry, record, duration_us.unwrap_or(0), first_ranks),
+            let (start_us, spread_us) = match entry.stamps {
+                Stamps::Exact => (entry.base + record.offset_us(), 0),
+                Stamps::WholeSeconds => self.spread(entry, record, duration_us.unwrap_or(0), first_ranks),
             };
             let (endpoint, outcome) = (record.endpoint(), record.outcome());
-            pool.push((Call { start_us, duration_us, endpoint, outcome }, number));
+            pool.push((Call { start_us, spread_us, duration_us, endpoint, outcome }, number));
         }
         Ok(())
     }
 
-    /// The start of a request that is one of the many of its second.
-    fn spread_start_us(
+    /// The start of a request that is one of the many of its second, and how far into the second it ended.
+    fn spread(
         &self,
         entry: &PageEntry,
         record: Record,
         duration_us: u64,
         first_ranks: &[[u8; FIRST_RANK_BYTES]],
-    ) -> i64 {
+    ) -> (i64, u32) {
         let (offset, rank) = record.second_and_rank();
         let found = first_ranks.binary_search_by_key(&u32::from(offset), first_half);
         let first = found.map_or(0, |index| second_half(&first_ranks[index]));
         let second = entry.base + i64::from(offset);
         let earlier = self.earlier_seconds.get(entry.input as usize).map_or(0, |counts| counts.get(second));
         let rank = earlier.saturating_add(first).saturating_add(u32::from(rank));
-        let end_us = second * MICROS + end_within_us(rank, self.seconds.get(second));
-        end_us.saturating_sub_unsigned(duration_us)
+        let within_us = end_within_us(rank, self.seconds.get(second));
+        let start_us = (second * MICROS + within_us).saturating_sub_unsigned(duration_us);
+        (start_us, within_us as u32)
     }
 }
 

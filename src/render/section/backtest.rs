@@ -3,6 +3,7 @@
 use super::super::document::{Block, Column, Fit, Row, Section, Span, Table, Text};
 use super::super::figure::{count, counted, millis, share};
 use super::optional_cell;
+use crate::backtest::breaker::BreakerResult;
 use crate::backtest::report::{BacktestReport, BulkheadResults, ConfigResult};
 use crate::backtest::timeout::TimeoutResult;
 
@@ -38,8 +39,8 @@ fn row(config: &ConfigResult, good: u64) -> Row {
         Span::name(&config.name),
         optional_cell(config.timeout.as_ref(), |timeout: &TimeoutResult| of_good(timeout.good_cut)),
         optional_cell(config.timeout.as_ref().and_then(|timeout| timeout.slack), |slack| format!("{slack:.1}")),
-        Span::plain(count(config.breaker.openings)),
-        Span::plain(of_good(config.breaker.good_rejected)),
+        optional_cell(config.breaker.as_ref(), |breaker: &BreakerResult| count(breaker.openings)),
+        optional_cell(config.breaker.as_ref(), |breaker: &BreakerResult| of_good(breaker.good_rejected)),
         optional_cell(config.bulkhead.as_ref(), |bulkhead: &BulkheadResults| of_good(bulkhead.queue.good_rejected)),
         Span::plain(format!("{} ms", millis(config.retries.worst_wait_ms))),
     ])

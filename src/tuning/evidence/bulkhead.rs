@@ -6,10 +6,13 @@ use super::Supported;
 const HEADROOM: f64 = 1.5;
 
 /// `ceil(1.5 x the largest number of requests in flight)`.
-pub(super) fn max_concurrent_calls(timed: u64, peak_in_flight: u64) -> Supported {
+pub(super) fn max_concurrent_calls(timed: u64, peak_in_flight: Option<u64>) -> Supported {
     if timed == 0 {
         return Supported::refused(0, "no request has a duration, so how many ran at once is unknown");
     }
+    let Some(peak_in_flight) = peak_in_flight else {
+        return Supported::refused(timed, "window tables keep no single requests, so how many ran at once is unknown");
+    };
     let value = (HEADROOM * peak_in_flight as f64).ceil();
     Supported {
         value: Some(value),
@@ -26,9 +29,10 @@ mod tests {
 
     #[test]
     fn half_as_much_again_rounded_up() {
-        assert_eq!(max_concurrent_calls(10, 1).value, Some(2.0));
-        assert_eq!(max_concurrent_calls(10, 2).value, Some(3.0));
-        assert_eq!(max_concurrent_calls(10, 39).value, Some(59.0));
-        assert_eq!(max_concurrent_calls(0, 0).value, None);
+        assert_eq!(max_concurrent_calls(10, Some(1)).value, Some(2.0));
+        assert_eq!(max_concurrent_calls(10, Some(2)).value, Some(3.0));
+        assert_eq!(max_concurrent_calls(10, Some(39)).value, Some(59.0));
+        assert_eq!(max_concurrent_calls(0, None).value, None);
+        assert_eq!(max_concurrent_calls(10, None).value, None);
     }
 }

@@ -1,10 +1,13 @@
-//! Collects what the settings are worked out from, in one pass over the calls in order of start.
+//! Collects what the settings are worked out from, in one pass over the calls in order of start, or over rows in
+//! order of the minute in which their requests started.
 //!
 //! Two parts of the log are kept apart, so that one pass serves both the whole log and its first part.
 
 use super::minutes::{FailingMinute, FailingMinutes, WorstMinute};
 use super::retries::MIN_MINUTE_REQUESTS;
 use crate::backtest::call::{Call, MINUTE_US, Outcome};
+use crate::backtest::open_minute::OpenMinutes;
+use crate::window::minute::MinuteRow;
 use crate::window::value_counts::ValueCounts;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -24,19 +27,18 @@ pub(crate) struct Series {
     pub minutes: FailingMinutes,
     /// Of the minutes with enough requests.
     pub worst_minute: Option<WorstMinute>,
-    /// Most requests in flight at a start.
-    pub peak_in_flight: u64,
-    minute: Minute,
+    /// Most requests in flight at a start; `None` where single requests are not known, or none has a duration.
+    pub peak_in_flight: Option<u64>,
+    open: OpenMinutes<Minute>,
 }
 
-/// The minute under way.
+/// The calls of one minute.
 #[derive(Clone, Copy, Debug, Default)]
 struct Minute {
-    minute: i64,
     requests: u32,
     failures: u32,
-    first_failure_us: u32,
-    last_failure_us: u32,
+    /// First and last, in microseconds.
+    failure_span_us: Option<(i64, i64)>,
 }
 
 /// One part of the log: all endpoints together, and each.
@@ -76,13 +78,10 @@ impl EvidenceFit {
     }
 
     fn take_call(&mut self, call: &Call) {
-        let part = &mut self.parts[usize::from(call.start_us >= self.split_us)];
+        let part = &mut self.parts[usize::from(call.stamped_start_us() >= self.split_us)];
         let index = call.endpoint as usize;
-        if index >= part.endpoints.len() {
-            part.endpoints.resize_with(index + 1, Series::default);
-        }
-        let endpoint = &mut part.endpoints[index];
         part.all.count(call);
+        let endpoint = part.endpoint(call.endpoint);
         endpoint.count(call);
         let Some(duration_us) = call.duration_us else { return };
         if call.outcome == Outcome::Good {
@@ -101,8 +100,20 @@ impl EvidenceFit {
         self.in_flight[index] += 1;
         let end_us = call.start_us.saturating_add_unsigned(duration_us);
         self.ends.push(Reverse((end_us, duration_us == 0, call.endpoint)));
-        endpoint.peak_in_flight = endpoint.peak_in_flight.max(u64::from(self.in_flight[index]));
-        part.all.peak_in_flight = part.all.peak_in_flight.max(self.ends.len() as u64);
+        endpoint.peak_in_flight = endpoint.peak_in_flight.max(Some(u64::from(self.in_flight[index])));
+        part.all.peak_in_flight = part.all.peak_in_flight.max(Some(self.ends.len() as u64));
+    }
+
+    /// Takes a row of requests that are not known one by one; rows come in order of the minute of their start.
+    pub(crate) fn take_row(&mut self, row: &MinuteRow) {
+        let part = &mut self.parts[usize::from(row.key.started * MINUTE_US >= self.split_us)];
+        let endpoint = part.endpoint(row.key.endpoint);
+        endpoint.count_row(row);
+        if row.key.outcome == Outcome::Good {
+            let values: Vec<(u64, u64)> = row.durations_us().map(|(us, count)| (us * 1000, count)).collect();
+            endpoint.good_values.extend_counted(&values);
+        }
+        part.all.count_row(row);
     }
 
     /// Both parts; [`Observed::append`] makes the whole log of them.
@@ -115,9 +126,17 @@ impl EvidenceFit {
 }
 
 impl Observed {
+    fn endpoint(&mut self, number: u32) -> &mut Series {
+        let index = number as usize;
+        if index >= self.endpoints.len() {
+            self.endpoints.resize_with(index + 1, Series::default);
+        }
+        &mut self.endpoints[index]
+    }
+
     fn finish(&mut self) {
-        self.all.end_minute();
-        self.endpoints.iter_mut().for_each(Series::end_minute);
+        self.all.end_minutes();
+        self.endpoints.iter_mut().for_each(Series::end_minutes);
     }
 
     /// Adds the part behind this one.
@@ -139,34 +158,41 @@ impl Observed {
 
 impl Series {
     fn count(&mut self, call: &Call) {
-        let minute = call.start_us.div_euclid(MINUTE_US);
-        if minute != self.minute.minute {
-            self.end_minute();
-            self.minute = Minute { minute, ..Minute::default() };
-        }
         self.requests += 1;
         self.timed += u64::from(call.duration_us.is_some());
-        self.minute.requests += 1;
+        let start_us = call.stamped_start_us();
+        let Series { open, minutes, worst_minute, failures, .. } = self;
+        let minute = open.at(start_us, |start_us, minute| end_minute(start_us, minute, minutes, worst_minute));
+        minute.requests += 1;
         if call.outcome == Outcome::Failed {
-            let within_us = call.start_us.rem_euclid(MINUTE_US) as u32;
-            if self.minute.failures == 0 {
-                self.minute.first_failure_us = within_us;
-            }
-            self.minute.last_failure_us = within_us;
-            self.minute.failures += 1;
-            self.failures += 1;
+            *failures += 1;
+            minute.failures += 1;
+            let (first_us, last_us) = minute.failure_span_us.unwrap_or((start_us, start_us));
+            minute.failure_span_us = Some((first_us.min(start_us), last_us.max(start_us)));
         }
     }
 
-    fn end_minute(&mut self) {
-        let Minute { minute, requests, failures, first_failure_us, last_failure_us } = std::mem::take(&mut self.minute);
-        if requests >= MIN_MINUTE_REQUESTS {
-            let ended = WorstMinute { minute, requests, failures };
-            self.worst_minute = Some(self.worst_minute.map_or(ended, |worst| worst.worse(ended)));
+    fn count_row(&mut self, row: &MinuteRow) {
+        let requests = row.counts.requests;
+        self.requests += requests;
+        self.timed += row.timed();
+        let Series { open, minutes, worst_minute, failures, .. } = self;
+        let start_us = row.key.started * MINUTE_US;
+        let minute = open.at(start_us, |start_us, minute| end_minute(start_us, minute, minutes, worst_minute));
+        let requests_u32 = u32::try_from(requests).unwrap_or(u32::MAX);
+        minute.requests = minute.requests.saturating_add(requests_u32);
+        if row.key.outcome == Outcome::Failed {
+            *failures += requests;
+            minute.failures = minute.failures.saturating_add(requests_u32);
+            let (first_us, last_us) = minute.failure_span_us.unwrap_or(row.counts.started_us);
+            let (row_first_us, row_last_us) = row.counts.started_us;
+            minute.failure_span_us = Some((first_us.min(row_first_us), last_us.max(row_last_us)));
         }
-        if failures > 0 {
-            self.minutes.0.push(FailingMinute { minute, requests, failures, first_failure_us, last_failure_us });
-        }
+    }
+
+    fn end_minutes(&mut self) {
+        let Series { open, minutes, worst_minute, .. } = self;
+        open.finish(|start_us, minute| end_minute(start_us, minute, minutes, worst_minute));
     }
 
     fn append(&mut self, later: Series) {
@@ -183,13 +209,27 @@ impl Series {
     }
 }
 
+fn end_minute(start_us: i64, ended: Minute, failing: &mut FailingMinutes, worst: &mut Option<WorstMinute>) {
+    let Minute { requests, failures, failure_span_us } = ended;
+    let minute = start_us.div_euclid(MINUTE_US);
+    if requests >= MIN_MINUTE_REQUESTS {
+        let ended = WorstMinute { minute, requests, failures };
+        *worst = Some(worst.map_or(ended, |worst| worst.worse(ended)));
+    }
+    if let Some((first_us, last_us)) = failure_span_us {
+        let within = |at_us: i64| at_us.rem_euclid(MINUTE_US) as u32;
+        let (first_failure_us, last_failure_us) = (within(first_us), within(last_us));
+        failing.0.push(FailingMinute { minute, requests, failures, first_failure_us, last_failure_us });
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
     fn call(start_us: i64, duration_us: u64, endpoint: u32) -> Call {
-        Call { start_us, duration_us: Some(duration_us), endpoint, outcome: Outcome::Good }
+        Call { start_us, spread_us: 0, duration_us: Some(duration_us), endpoint, outcome: Outcome::Good }
     }
 
     fn fit(calls: &[Call], split_us: Option<i64>) -> (Observed, Observed) {
@@ -203,7 +243,7 @@ mod tests {
 
     #[test]
     fn in_flight_at_one_instant() {
-        let peak = |calls: &[Call]| fit(calls, None).1.all.peak_in_flight;
+        let peak = |calls: &[Call]| fit(calls, None).1.all.peak_in_flight.unwrap();
         // A call that ends when the next starts is gone; one without a length is still there.
         assert_eq!(peak(&[call(0, 10, 0), call(10, 10, 0)]), 1);
         assert_eq!(peak(&[call(0, 11, 0), call(10, 10, 0)]), 2);
@@ -247,9 +287,9 @@ mod tests {
                     prop_assert_eq!(told(a), told(b));
                 }
             }
-            prop_assert_eq!(whole.all.peak_in_flight, naive_peak(&calls, None));
+            prop_assert_eq!(whole.all.peak_in_flight.unwrap_or(0), naive_peak(&calls, None));
             for (endpoint, series) in whole.endpoints.iter().enumerate() {
-                prop_assert_eq!(series.peak_in_flight, naive_peak(&calls, Some(endpoint as u32)));
+                prop_assert_eq!(series.peak_in_flight.unwrap_or(0), naive_peak(&calls, Some(endpoint as u32)));
             }
         }
     }

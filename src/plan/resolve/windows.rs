@@ -1,0 +1,81 @@
+//! The flags of `learn windows` folded into a [`WindowsPlan`].
+
+use super::super::windows::{WindowsFormat, WindowsPlan};
+use super::super::{InputName, ReplayPlan};
+use crate::cli::replay::{OutputFlags, ReplayArgs, RuleFlags, WriteFlags};
+use crate::cli::value::KnobFlags;
+use crate::cli::windows::WindowsArgs;
+use crate::settings::{Environment, Settings};
+use anyhow::{bail, ensure};
+use std::path::Path;
+
+impl WindowsPlan {
+    /// Decides everything about a run. The strings are warnings.
+    ///
+    /// # Errors
+    /// Those of [`ReplayPlan::resolve`], a form that cannot be told, and Parquet without a file.
+    pub fn resolve(
+        args: &WindowsArgs,
+        settings: &Settings,
+        environment: &Environment,
+    ) -> anyhow::Result<(WindowsPlan, Vec<String>)> {
+        ensure!(
+            args.selection.group_by.is_none(),
+            "--group-by: a window table has no column for groups; replay the logs with --group-by"
+        );
+        let file = args.write.output.as_deref().filter(|path| *path != Path::new("-"));
+        let format = format(args.format, file)?;
+        // A table may take the place of one that it was made from; `is_replaced` tells which inputs that concerns.
+        let write = WriteFlags { output: None, ..args.write.clone() };
+        let replay = ReplayArgs {
+            files: args.files.clone(),
+            settings: None,
+            threads: args.threads,
+            chunk_bytes: None,
+            no_backtest: true,
+            input: args.input.clone(),
+            selection: args.selection.clone(),
+            rules: RuleFlags::default(),
+            output: OutputFlags { format: None, write },
+            knobs: KnobFlags(args.knobs.0.clone()),
+        };
+        let (mut replay, warnings) = ReplayPlan::resolve(&replay, settings, environment)?;
+        if let (Some(file), Some(rejects)) = (file, &replay.input.rejects) {
+            ensure!(!super::is_same_file(file, rejects), "--output and --rejects are both {}", file.display());
+        }
+        if let Some(file) = file {
+            ensure!(!file.is_dir(), "--output: {} is a directory, expected a file", file.display());
+        }
+        replay.output.file = file.map(Path::to_owned);
+        Ok((WindowsPlan { replay, format, retain_ms: args.retain }, warnings))
+    }
+
+    /// Whether the result takes the place of the input of this name.
+    pub(crate) fn replaces(&self, shown: &str) -> bool {
+        let Some(file) = &self.replay.output.file else { return false };
+        let is_input = |input: &InputName| match input {
+            InputName::Stdin => false,
+            InputName::Path(path) => path.display().to_string() == shown && super::is_same_file(path, file),
+        };
+        self.replay.input.files.iter().any(is_input)
+    }
+}
+
+fn format(asked: Option<WindowsFormat>, file: Option<&Path>) -> anyhow::Result<WindowsFormat> {
+    let Some(file) = file else {
+        ensure!(
+            asked != Some(WindowsFormat::Parquet),
+            "Parquet is no text: write it to a file, such as -o windows.parquet"
+        );
+        return Ok(WindowsFormat::Csv);
+    };
+    let suffix = file.extension().map(|suffix| suffix.to_string_lossy().to_lowercase());
+    Ok(match (asked, suffix.as_deref()) {
+        (Some(format), _) => format,
+        (None, Some("csv")) => WindowsFormat::Csv,
+        (None, Some("parquet")) => WindowsFormat::Parquet,
+        (None, _) => {
+            bail!("--output: found `{}`, expected a name that ends in .parquet or .csv, or -f", file.display())
+        }
+    })
+}

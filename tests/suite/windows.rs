@@ -1,0 +1,196 @@
+//! Window tables stand for their logs: what is replayed from one is what is replayed from the other, and two halves
+//! added are the whole.
+
+use crate::binary::{LEARN, feed, isolated, stdout_of};
+use crate::properties::{BUSY, any_log, without_inputs};
+use crate::record::{Record, to_json_lines};
+use proptest::prelude::*;
+use serde_json::{Map, Value};
+use std::path::Path;
+
+/// Late requests, too: many lines stand further behind than this.
+const LATENESS: &str = "--lateness=1m";
+
+/// A folder with logs, and the commands that are run on them.
+struct Place(tempfile::TempDir);
+
+impl Place {
+    fn new() -> Self {
+        Place(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.path().join(name).display().to_string()
+    }
+
+    fn log<'a>(&self, name: &str, records: impl IntoIterator<Item = &'a Record>) -> String {
+        let records: Vec<Record> = records.into_iter().cloned().collect();
+        std::fs::write(self.0.path().join(name), to_json_lines(&records)).unwrap();
+        self.path(name)
+    }
+
+    /// The table of these inputs.
+    fn windows(&self, name: &str, inputs: &[&str], flags: &[&str]) -> String {
+        let table = self.path(name);
+        stdout_of(&[&["windows", "-q", "-o", &table], flags, inputs].concat(), b"");
+        table
+    }
+
+    fn bytes(&self, name: &str, inputs: &[&str], flags: &[&str]) -> Vec<u8> {
+        std::fs::read(self.windows(name, inputs, flags)).unwrap()
+    }
+}
+
+fn told(command: &[&str], flags: &[&str], input: &str) -> String {
+    stdout_of(&[command, &BUSY[..3], &[LATENESS, "-q"], flags, &[input]].concat(), b"")
+}
+
+fn replayed(flags: &[&str], input: &str) -> Map<String, Value> {
+    without_inputs(&told(&["replay", "-f", "json"], flags, input))
+}
+
+/// Takes out what only single requests can tell, and what was read of which files.
+fn without_requests(mut document: Map<String, Value>) -> Map<String, Value> {
+    let summary = document["summary"].as_object_mut().unwrap();
+    for key in ["lines", "rejected", "rejectedSamples", "notRequests", "developers", "usageWindowsNotTested", "notes"] {
+        assert!(summary.remove(key).is_some(), "{key}");
+    }
+    document.remove("usageSpikes");
+    if let Some(evidence) = document.get_mut("evidence") {
+        let endpoints = evidence["endpoints"].as_array_mut().unwrap().iter_mut();
+        endpoints.for_each(|endpoint| drop(endpoint.as_object_mut().unwrap().remove("maxConcurrentCalls")));
+        evidence["global"].as_object_mut().unwrap().remove("maxConcurrentCalls");
+    }
+    if document["settings"]["rules"] == "evidence" {
+        document["recommended"]["bulkhead"].take();
+        document["reasons"]["maxConcurrentCalls"].take();
+    }
+    if let Some(backtest) = document.get_mut("backtest") {
+        for key in ["peakInFlight", "peakAt"] {
+            backtest["traffic"][key].take();
+        }
+        for key in ["verdict", "limits", "bestInHindsight"] {
+            backtest[key].take();
+        }
+        if let Some(fitted) = backtest["fitted"].as_object_mut() {
+            fitted["bulkhead"].take();
+        }
+        for config in backtest["configs"].as_array_mut().unwrap() {
+            for key in ["breaker", "bulkhead", "regret"] {
+                config[key].take();
+            }
+            config["config"]["bulkhead"].take();
+        }
+    }
+    document
+}
+
+fn cycles(flags: &[&str], input: &str) -> Vec<String> {
+    let lines = told(&["replay", "-f", "ndjson"], flags, input);
+    let lines = lines.lines().filter(|line| !line.starts_with("{\"type\":\"summary\""));
+    lines.filter(|line| !line.starts_with("{\"type\":\"spike\"")).map(str::to_owned).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_table_is_replayed_as_its_log_is(
+        mut log in any_log(),
+        in_seconds in any::<bool>(),
+        extension in prop::sample::select(vec!["csv", "parquet"]),
+        rules in prop::sample::select(vec!["documented", "evidence"]),
+        interval in prop::sample::select(vec!["--default-interval-ms=60000", "--default-interval-ms=180000"]),
+    ) {
+        if in_seconds {
+            log.iter_mut().for_each(|record| record.timestamp_ms -= record.timestamp_ms % 1000);
+        }
+        let place = Place::new();
+        let log = place.log("a.log", &log);
+        let table = place.windows(&format!("a.{extension}"), &[&log], &[LATENESS]);
+        for flags in [&["--rules", rules, interval][..], &["--route=/orders*", "--method=GET,POST"]] {
+            let (of_log, of_table) = (replayed(flags, &log), replayed(flags, &table));
+            prop_assert_eq!(without_requests(of_table), without_requests(of_log));
+            prop_assert_eq!(cycles(flags, &table), cycles(flags, &log));
+        }
+        let split = |input: &str| without_inputs(&told(&["backtest", "-f", "json", "--split=0.4"], &[], input));
+        prop_assert_eq!(without_requests(split(&table)), without_requests(split(&log)));
+    }
+
+    #[test]
+    fn two_halves_added_are_the_whole(
+        mut log in any_log(),
+        cut in any::<prop::sample::Index>(),
+        interleaved in any::<bool>(),
+        in_seconds in any::<bool>(),
+        extension in prop::sample::select(vec!["csv", "parquet"]),
+    ) {
+        if in_seconds {
+            log.iter_mut().for_each(|record| record.timestamp_ms -= record.timestamp_ms % 1000);
+        }
+        let place = Place::new();
+        let cut = cut.index(log.len());
+        let is_first = |line: usize| if interleaved { line.is_multiple_of(2) } else { line <= cut };
+        let half = |first: bool| (0..).zip(&log).filter(move |(line, _)| is_first(*line) == first).map(|(_, record)| record);
+        prop_assume!(half(false).next().is_some());
+        let (whole, a, b) =
+            (place.log("whole.log", &log), place.log("a.log", half(true)), place.log("b.log", half(false)));
+        let (a_table, b_table) =
+            (place.windows("a.parquet", &[&a], &[]), place.windows("b.csv", &[&b], &["--threads=1"]));
+        let bytes = |inputs: &[&str]| place.bytes(&format!("all.{extension}"), inputs, &[]);
+        let expected = bytes(&[&whole]);
+        prop_assert_eq!(&bytes(&[&a_table, &b_table]), &expected);
+        prop_assert_eq!(&bytes(&[&b_table, &a_table]), &expected);
+        prop_assert_eq!(&bytes(&[&b, &a_table]), &expected);
+        prop_assert_eq!(&place.bytes(&format!("one.{extension}"), &[&whole], &["--threads=1"]), &expected);
+        let both = ["replay", "-f", "json", "-q", &a, &b_table];
+        let alone = ["replay", "-f", "json", "-q", &whole];
+        let of = |args: &[&str]| without_requests(without_inputs(&stdout_of(args, b"")));
+        prop_assert_eq!(of(&both), of(&alone));
+    }
+}
+
+/// Every row of a CSV table as the schema sees it.
+#[test]
+fn rows_fit_their_schema() {
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/access.log");
+    let table = stdout_of(&["windows", &fixture.display().to_string()], b"");
+    let validator = crate::schema::validator("window-table-row");
+    let mut lines = table.lines();
+    let names: Vec<&str> = lines.next().unwrap().split(',').collect();
+    for line in lines {
+        let cell = |(name, cell): (&&str, &str)| {
+            let value = match *name {
+                "durationsNs" => cell
+                    .split_whitespace()
+                    .map(|pair| Value::from(pair.split('*').next().unwrap().parse::<u64>().unwrap()))
+                    .collect(),
+                "windowTable" | "requests" | "longConnections" => Value::from(cell.parse::<u64>().unwrap()),
+                "late" => Value::from(cell == "true"),
+                _ => Value::from(cell),
+            };
+            ((*name).to_owned(), value)
+        };
+        let row = Value::Object(names.iter().zip(line.split(',')).map(cell).collect());
+        assert!(validator.is_valid(&row), "{row}");
+    }
+}
+
+#[test]
+fn a_table_takes_the_place_of_itself_and_of_no_log() {
+    let place = Place::new();
+    let record =
+        Record { timestamp_ms: 1_780_315_200_001, method: "GET", path: "/", status: 200, duration_ms: Some(1.0) };
+    let log = place.log("a.log", [&record]);
+    let table = place.windows("a.parquet", &[&log], &[]);
+    let once = std::fs::read(&table).unwrap();
+    let twice = place.bytes("a.parquet", &[&table, &log], &[]);
+    assert_ne!(once, twice);
+    let before = std::fs::read(&log).unwrap();
+    let mut command = isolated(LEARN, place.0.path());
+    command.args(["windows", "a.log", "-f", "csv", "-o", "a.log"]);
+    let output = feed(command, b"");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("would overwrite the input a.log"));
+    assert_eq!(std::fs::read(&log).unwrap(), before);
+}
