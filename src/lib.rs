@@ -64,13 +64,16 @@ pub mod window;
 
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
+use plan::formats::FormatsPlan;
 use plan::scan::Resolved;
 use plan::windows::WindowsPlan;
 use plan::{OutputFormat, OutputPlan, ReplayPlan};
+use render::formats::FormatsReport;
 use replay::{Kept, SecondLook};
 use report::{Input, Report, Summary};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
+use source::explain;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -114,6 +117,12 @@ pub fn run(cli: cli::Cli) -> anyhow::Result<ExitCode> {
             let (plan, warnings) = plan::windows::WindowsPlan::resolve(&args, &settings, &environment)?;
             tell_unless_quiet(&plan.replay.output, &warnings);
             write_windows(&plan)
+        }
+        cli::Command::Formats(args) => {
+            let (settings, environment) = load_settings(args.settings.as_deref())?;
+            let (plan, warnings) = FormatsPlan::resolve(&args, &settings, &environment)?;
+            tell_unless_quiet(&plan.output, &warnings);
+            show_formats(&plan)
         }
         cli::Command::Diff(args) => {
             let (settings, environment) = load_settings(args.settings.as_deref())?;
@@ -176,6 +185,25 @@ fn write_windows(plan: &WindowsPlan) -> anyhow::Result<ExitCode> {
     tell_unless_quiet(output, &messages);
     write_out(output.file.as_deref(), &bytes)?;
     report_broken_inputs(&plan.replay, &reading.inputs)
+}
+
+/// `learn formats`: the list, or which format each input is in.
+fn show_formats(plan: &FormatsPlan) -> anyhow::Result<ExitCode> {
+    check_out(&plan.output)?;
+    let mut code = ExitCode::SUCCESS;
+    let report = if plan.files.is_empty() {
+        FormatsReport::Known(explain::known()?)
+    } else {
+        let explain = |name| explain::explain(name, &plan.choice, &plan.wanted);
+        let inputs: Vec<_> = plan.files.iter().map(explain).collect();
+        if inputs.iter().any(|input| input.error.is_some()) {
+            code = ExitCode::from(BROKEN_INPUT);
+        }
+        FormatsReport::Explained(inputs)
+    };
+    let bytes = render::formats::render(&report, plan.format, &plan.output)?;
+    write_out(plan.output.file.as_deref(), &bytes)?;
+    Ok(code)
 }
 
 /// Reads and replays what the plan names.

@@ -48,6 +48,8 @@ list_needs() {
   need 'Redis' 'command -v redis-server && command -v redis-cli' 'redis-server redis-tools' redis redis redis redis
   # initdb refuses root; the tests step down with it.
   need 'setpriv' 'command -v setpriv || test "$(id -u)" -ne 0' util-linux util-linux setpriv util-linux util-linux
+  need 'gzip, bzip2, xz and zstd' 'command -v gzip && command -v bzip2 && command -v xz && command -v zstd' \
+    'gzip bzip2 xz-utils zstd' 'gzip bzip2 xz zstd' 'gzip bzip2 xz zstd' 'gzip bzip2 xz zstd' 'xz zstd'
   need 'script' 'command -v script' bsdutils util-linux util-linux-misc util-linux util-linux
   need 'promtool' 'promtool --version' prometheus golang-github-prometheus prometheus prometheus prometheus
   need 'Alertmanager' 'prometheus-alertmanager --version || alertmanager --version' \

@@ -6,6 +6,7 @@
 pub mod backtest;
 pub mod completions;
 pub mod diff;
+pub mod formats;
 pub mod man;
 pub mod publish;
 pub mod replay;
@@ -100,6 +101,8 @@ pub enum Command {
     Backtest(Box<backtest::BacktestArgs>),
     /// Write a log's exact counts by minute as a table that replay and backtest read back, and that merges
     Windows(Box<windows::WindowsArgs>),
+    /// Show the known log formats, or which one a log is in and how its first request is read
+    Formats(formats::FormatsArgs),
     /// Compare two configs, or a config and a log: what moved, and exit 1 when it matters
     Diff(Box<diff::DiffArgs>),
     /// Write a config where running services read it: their key in Redis
@@ -157,7 +160,7 @@ mod tests {
         let mut command = Cli::command();
         command.build();
         let mut flags = 0;
-        let commands = ["replay", "scan-usage", "backtest", "windows", "diff", "publish"]
+        let commands = ["replay", "scan-usage", "backtest", "windows", "formats", "diff", "publish"]
             .map(|name| command.find_subcommand(name).unwrap());
         for argument in
             commands.iter().flat_map(|command| command.get_arguments()).filter(|argument| argument.get_id() != "help")

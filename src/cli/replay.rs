@@ -53,6 +53,29 @@ pub struct ReplayArgs {
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Input")]
 pub struct InputFlags {
+    /// How the lines are laid out.
+    #[command(flatten)]
+    pub layout: FormatFlags,
+    /// Take paths as they are, without turning numbers and ids into parameters
+    #[arg(long, value_name = "BOOL", env = "LEARN_RAW_PATHS", hide_env = true)]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new())]
+    pub raw_paths: Option<bool>,
+    /// Write every line that could not be read to FILE, with the reason
+    #[arg(long, value_name = "FILE", env = "LEARN_REJECTS", hide_env = true)]
+    pub rejects: Option<PathBuf>,
+    /// Fail when more than this share of the lines could not be read, such as 0.1 or 10% [default: 0.5]
+    #[arg(long, value_name = "SHARE", env = "LEARN_MAX_REJECTS", hide_env = true)]
+    #[arg(value_parser = share, allow_negative_numbers = true)]
+    pub max_rejects: Option<f64>,
+    /// Go on after an input that breaks off, such as a truncated gzip file
+    #[arg(long, env = "LEARN_KEEP_GOING", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub keep_going: bool,
+}
+
+/// How the lines are laid out, and what of them means what.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Input")]
+pub struct FormatFlags {
     /// An nginx log_format, an Apache LogFormat, or a name of `learn formats` [default: looks at the first lines]
     #[arg(long, value_name = "FORMAT", env = "LEARN_LOG_FORMAT", hide_env = true)]
     pub log_format: Option<String>,
@@ -76,20 +99,6 @@ pub struct InputFlags {
     /// Zone of times without one: an IANA name, UTC or an offset such as +02:00 [default: UTC]
     #[arg(long, value_name = "ZONE", env = "LEARN_TIMEZONE", hide_env = true, allow_hyphen_values = true)]
     pub timezone: Option<Timezone>,
-    /// Take paths as they are, without turning numbers and ids into parameters
-    #[arg(long, value_name = "BOOL", env = "LEARN_RAW_PATHS", hide_env = true)]
-    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new())]
-    pub raw_paths: Option<bool>,
-    /// Write every line that could not be read to FILE, with the reason
-    #[arg(long, value_name = "FILE", env = "LEARN_REJECTS", hide_env = true)]
-    pub rejects: Option<PathBuf>,
-    /// Fail when more than this share of the lines could not be read, such as 0.1 or 10% [default: 0.5]
-    #[arg(long, value_name = "SHARE", env = "LEARN_MAX_REJECTS", hide_env = true)]
-    #[arg(value_parser = share, allow_negative_numbers = true)]
-    pub max_rejects: Option<f64>,
-    /// Go on after an input that breaks off, such as a truncated gzip file
-    #[arg(long, env = "LEARN_KEEP_GOING", hide_env = true, value_parser = BoolishValueParser::new())]
-    pub keep_going: bool,
 }
 
 /// Which requests take part; every condition must hold.

@@ -4,6 +4,7 @@
 
 pub mod backtest;
 pub mod diff;
+pub mod formats;
 mod resolve;
 pub mod scan;
 pub(crate) mod text;
@@ -77,6 +78,16 @@ pub enum InputName {
     Stdin,
     /// A file.
     Path(PathBuf),
+}
+
+impl InputName {
+    /// The path as given, or `-`.
+    pub fn shown(&self) -> String {
+        match self {
+            InputName::Stdin => "-".to_owned(),
+            InputName::Path(path) => path.display().to_string(),
+        }
+    }
 }
 
 /// How lines are laid out.

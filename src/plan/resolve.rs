@@ -5,7 +5,8 @@
 mod backtest;
 mod diff;
 mod files;
-pub(crate) mod format;
+mod format;
+mod formats;
 mod scan;
 mod windows;
 
@@ -16,12 +17,12 @@ use super::{
     Timezone, Wanted,
 };
 use crate::cli::Color;
-use crate::cli::replay::{InputFlags, ReplayArgs, SelectionFlags, WriteFlags};
+use crate::cli::replay::{ReplayArgs, SelectionFlags, WriteFlags};
 use crate::report::{InputSettings, format_time};
 use crate::request::MAX_EXTRA_FIELDS;
 use crate::rules::zscore::RESOURCE_FIELDS;
 use crate::settings::knob::{Chosen, Given, KNOBS, Knobs};
-use crate::settings::{Environment, InputDefaults, Settings, overlay_fields};
+use crate::settings::{Environment, Settings};
 use crate::tuning::{TunableConfig, reader};
 use crate::usage::{display_name, is_key_field};
 use anyhow::{Context, anyhow, bail, ensure};
@@ -63,27 +64,17 @@ fn input_plan(
 ) -> anyhow::Result<InputPlan> {
     let (flags, selection, defaults) = (&args.input, &args.selection, &settings.input);
     let files = files::inputs(&args.files, environment.stdin_is_terminal, warnings)?;
-    let log_format = flags.log_format.as_ref().or(defaults.log_format.as_ref());
-    // Of two ways to say it the nearer one counts.
-    let is_set_nearer = flags.log_format.is_some() || (flags.nginx_conf.is_none() && defaults.log_format.is_some());
-    let nginx_conf = flags.nginx_conf.as_ref().or(defaults.nginx_conf.as_ref()).filter(|_| !is_set_nearer);
-    let log_format = log_format.filter(|_| nginx_conf.is_none());
-    let timezone = flags.timezone.or(defaults.timezone).unwrap_or_default();
+    let layout = format::layout(&flags.layout, defaults)?;
+    let mut wanted = layout.wanted;
+    let timezone = wanted.timezone;
     let (since, until) = time_range(selection, timezone, &files)?;
-    let mut wanted = Wanted {
-        latency: flags.latency.or(defaults.latency).unwrap_or_default(),
-        fields: fields(flags, defaults)?,
-        developer: flags.developer_field.clone().or_else(|| defaults.developer_field.clone()),
-        extras: Vec::new(),
-        resources: if rules == RuleSet::ZScore { RESOURCE_FIELDS } else { &[] },
-        timezone,
-    };
+    wanted.resources = if rules == RuleSet::ZScore { RESOURCE_FIELDS } else { &[] };
     let (filters, group_by) = selection_of(selection, &mut wanted);
     check_extras(&wanted, rules)?;
     let raw_paths = flags.raw_paths.or(defaults.raw_paths).unwrap_or(false);
     Ok(InputPlan {
         files,
-        format: format::format_choice(log_format.map(String::as_str), nginx_conf.map(String::as_str))?,
+        format: layout.choice,
         since,
         until,
         filters,
@@ -94,8 +85,8 @@ fn input_plan(
         rejects: flags.rejects.clone(),
         keep_going: flags.keep_going,
         as_given: InputSettings {
-            log_format: log_format.cloned(),
-            nginx_conf: nginx_conf.cloned(),
+            log_format: layout.log_format,
+            nginx_conf: layout.nginx_conf,
             latency: wanted.latency.name(),
             since: moment(since),
             until: moment(until),
@@ -107,16 +98,6 @@ fn input_plan(
         },
         wanted,
     })
-}
-
-fn fields(flags: &InputFlags, defaults: &InputDefaults) -> anyhow::Result<Vec<super::FieldOverride>> {
-    for (i, field) in flags.fields.iter().enumerate() {
-        let is_repeated = flags.fields[..i].iter().any(|other| other.role == field.role);
-        ensure!(!is_repeated, "--field: `{}` is given more than once", field.role.name());
-    }
-    let mut fields = defaults.fields.clone();
-    overlay_fields(&mut fields, &flags.fields);
-    Ok(fields)
 }
 
 fn time_range(

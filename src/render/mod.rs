@@ -12,6 +12,7 @@ mod csv;
 pub mod diff;
 mod document;
 pub mod escape;
+pub mod formats;
 #[cfg(test)]
 mod hostile_tests;
 mod json;

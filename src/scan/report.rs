@@ -158,11 +158,7 @@ fn source(plan: &ScanPlan) -> anyhow::Result<SourceReport> {
             SourceReport { server, database, table, files: Vec::new() }
         }
         UsageSource::Files(inputs) => {
-            let name = |input: &InputName| match input {
-                InputName::Path(path) => path.display().to_string(),
-                InputName::Stdin => "-".to_owned(),
-            };
-            SourceReport { files: inputs.iter().map(name).collect(), ..SourceReport::default() }
+            SourceReport { files: inputs.iter().map(InputName::shown).collect(), ..SourceReport::default() }
         }
     })
 }

@@ -7,6 +7,7 @@ use super::marks::LineMarks;
 use super::named::{FieldParser, JsonMap, LtsvMap, W3cMap};
 use super::nginx::{LogFormat, NginxParser};
 use super::prefix::{Prefix, Stripped};
+use super::preset::Preset;
 use super::probe::{Probe, SAMPLE_BYTES};
 use super::{FormatInfo, ParseLine};
 use crate::backtest::spool::{Block, Stamps};
@@ -91,6 +92,21 @@ impl LineFormat {
             Family::Template(format) => format.stamps(),
             Family::Json(_) | Family::Ltsv(_) | Family::W3c(_) => None,
         }
+    }
+
+    /// Other presets that read some of the lines and how many each reads, the best first; none where the format is
+    /// no preset's kind.
+    pub fn others(&self, sample: &[&[u8]], wanted: &Wanted) -> Vec<(&'static Preset, usize)> {
+        let Family::Template(format) = &self.family else { return Vec::new() };
+        let title = format.info().name;
+        let stripped = self.prefix.map(|prefix| strip_all(prefix, sample));
+        let lines: Vec<&[u8]> = match &stripped {
+            Some(lines) => lines.iter().map(Vec::as_slice).collect(),
+            None => sample.to_vec(),
+        };
+        let mut ranked = detect::rank(&lines, wanted);
+        ranked.retain(|(preset, _)| preset.title != title);
+        ranked
     }
 
     /// What the format tells about itself.
@@ -245,6 +261,11 @@ impl InputFormat {
         let mut timestamps = Vec::new();
         for_each_piece(chunk, buffer, |lines| chunk::timestamps(&mut self.parser, lines, &mut timestamps))?;
         Ok(timestamps)
+    }
+
+    /// What one line says.
+    pub fn parse_line<'a>(&'a mut self, line: &'a [u8]) -> Line<'a> {
+        self.parser.parse_line(line)
     }
 
     /// The time of one line's request.

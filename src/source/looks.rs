@@ -52,23 +52,16 @@ impl Looks {
         if lines.is_empty() {
             return Looks::Empty;
         }
-        let most =
-            |is_such: &dyn Fn(&[u8]) -> bool| 2 * lines.iter().filter(|line| is_such(line)).count() >= lines.len();
-        let kinds: [(Looks, &dyn Fn(&[u8]) -> bool); 7] = [
-            (Looks::Binary, &is_binary),
-            (Looks::Json, &|line| line.trim_ascii().starts_with(b"{")),
-            (Looks::NginxErrors, &is_nginx_error),
-            (Looks::ApacheErrors, &is_apache_error),
-            (Looks::HaproxyTcp, &|line| is_haproxy_tcp(without_syslog(line))),
-            (Looks::Xml, &|line| line.trim_ascii().starts_with(b"<")),
-            (Looks::Messages, &is_message),
-        ];
-        kinds.iter().find(|(_, is_such)| most(*is_such)).map_or(Looks::Text, |(looks, _)| *looks)
+        let most = |is_such: IsSuch| 2 * lines.iter().filter(|line| is_such(line)).count() >= lines.len();
+        KINDS.iter().find(|(_, is_such)| most(*is_such)).map_or(Looks::Text, |(looks, _)| *looks)
     }
 }
 
+/// Whether a line is of a kind.
+type IsSuch = fn(&[u8]) -> bool;
+
 /// What a line of each kind is known by, the surest first.
-const KINDS: [(Looks, fn(&[u8]) -> bool); 7] = [
+const KINDS: [(Looks, IsSuch); 7] = [
     (Looks::Binary, is_binary),
     (Looks::Json, |line| line.trim_ascii().starts_with(b"{")),
     (Looks::NginxErrors, is_nginx_error),

@@ -11,6 +11,7 @@ mod chunk;
 mod compression;
 pub mod detect;
 mod end;
+pub mod explain;
 mod filter;
 mod format;
 mod lines;
@@ -48,6 +49,8 @@ use marks::LineMarks;
 use merge::{Grouping, InputMerge, Keep, Merge};
 use probe::Probe;
 use schedule::{Schedule, StopOnPanic};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io::{self, Write};
 use std::sync::mpsc::sync_channel;
 use tally::{EMPTY, InputTally};
@@ -149,6 +152,7 @@ fn read_recognised(
     let has_tables = !tables.is_empty();
     let mut read = read_tables(plan, tables, &mut keep, replay, progress)?;
     let chunk_plan = ChunkPlan::new(plan, keeps, since_ms, until_ms);
+    let twins = twin_notes(&logs);
     let formats: Vec<Option<(LineFormat, Stamps)>> = logs.iter().map(|input| input.format.clone()).collect();
     let firsts: Vec<Option<i64>> = logs.iter().map(|input| input.first_ms).collect();
     let (tallies, keep) = read_chunks(plan, &chunk_plan, logs, &formats, keep, replay, progress)?;
@@ -160,6 +164,7 @@ fn read_recognised(
         Keep::Minutes(minutes) => Some(Kept::Minutes(minutes.finish(&replay.names))),
     };
     let mut reading = conclude(plan, read.into_iter().map(|(_, tally)| tally).collect(), since_ms, until_ms)?;
+    reading.summary.notes.extend(twins);
     reading.summary.notes.extend(end.into_iter().flat_map(|end| end.notes));
     reading.summary.notes.extend(has_tables.then(|| NO_DEVELOPERS.to_owned()));
     Ok(Reading { kept, ..reading })
@@ -241,6 +246,24 @@ fn recognise_all(plan: &ReplayPlan) -> anyhow::Result<Inputs> {
     }
     inputs.sort_by(|a: &Recognised, b| (a.first_ms, &a.probe.shown).cmp(&(b.first_ms, &b.probe.shown)));
     Ok(Inputs { logs: inputs, tables })
+}
+
+/// Names the inputs that begin alike, such as a rotated log and its compressed copy: one log, counted twice.
+fn twin_notes(inputs: &[Recognised]) -> Vec<String> {
+    let mut firsts: BTreeMap<&[u8], &str> = BTreeMap::new();
+    let mut notes = Vec::new();
+    for Recognised { probe, .. } in inputs.iter().filter(|input| input.first_ms.is_some()) {
+        match firsts.entry(&probe.sample) {
+            Entry::Vacant(entry) => drop(entry.insert(&probe.shown)),
+            Entry::Occupied(entry) => notes.push(format!(
+                "{} and {} begin with the same {} bytes; if they are the same log, give it once: its requests count twice",
+                entry.get(),
+                probe.shown,
+                probe.sample.len()
+            )),
+        }
+    }
+    notes
 }
 
 /// A bound as a time; `end_ms` is the log's end, for one that is relative to it.

@@ -3,6 +3,8 @@
 //! Names and titles in, `log_format` strings out; in those of other servers, variables are what the server calls its
 //! values. Which of them a log is written in is for `detect`.
 
+use crate::plan::FormatChoice;
+
 /// A format known by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Preset {
@@ -15,6 +17,19 @@ pub struct Preset {
     /// What detection makes of it.
     pub detection: Detection,
 }
+
+/// Formats that no template describes: the names that people may look for, what they call them, and the family.
+pub(crate) const FAMILIES: [(&str, &str, FormatChoice); 9] = [
+    ("json", "JSON lines, whatever their field names", FormatChoice::Json),
+    ("caddy", "Caddy", FormatChoice::Json),
+    ("traefik-json", "Traefik, JSON", FormatChoice::Json),
+    ("envoy-json", "Envoy, JSON", FormatChoice::Json),
+    ("pino", "pino, as of Express and Nest", FormatChoice::Json),
+    ("ltsv", "LTSV", FormatChoice::Ltsv),
+    ("w3c", "W3C extended", FormatChoice::W3c),
+    ("iis", "IIS", FormatChoice::W3c),
+    ("cloudfront", "CloudFront", FormatChoice::W3c),
+];
 
 /// What detection makes of a preset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,7 +176,16 @@ static PRESETS: [Preset; 34] = [
     preset!("apache-common-us", "Apache common %D", concat!(started!(), " $request_time_us"), TriedWithLarge),
     preset!("apache-combined-s", "Apache combined %T", concat!(combined!(), " $request_time"), ByName),
     preset!("apache-common-s", "Apache common %T", concat!(common!(), " $request_time"), ByName),
-    preset!("morgan-combined-ms", "morgan combined :response-time ms", concat!(combined!(), " $response_time_ms ms")),
+    // https://github.com/expressjs/morgan: a dash for the status where the client left before the answer.
+    preset!(
+        "morgan-combined-ms",
+        "morgan combined :response-time ms",
+        concat!(
+            r#"$remote_addr - $remote_user [$time_local] "$request" $status_code $body_bytes_sent"#,
+            agents!(),
+            " $response_time_ms ms"
+        )
+    ),
     // https://doc.traefik.io/traefik/observability/access-logs/
     preset!(
         "traefik",

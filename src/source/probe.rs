@@ -59,10 +59,7 @@ pub enum OpenError {
 impl Probe {
     /// Opens an input and reads its first bytes.
     pub fn open(name: &InputName) -> Result<Probe, OpenError> {
-        let shown = match name {
-            InputName::Stdin => "-".to_owned(),
-            InputName::Path(path) => path.display().to_string(),
-        };
+        let shown = name.shown();
         let failed = |source| OpenError::Io { path: shown.clone(), source };
         let (mut reader, seekable): (Box<dyn Read + Send>, _) = match name {
             InputName::Stdin => (Box::new(io::stdin()), None),

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// How many files there are; a case that is not run would be a case that is not true.
-const CASES: usize = 91;
+const CASES: usize = 95;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases")
@@ -64,13 +64,21 @@ impl CommandCase {
 /// A folder with `fixtures/` in it.
 pub fn place() -> tempfile::TempDir {
     let place = tempfile::tempdir().unwrap();
-    let (from, to) = (Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures"), place.path().join("fixtures"));
-    std::fs::create_dir(&to).unwrap();
+    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures"), &place.path().join("fixtures"));
+    place
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
-        std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
     }
-    place
 }
 
 /// Runs a command line in which `learn` is the built binary; what it said, by section.

@@ -12,6 +12,7 @@ mod cycle;
 mod documented;
 mod evidence;
 mod fixture;
+mod formats;
 mod handover;
 mod interrupt;
 mod oracle;

@@ -21,7 +21,8 @@ pub fn validator(name: &str) -> Validator {
     options.build(&json!({ "$ref": format!("file:///{name}.schema.json") })).unwrap()
 }
 
-fn assert_valid(validator: &Validator, document: &str) {
+/// The document fits the schema.
+pub fn assert_valid(validator: &Validator, document: &str) {
     let document: Value = serde_json::from_str(document).unwrap();
     let errors: Vec<String> =
         validator.iter_errors(&document).map(|error| format!("{}: {error}", error.instance_path())).collect();

@@ -1,31 +1,63 @@
-//! Which format the user named: a template, a preset, or one of an nginx.conf.
+//! How the lines are laid out by what the user gave: a template, a preset, one of an nginx.conf, and the fields.
 //!
 //! Reads the nginx.conf that was given; no log.
 
+use crate::cli::replay::FormatFlags;
 use crate::nearest::nearest;
-use crate::plan::{FormatChoice, LineTemplate};
+use crate::plan::{FieldOverride, FormatChoice, LineTemplate, Wanted};
+use crate::settings::{InputDefaults, overlay_fields};
+use crate::source::apache;
 use crate::source::nginx::conf::{self, NamedFormat};
-use crate::source::{apache, preset};
-use anyhow::{Context, bail};
+use crate::source::preset::{self, FAMILIES};
+use anyhow::{Context, bail, ensure};
 
-/// Formats that no template describes, by the names that people may look for.
-pub(crate) const FAMILIES: [(&str, FormatChoice); 9] = [
-    ("json", FormatChoice::Json),
-    ("caddy", FormatChoice::Json),
-    ("traefik-json", FormatChoice::Json),
-    ("envoy-json", FormatChoice::Json),
-    ("pino", FormatChoice::Json),
-    ("ltsv", FormatChoice::Ltsv),
-    ("w3c", FormatChoice::W3c),
-    ("iis", FormatChoice::W3c),
-    ("cloudfront", FormatChoice::W3c),
-];
+/// How lines are laid out.
+pub(super) struct Layout {
+    /// Which format.
+    pub(super) choice: FormatChoice,
+    /// What it has to deliver, without what a selection adds.
+    pub(super) wanted: Wanted,
+    /// `--log-format` as it counts.
+    pub(super) log_format: Option<String>,
+    /// `--nginx-conf` as it counts.
+    pub(super) nginx_conf: Option<String>,
+}
+
+/// Folds the flags over the defaults.
+///
+/// # Errors
+/// A role given twice, and whatever is wrong with a format.
+pub(super) fn layout(flags: &FormatFlags, defaults: &InputDefaults) -> anyhow::Result<Layout> {
+    // Of two ways to say it the nearer one counts.
+    let is_set_nearer = flags.log_format.is_some() || (flags.nginx_conf.is_none() && defaults.log_format.is_some());
+    let nginx_conf = flags.nginx_conf.as_ref().or(defaults.nginx_conf.as_ref()).filter(|_| !is_set_nearer);
+    let log_format = flags.log_format.as_ref().or(defaults.log_format.as_ref()).filter(|_| nginx_conf.is_none());
+    let wanted = Wanted {
+        latency: flags.latency.or(defaults.latency).unwrap_or_default(),
+        fields: fields(flags, defaults)?,
+        developer: flags.developer_field.clone().or_else(|| defaults.developer_field.clone()),
+        timezone: flags.timezone.or(defaults.timezone).unwrap_or_default(),
+        ..Wanted::default()
+    };
+    let choice = format_choice(log_format.map(String::as_str), nginx_conf.map(String::as_str))?;
+    Ok(Layout { choice, wanted, log_format: log_format.cloned(), nginx_conf: nginx_conf.cloned() })
+}
+
+fn fields(flags: &FormatFlags, defaults: &InputDefaults) -> anyhow::Result<Vec<FieldOverride>> {
+    for (i, field) in flags.fields.iter().enumerate() {
+        let is_repeated = flags.fields[..i].iter().any(|other| other.role == field.role);
+        ensure!(!is_repeated, "--field: `{}` is given more than once", field.role.name());
+    }
+    let mut fields = defaults.fields.clone();
+    overlay_fields(&mut fields, &flags.fields);
+    Ok(fields)
+}
 
 /// The format of `--log-format` or `--nginx-conf`; the first lines decide without either.
 ///
 /// # Errors
 /// A name that is not known, a string that is no format, a file that cannot be read or has no such format.
-pub(super) fn format_choice(log_format: Option<&str>, nginx_conf: Option<&str>) -> anyhow::Result<FormatChoice> {
+fn format_choice(log_format: Option<&str>, nginx_conf: Option<&str>) -> anyhow::Result<FormatChoice> {
     match (log_format, nginx_conf) {
         (Some(text), _) => of_text(text),
         (None, Some(conf)) => of_conf(conf),
@@ -42,13 +74,13 @@ fn of_text(text: &str) -> anyhow::Result<FormatChoice> {
         let text = apache::as_template(text).context("--log-format")?;
         return Ok(template("Apache LogFormat", &text));
     }
-    if let Some((_, choice)) = FAMILIES.iter().find(|(name, _)| *name == text) {
+    if let Some((.., choice)) = FAMILIES.iter().find(|(name, ..)| *name == text) {
         return Ok(choice.clone());
     }
     if let Some(preset) = preset::by_name(text) {
         return Ok(template(preset.title, preset.log_format));
     }
-    let families = FAMILIES.iter().map(|(name, _)| *name);
+    let families = FAMILIES.iter().map(|(name, ..)| *name);
     let names: Vec<_> = preset::all().iter().map(|preset| preset.name).chain(families).collect();
     let nearest = nearest(text, names.iter().copied()).unwrap_or("combined");
     bail!(

@@ -18,7 +18,7 @@ fn log_formats_are_strings_presets_or_families() {
     let own = "$remote_addr $status";
     assert_eq!(format(own), templates(&[("nginx log_format", own)]));
     assert_eq!(format("%h %>s"), templates(&[("Apache LogFormat", "${remote_addr} ${status}")]));
-    for (name, choice) in crate::plan::resolve::format::FAMILIES {
+    for (name, _, choice) in crate::source::preset::FAMILIES {
         assert_eq!(format(name), choice, "{name}");
     }
     for preset in preset::all() {
