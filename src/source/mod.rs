@@ -31,7 +31,7 @@ mod tally;
 pub mod time;
 pub mod usage;
 mod value;
-mod wall;
+pub(crate) mod wall;
 pub(crate) mod window_table;
 mod worker;
 
