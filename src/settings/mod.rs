@@ -29,6 +29,8 @@ pub struct Settings {
     pub current: Option<PathBuf>,
     /// `threads`.
     pub threads: Option<usize>,
+    /// `[metrics]`: `retentionPeriod`, in milliseconds.
+    pub retain_ms: Option<i64>,
     /// `[input]`.
     pub input: InputDefaults,
     /// The names in `[usage]`.
@@ -97,6 +99,7 @@ impl Settings {
         self.rules = higher.rules.or(self.rules);
         self.current = higher.current.or(self.current.take());
         self.threads = higher.threads.or(self.threads);
+        self.retain_ms = higher.retain_ms.or(self.retain_ms);
         self.input.overlay(higher.input);
         self.usage.overlay(higher.usage);
     }
@@ -159,13 +162,16 @@ mod tests {
         let mut merged = settings(
             "rules = 'published'\nthreads = 2\n[tunerConfig]\nminTimeoutMs = 1\ncooldownMs = 2\n\
              [input]\nlogFormat = 'json'\nfields = { duration = 'a@ms', path = 'p' }\n\
-             [usage]\ntable = 'events'\ntimeColumn = 'at'\n",
+             [usage]\ntable = 'events'\ntimeColumn = 'at'\n[metrics]\nretentionPeriod = 1\n",
         );
+        assert_eq!(merged.retain_ms, Some(3_600_000));
+        merged.overlay(settings("[metrics]\nretentionPeriod = '2m'"));
         merged.overlay(settings(
             "threads = 3\n[tunerConfig]\ncooldownMs = 5\n[input]\nfields.duration = 'b'\n\
              [usage]\ntable = 'billing.events'\n",
         ));
         assert_eq!((merged.rules, merged.threads), (Some(RuleChoice::Replayed(RuleSet::Published)), Some(3)));
+        assert_eq!(merged.retain_ms, Some(120_000));
         let tuner = merged.knobs.knobs().tuner;
         assert_eq!((tuner.min_timeout_ms, tuner.cooldown_ms), (1.0, 5.0));
         assert_eq!(merged.input.log_format.as_deref(), Some("json"));

@@ -6,7 +6,7 @@
 use super::knob::{Given, KNOBS, Knob, KnobValue};
 use super::{InputDefaults, Settings, UsageDefaults};
 use crate::nearest::nearest;
-use crate::plan::text::{share, thread_count};
+use crate::plan::text::{above_zero, share, thread_count};
 use crate::plan::{FieldOverride, Latency, Role, RuleChoice};
 use std::ops::Range;
 use std::path::Path;
@@ -18,10 +18,13 @@ const INPUT: &str = "input";
 const INPUT_KEYS: [&str; 8] =
     ["logFormat", "nginxConf", "latency", "timezone", "developerField", "rawPaths", "maxRejects", "fields"];
 const FIELDS: &str = "input.fields";
+const METRICS: &str = "metrics";
+const RETENTION_PERIOD: &str = "retentionPeriod";
 const USAGE: &str = "usage";
 const USAGE_NAME_KEYS: [&str; 6] =
     ["table", "developerColumn", "timeColumn", "callsColumn", "apiColumn", "amountColumn"];
-const SECTIONS: [&str; 7] = ["anomalyConfig", "tunerConfig", "loopConfig", USAGE, "optimization", "evidence", INPUT];
+const SECTIONS: [&str; 8] =
+    ["anomalyConfig", "tunerConfig", "loopConfig", USAGE, "optimization", "evidence", METRICS, INPUT];
 
 /// Something wrong, and the byte at which it stands.
 struct Problem {
@@ -88,6 +91,14 @@ impl Reader<'_> {
                 INPUT => {
                     for (key, value) in section(key, value)? {
                         input(key, value, &mut self.settings.input)?;
+                    }
+                }
+                METRICS => {
+                    for (key, value) in section(key, value)? {
+                        self.settings.retain_ms = Some(match key.name {
+                            RETENTION_PERIOD => retention_ms(key, value)?,
+                            _ => return Err(unknown(METRICS, key, value)),
+                        });
                     }
                 }
                 name if SECTIONS.contains(&name) => self.knobs(key, value)?,
@@ -192,6 +203,19 @@ fn max_rejects(key: Key<'_>, value: &Spanned<DeValue<'_>>) -> Result<f64, Proble
     share(text).map_err(|expected| misread(key, value, &expected))
 }
 
+/// The original's whole hours, or a duration with its unit.
+fn retention_ms(key: Key<'_>, value: &Spanned<DeValue<'_>>) -> Result<i64, Problem> {
+    const HOUR_MS: i64 = 3_600_000;
+    let span_ms = match value.get_ref() {
+        DeValue::Integer(number) => {
+            whole(number).filter(|hours| *hours > 0).and_then(|hours| hours.checked_mul(HOUR_MS))
+        }
+        DeValue::String(text) => above_zero(text).ok(),
+        _ => None,
+    };
+    span_ms.ok_or_else(|| wrong(key, value, "hours from 1, or a duration such as \"90m\""))
+}
+
 fn threads(key: Key<'_>, value: &Spanned<DeValue<'_>>) -> Result<usize, Problem> {
     let count = match value.get_ref() {
         DeValue::Integer(number) => whole(number).map_or_else(String::new, |count| count.to_string()),
@@ -252,7 +276,7 @@ fn known_keys() -> impl Iterator<Item = (&'static str, &'static str)> {
     let top = TOP_KEYS.iter().chain(&SECTIONS).map(|key| ("", *key));
     let input = INPUT_KEYS.iter().map(|key| (INPUT, *key));
     let fields = Role::ALL.into_iter().map(|role| (FIELDS, role.name()));
-    let names = USAGE_NAME_KEYS.iter().map(|key| (USAGE, *key));
+    let names = USAGE_NAME_KEYS.iter().map(|key| (USAGE, *key)).chain([(METRICS, RETENTION_PERIOD)]);
     top.chain(KNOBS.iter().map(|knob| (knob.section, knob.key))).chain(names).chain(input).chain(fields)
 }
 
@@ -337,6 +361,23 @@ mod tests {
             amount_column: name("usd"),
         };
         assert_eq!((settings.usage, settings.knobs.knobs().usage.multiplier), (expected, 3.0));
+    }
+
+    #[test]
+    fn a_retention_period_is_hours_or_a_duration() {
+        let retained = |value: &str| {
+            let text = format!("[metrics]\nretentionPeriod = {value}\n");
+            read(&text, Path::new("learn.toml")).map(|settings| settings.retain_ms.unwrap()).map_err(|e| e.to_string())
+        };
+        assert_eq!((retained("1"), retained("24")), (Ok(3_600_000), Ok(86_400_000)));
+        assert_eq!(retained("'90m'"), Ok(5_400_000));
+        for value in ["0", "-1", "1.5", "true", "''", "'0s'", "9223372036854775807"] {
+            let told = retained(value).unwrap_err();
+            assert!(told.starts_with("learn.toml:2: retentionPeriod: found "), "{told}");
+            assert!(told.ends_with("expected hours from 1, or a duration such as \"90m\""), "{told}");
+        }
+        assert!(error("[metrics]\nretentionperiod = 1").contains("the nearest known one is `retentionPeriod`"));
+        assert!(error("retentionPeriod = 1").ends_with("it belongs in [metrics]"));
     }
 
     #[test]

@@ -32,7 +32,7 @@ mod tally;
 pub mod time;
 pub mod usage;
 mod value;
-mod wall;
+pub(crate) mod wall;
 pub(crate) mod window_table;
 mod worker;
 
@@ -108,15 +108,14 @@ struct Recognised {
 /// what happened.
 pub fn read(plan: &ReplayPlan, replay: &mut Replay, progress: &dyn Fn(u64)) -> anyhow::Result<Reading> {
     let inputs = recognise_all(plan)?;
-    let keeps = match inputs.tables.first() {
-        Some((table, _)) => {
-            window_table::refuse_rules(plan, &table.shown)?;
-            Keeps::Minutes
-        }
-        None if plan.looks_again() => Keeps::Calls,
-        None => Keeps::Counts,
+    let Some((table, _)) = inputs.tables.first() else {
+        let keeps = if plan.looks_again() { Keeps::Calls } else { Keeps::Counts };
+        return read_recognised(plan, inputs, keeps, replay, progress);
     };
-    read_recognised(plan, inputs, keeps, replay, progress)
+    window_table::refuse_rules(plan, &table.shown)?;
+    let mut reading = read_recognised(plan, inputs, Keeps::Minutes, replay, progress)?;
+    reading.summary.notes.push(NO_DEVELOPERS.to_owned());
+    Ok(reading)
 }
 
 /// The same for counts by minute alone; the replay lends its names.
@@ -149,7 +148,6 @@ fn read_recognised(
         Keeps::Calls => Keep::Calls(Spool::create()?),
         Keeps::Minutes => Keep::Minutes(MinuteTable::default()),
     };
-    let has_tables = !tables.is_empty();
     let mut read = read_tables(plan, tables, &mut keep, replay, progress)?;
     let chunk_plan = ChunkPlan::new(plan, keeps, since_ms, until_ms);
     let twins = twin_notes(&logs);
@@ -166,7 +164,6 @@ fn read_recognised(
     let mut reading = conclude(plan, read.into_iter().map(|(_, tally)| tally).collect(), since_ms, until_ms)?;
     reading.summary.notes.extend(twins);
     reading.summary.notes.extend(end.into_iter().flat_map(|end| end.notes));
-    reading.summary.notes.extend(has_tables.then(|| NO_DEVELOPERS.to_owned()));
     Ok(Reading { kept, ..reading })
 }
 

@@ -54,7 +54,7 @@ impl WallSpan {
 }
 
 /// The zone's offset east of UTC at a moment.
-fn offset_ms(zone: Timezone, moment_ms: i64) -> i64 {
+pub(crate) fn offset_ms(zone: Timezone, moment_ms: i64) -> i64 {
     let seconds = match zone {
         Timezone::Offset(seconds) => seconds,
         Timezone::Named(zone) => DateTime::from_timestamp_millis(moment_ms)

@@ -6,6 +6,7 @@
 pub mod count;
 mod developer;
 pub mod mean5x;
+pub mod negative_binomial;
 pub mod span;
 pub mod state;
 pub mod zscore_daily;

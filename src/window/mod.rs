@@ -5,6 +5,7 @@
 pub mod aggregate;
 pub(crate) mod minute;
 pub mod pane;
+pub(crate) mod seal;
 pub(crate) mod table;
 pub mod value_counts;
 pub mod value_run;

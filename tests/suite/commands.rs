@@ -8,8 +8,8 @@ use crate::binary::{LEARN, feed, isolated};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// How many files there are; a case that is not run would be a case that is not true.
-const CASES: usize = 95;
+/// At least so many files there are: a folder that was not found would pass for one where all is well.
+const LEAST_CASES: usize = 100;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases")
@@ -112,5 +112,5 @@ fn every_command_says_what_its_case_says() {
         }
     }
     assert!(complaints.is_empty(), "{complaints}");
-    assert_eq!(files.len(), CASES);
+    assert!(files.len() >= LEAST_CASES, "{}", files.len());
 }

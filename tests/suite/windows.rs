@@ -176,6 +176,52 @@ fn rows_fit_their_schema() {
     }
 }
 
+/// A log with tables of the hours before and after it, all in one run.
+#[test]
+fn inputs_in_any_order_give_the_same_bytes() {
+    let place = Place::new();
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/access.log").display().to_string();
+    let text = std::fs::read_to_string(&fixture).unwrap();
+    let part = |name: &str, number: usize| {
+        let lines = text.lines().enumerate().filter(|(line, _)| line * 3 / text.lines().count() == number);
+        std::fs::write(place.path(name), lines.map(|(_, line)| format!("{line}\n")).collect::<String>()).unwrap();
+        place.path(name)
+    };
+    let logs = [part("first.log", 0), part("second.log", 1), part("third.log", 2)];
+    let first = place.windows("first.parquet", &[&logs[0]], &[]);
+    let third = place.windows("third.csv", &[&logs[2]], &[]);
+    let inputs = [first.as_str(), logs[1].as_str(), third.as_str()];
+    let ordered = |order: [usize; 3]| order.map(|number| inputs[number]);
+    let replayed = |order| stdout_of(&[&["replay", "-q", "-f", "json"], &ordered(order)[..]].concat(), b"");
+    let expected = (place.bytes("all.parquet", &inputs, &[]), replayed([0, 1, 2]));
+    assert_eq!(place.bytes("whole.parquet", &[&fixture], &[]), expected.0);
+    for order in [[0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        assert_eq!((place.bytes("all.parquet", &ordered(order), &[]), replayed(order)), expected, "{order:?}");
+    }
+}
+
+/// Pruned a minute at a time it is the same as pruned once.
+#[test]
+fn a_rolling_table_holds_what_the_newest_rows_reach_back_to() {
+    let place = Place::new();
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/access.log").display().to_string();
+    let hour = |name: &str, hour: u32| {
+        let flags =
+            [format!("--since=2026-06-01T{hour}:00:00.001Z"), format!("--until=2026-06-01T{}:00:00.001Z", hour + 1)];
+        place.windows(name, &[&fixture], &flags.each_ref().map(String::as_str))
+    };
+    let retain = ["--retain=80m"];
+    let mut rolling = hour("rolling.csv", 12);
+    for (name, number) in [("thirteen.csv", 13), ("fourteen.csv", 14)] {
+        let next = hour(name, number);
+        rolling = place.windows("rolling.csv", &[&rolling, &next], &retain);
+    }
+    let rolled = std::fs::read_to_string(&rolling).unwrap();
+    assert_eq!(rolled.as_bytes(), place.bytes("once.csv", &[&fixture], &retain));
+    let first = rolled.lines().nth(1).unwrap();
+    assert!(first.starts_with("1,request,2026-06-01T13:41:00.000Z,"), "{first}");
+}
+
 #[test]
 fn a_table_takes_the_place_of_itself_and_of_no_log() {
     let place = Place::new();

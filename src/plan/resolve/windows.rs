@@ -47,7 +47,8 @@ impl WindowsPlan {
             ensure!(!file.is_dir(), "--output: {} is a directory, expected a file", file.display());
         }
         replay.output.file = file.map(Path::to_owned);
-        Ok((WindowsPlan { replay, format, retain_ms: args.retain }, warnings))
+        let retain_ms = args.retain.or(settings.retain_ms);
+        Ok((WindowsPlan { replay, format, retain_ms }, warnings))
     }
 
     /// Whether the result takes the place of the input of this name.

@@ -1,9 +1,10 @@
-//! The table as Parquet: timestamps in UTC microseconds without a zone, durations as two lists.
+//! The table as Parquet, sealed: timestamps in UTC microseconds without a zone, durations as two lists.
 
+use crate::window::seal;
 use crate::window::table::{COLUMNS, DURATION_COUNTS, DURATIONS, TableRow};
 use polars::prelude::{
-    Column, DataFrame, DataType, Int64Type, IntoColumn, IntoSeries, ListBuilderTrait, ListPrimitiveChunkedBuilder,
-    NamedFrom, ParquetCompression, ParquetWriter, Series, StatisticsOptions, TimeUnit,
+    Column, DataFrame, DataType, Int64Type, IntoColumn, IntoSeries, KeyValueMetadata, ListBuilderTrait,
+    ListPrimitiveChunkedBuilder, NamedFrom, ParquetCompression, ParquetWriter, Series, StatisticsOptions, TimeUnit,
 };
 
 /// Rows that are packed together; readers take them one group after the other.
@@ -18,8 +19,10 @@ pub(super) fn render(rows: impl Iterator<Item = TableRow>) -> anyhow::Result<Vec
         .with_compression(ParquetCompression::Zstd(None))
         .with_statistics(StatisticsOptions::default())
         .with_row_group_size(Some(GROUP_ROWS))
+        .with_key_value_metadata(Some(KeyValueMetadata::from_static(vec![seal::unset()])))
         .set_parallel(false)
         .finish(&mut frame)?;
+    seal::set(&mut bytes)?;
     Ok(bytes)
 }
 

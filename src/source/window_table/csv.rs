@@ -18,7 +18,9 @@ pub(super) fn read(probe: Probe, take: &mut dyn FnMut(CheckedRow) -> anyhow::Res
         number += 1;
         let place = || format!("row {number}");
         if !reader.read_record(&mut record).with_context(place)? {
-            return Ok(reader.get_ref().bytes);
+            let lines = reader.get_ref();
+            ensure!(lines.ends_with_a_line(), "its last row has no line end, it may be cut");
+            return Ok(lines.bytes);
         }
         take(CheckedRow::new(row(&record).with_context(place)?).with_context(place)?).with_context(place)?;
     }

@@ -17,6 +17,11 @@ impl<R> LimitedLines<R> {
     pub(super) fn new(reader: R) -> Self {
         LimitedLines { reader, bytes: 0, in_line: 0 }
     }
+
+    /// Whether a line feed was read last.
+    pub(super) fn ends_with_a_line(&self) -> bool {
+        self.in_line == 0
+    }
 }
 
 impl<R: Read> Read for LimitedLines<R> {

@@ -35,11 +35,16 @@ impl Layout {
     /// By an input's first bytes; `None` when it is no table.
     pub fn of(sample: &[u8]) -> Option<Layout> {
         let text = sample.strip_prefix(b"\xef\xbb\xbf").unwrap_or(sample);
-        let after_name = text.strip_prefix(b"\"").unwrap_or(text).strip_prefix(COLUMNS[0].as_bytes());
-        match after_name {
+        // In another place than the first it is a table, too, though none that can be read.
+        let is_version = |cell: &[u8]| {
+            let cell = cell.trim_ascii();
+            cell.strip_prefix(b"\"").and_then(|cell| cell.strip_suffix(b"\"")).unwrap_or(cell) == COLUMNS[0].as_bytes()
+        };
+        let mut header = text.split(|byte| *byte == b'\n').next().unwrap_or_default().split(|byte| *byte == b',');
+        match header.any(is_version) {
             _ if sample.starts_with(b"PAR1") => Some(Layout::Parquet),
-            Some([b',' | b'"', ..]) => Some(Layout::Csv),
-            _ => None,
+            true => Some(Layout::Csv),
+            false => None,
         }
     }
 

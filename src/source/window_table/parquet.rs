@@ -1,7 +1,8 @@
-//! Window tables as Parquet, some rows at a time.
+//! Window tables as Parquet, some rows at a time. Those that bear a seal are checked against it first.
 
 use super::row::CheckedRow;
 use crate::source::probe::Probe;
+use crate::window::seal::{Seal, TAIL_BYTES};
 use crate::window::table::{COLUMNS, DURATION_COUNTS, DURATIONS, TableRow};
 use anyhow::{Context, anyhow, bail, ensure};
 use polars::prelude::{
@@ -9,10 +10,15 @@ use polars::prelude::{
     SerReader, StringChunked, TimeUnit,
 };
 use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
 use std::panic::{self, AssertUnwindSafe};
 
 /// Rows in memory at once.
 const BATCH_ROWS: usize = 1 << 13;
+
+/// What is wrong with bytes that cannot be those of a table.
+const DAMAGED: &str = "is no whole Parquet file, it may be cut or damaged";
 
 /// Hands every row on; gives the size of the file.
 pub(super) fn read(probe: &Probe, take: &mut dyn FnMut(CheckedRow) -> anyhow::Result<()>) -> anyhow::Result<u64> {
@@ -20,6 +26,7 @@ pub(super) fn read(probe: &Probe, take: &mut dyn FnMut(CheckedRow) -> anyhow::Re
         probe.file().context("is Parquet, which is read from its end: give a file, neither a pipe nor compressed")?;
     let file = File::open(path).context("cannot be opened")?;
     let bytes = file.metadata().context("cannot be read")?.len();
+    ensure!(is_as_written(&file, bytes).context("cannot be read")?, "{DAMAGED}: its SHA-256 is another");
     let reader =
         |file: &File| Ok::<_, anyhow::Error>(ParquetReader::new(file.try_clone().context("cannot be opened")?));
     let mut whole = reader(&file)?;
@@ -38,6 +45,14 @@ pub(super) fn read(probe: &Probe, take: &mut dyn FnMut(CheckedRow) -> anyhow::Re
     Ok(bytes)
 }
 
+/// Whether the seal holds; a file that another tool wrote has none.
+fn is_as_written(file: &File, len: u64) -> io::Result<bool> {
+    let tail_len = len.min(TAIL_BYTES);
+    let mut tail = vec![0; tail_len as usize];
+    file.read_exact_at(&mut tail, len - tail_len)?;
+    Seal::find(&tail, len).map_or(Ok(true), |seal| seal.holds(file))
+}
+
 /// Runs a part of polars that trusts a file's bytes: some damage makes it panic, which is an error like any other here.
 /// The threads that could panic meanwhile are polars' own; those of this crate start later.
 fn trusting<T>(read: impl FnOnce() -> PolarsResult<T>) -> anyhow::Result<T> {
@@ -45,10 +60,9 @@ fn trusting<T>(read: impl FnOnce() -> PolarsResult<T>) -> anyhow::Result<T> {
     panic::set_hook(Box::new(|_| {}));
     let read = panic::catch_unwind(AssertUnwindSafe(read));
     panic::set_hook(told);
-    let damaged = "is no whole Parquet file, it may be cut or damaged";
     match read {
-        Ok(read) => read.context(damaged),
-        Err(_) => bail!(damaged),
+        Ok(read) => read.context(DAMAGED),
+        Err(_) => bail!(DAMAGED),
     }
 }
 

@@ -5,7 +5,9 @@ use crate::plan::InputName;
 use crate::plan::windows::WindowsFormat;
 use crate::render::window_table;
 use crate::window::minute::MinuteRows;
+use polars::prelude::{Column, DataFrame, DataType, ParquetReader, ParquetWriter, SerReader, TimeUnit};
 use proptest::prelude::*;
+use std::io::Cursor;
 
 const HEADER: &str = "windowTable,latency,minute,method,route,startMinute,outcome,late,requests,longConnections,\
                       firstRequest,lastRequest,firstStart,lastStart,durationsNs\n";
@@ -129,8 +131,12 @@ fn other_columns_are_no_window_table() {
     let error = |content: &str| rows_of(content.as_bytes(), &[]).map(|_| ()).unwrap_err();
     assert!(error("windowTable,x\n1,2\n").contains("its header lacks the column `latency`"));
     assert!(error(&HEADER.replace("\n", ",more\n")).contains("other columns than a window table, or in another order"));
+    let (names, last) = HEADER.trim().rsplit_once(',').unwrap();
+    let moved = format!("{last},\"{}\"\n", names.replace(',', "\",\""));
+    assert!(error(&moved).contains("other columns than a window table, or in another order"), "{moved}");
     assert_eq!(error("windowTables,x\n"), "no table");
     assert_eq!(rows_of(HEADER.as_bytes(), &[]).unwrap().2, 0);
+    assert!(error(&format!("{HEADER}{}", ROW.trim_end())).contains("its last row has no line end, it may be cut"));
 }
 
 proptest! {
@@ -144,6 +150,49 @@ proptest! {
         let _ = rows_of(&content, &[]);
         let _ = rows_of(&[b"PAR1", &text[..]].concat(), &[]);
     }
+
+    #[test]
+    fn damaged_parquet_is_an_error(
+        flips in prop::collection::vec((any::<prop::sample::Index>(), 1..=u8::MAX), 1..6),
+    ) {
+        let whole = parquet(&format!("{HEADER}{ROW}"));
+        let key = memchr::memmem::find(&whole, b"learn.sha256").unwrap();
+        let mut content = whole.clone();
+        for (at, bits) in flips {
+            let at = 4 + at.index(content.len() - 4);
+            // Without its key a table is one that another tool wrote.
+            content[at] ^= if (key..key + 14).contains(&at) { 0 } else { bits };
+        }
+        prop_assume!(content != whole);
+        let told = rows_of(&content, &[]).map(|_| ()).unwrap_err();
+        prop_assert!(told.contains("it may be cut or damaged: its SHA-256 is another"), "{}", told);
+    }
+}
+
+/// Tables that other tools wrote: no seal, the columns in an order of their own, other types for the same numbers.
+#[test]
+fn parquet_of_another_tool_is_read_by_the_names_of_its_columns() {
+    let content = format!("{HEADER}{ROW}");
+    let mut frame = ParquetReader::new(Cursor::new(parquet(&content))).finish().unwrap();
+    frame = frame.select(frame.get_column_names_owned().into_iter().rev()).unwrap();
+    frame.apply("requests", |column| column.cast(&DataType::UInt32).unwrap()).unwrap();
+    let milliseconds = DataType::Datetime(TimeUnit::Milliseconds, None);
+    frame.apply("minute", |column| column.cast(&milliseconds).unwrap()).unwrap();
+    let write = |frame: &mut DataFrame| {
+        let mut bytes = Vec::new();
+        ParquetWriter::new(&mut bytes).finish(frame).unwrap();
+        bytes
+    };
+    assert_eq!(rows_of(&write(&mut frame), &[]).unwrap().0, rows_of(content.as_bytes(), &[]).unwrap().0);
+    let error = |frame: &mut DataFrame| rows_of(&write(frame), &[]).map(|_| ()).unwrap_err();
+    let mut other = frame.clone();
+    other.apply("requests", |column| column.cast(&DataType::Float64).unwrap()).unwrap();
+    assert!(error(&mut other).contains("the column `requests` is of type f64, expected whole numbers"));
+    let mut other = frame.clone();
+    other.apply("late", |column| Column::full_null(column.name().clone(), 1, &DataType::Boolean)).unwrap();
+    assert!(error(&mut other).contains("the column `late` has nulls, expected true or false"));
+    let mut other = frame.drop("outcome").unwrap();
+    assert!(error(&mut other).contains("lacks the column `outcome`; expected a table that `learn windows` wrote"));
 }
 
 #[test]
