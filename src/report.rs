@@ -261,6 +261,12 @@ pub struct InputSettings {
     pub developer_field: Option<String>,
     /// Whether routes were left untemplated.
     pub raw_paths: bool,
+    /// `--routes`, when given.
+    pub routes: Option<String>,
+    /// `--openapi`, when given.
+    pub openapi: Option<String>,
+    /// `--max-routes`.
+    pub max_routes: usize,
 }
 
 /// Counts and times of the whole run.

@@ -10,10 +10,12 @@ pub(crate) mod text;
 pub mod windows;
 
 use crate::report::{AnomalyConfig, InputSettings, LoopConfig, OptimizationConfig, TunerConfig, UsageConfig};
+use crate::route::declared::DeclaredRoutes;
 use crate::tuning::TunableConfig;
 use crate::tuning::evidence::EvidenceConfig;
 use backtest::BacktestPlan;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// A whole `learn replay` run.
 #[derive(Clone, Debug)]
@@ -30,6 +32,8 @@ pub struct ReplayPlan {
     pub chunk_bytes: usize,
     /// The backtest that the replay ends with.
     pub backtest: Option<BacktestPlan>,
+    /// Whether the report tells how each route was made.
+    pub explains_routes: bool,
 }
 
 impl ReplayPlan {
@@ -60,6 +64,10 @@ pub struct InputPlan {
     pub breaker_by: Option<usize>,
     /// Leave routes untemplated.
     pub raw_paths: bool,
+    /// Patterns that go before templates.
+    pub declared: Option<Arc<DeclaredRoutes>>,
+    /// Routes kept apart; the rest is one.
+    pub max_routes: usize,
     /// Share of rejected lines above which the run fails, 0 to 1.
     pub max_rejects_ratio: f64,
     /// Where to write every rejected line.

@@ -4,6 +4,7 @@
 //! never depends on the lines before it. This module must not know methods, statuses or counts.
 
 mod classify;
+pub mod declared;
 pub mod endpoint;
 
 use classify::{Classes, MAX_LEN, classify};

@@ -14,6 +14,7 @@ use crate::backtest::call::Call;
 use crate::plan::{Filter, ReplayPlan, RuleSet};
 use crate::replay::Replay;
 use crate::request::{DecimalMs, FIRST_ERROR_STATUS, Line, Rejection, Request, SWITCHING_PROTOCOLS};
+use crate::route::declared::DeclaredRoutes;
 use crate::route::endpoint::Interner;
 use crate::route::{path_of, route_of};
 use crate::rules::published::Arrival;
@@ -21,6 +22,7 @@ use crate::rules::zscore::Observation;
 use crate::usage::count::{UsageBuilder, UsageCell};
 use crate::window::minute::{MinuteBuilder, MinuteCell, MinuteRequest};
 use crate::window::pane::{PaneBuilder, PanePart};
+use std::sync::Arc;
 
 /// Rejected lines of one chunk whose reason is kept when they are not all asked for.
 const KEPT_REJECTS: usize = 5;
@@ -44,6 +46,7 @@ pub struct ChunkPlan {
     /// The extra field that breakers are kept by, and how it is written.
     breaker_by: Option<(usize, Listing)>,
     raw_paths: bool,
+    declared: Option<Arc<DeclaredRoutes>>,
     /// Inclusive start, UTC ms.
     pub since_ms: i64,
     /// Exclusive end, UTC ms.
@@ -72,6 +75,7 @@ impl ChunkPlan {
             group_by: plan.input.group_by,
             breaker_by: plan.input.breaker_by.map(|index| (index, Listing::of(&plan.input.wanted.extras[index]))),
             raw_paths: plan.input.raw_paths,
+            declared: plan.input.declared.clone(),
             since_ms: since_ms.unwrap_or(i64::MIN),
             until_ms: until_ms.unwrap_or(i64::MAX),
             notes_fields: !plan.input.wanted.extras.is_empty() || plan.input.wanted.developer.is_some(),
@@ -283,7 +287,12 @@ impl ChunkReader {
 
     #[inline(always)]
     fn endpoint_of(&mut self, request: &Request) -> u32 {
-        let route = if self.plan.raw_paths { path_of(request.path) } else { route_of(request.path, &mut self.route) };
+        let declared = self.plan.declared.as_ref();
+        let route = match declared.and_then(|routes| routes.find(request.method, path_of(request.path))) {
+            Some(pattern) => pattern,
+            None if self.plan.raw_paths => path_of(request.path),
+            None => route_of(request.path, &mut self.route),
+        };
         let group = match self.plan.group_by {
             Some(index) => request.extras[index].unwrap_or(b"-"),
             None => b"",
