@@ -11,6 +11,7 @@ pub mod windows;
 
 use crate::report::{AnomalyConfig, InputSettings, LoopConfig, OptimizationConfig, TunerConfig, UsageConfig};
 use crate::route::declared::DeclaredRoutes;
+use crate::route::naming::NamingPlan;
 use crate::tuning::TunableConfig;
 use crate::tuning::evidence::EvidenceConfig;
 use backtest::BacktestPlan;
@@ -76,6 +77,13 @@ pub struct InputPlan {
     pub keep_going: bool,
     /// These settings as the report repeats them; the times of `BeforeEnd` bounds are still absent.
     pub as_given: InputSettings,
+}
+
+impl InputPlan {
+    /// How routes get their names.
+    pub(crate) fn naming(&self) -> NamingPlan<'_> {
+        NamingPlan { max_routes: self.max_routes, raw_paths: self.raw_paths, declared: self.declared.as_deref() }
+    }
 }
 
 /// One input.

@@ -192,7 +192,10 @@ fn segments(pattern: &str) -> Result<Vec<Segment<'_>>, PatternError> {
     let (mut segments, mut at) = (Vec::new(), 1);
     for text in path.split('/') {
         if segments.last() == Some(&Segment::Rest) {
-            return error(at, format!("found `/{text}` after the rest of the path, expected `*` in the last segment only"));
+            return error(
+                at,
+                format!("found `/{text}` after the rest of the path, expected `*` in the last segment only"),
+            );
         }
         if segments.len() == MAX_SEGMENTS {
             return error(at, format!("found another segment, expected at most {MAX_SEGMENTS}"));

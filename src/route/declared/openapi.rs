@@ -204,7 +204,10 @@ paths:
             &[("GET /api", "/api/"), ("GET /api/", "/api/"), ("POST /api/a/1", "/api/a/:b"), ("GET /api/a/1", "none")],
         );
         check("swagger: 2.0\npaths:\n  /a: {get: }\n", &[("GET /a", "/a")]);
-        check(r#"{"openapi":"3.0.3","servers":[{"url":"https://example.com"}],"paths":{"/a":{}}}"#, &[("PUT /a", "/a")]);
+        check(
+            r#"{"openapi":"3.0.3","servers":[{"url":"https://example.com"}],"paths":{"/a":{}}}"#,
+            &[("PUT /a", "/a")],
+        );
     }
 
     #[test]
