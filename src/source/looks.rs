@@ -46,37 +46,28 @@ impl fmt::Display for Looks {
     }
 }
 
+/// What something looks like, and how one of its lines is known.
+type Kind = (Looks, fn(&[u8]) -> bool);
+
 impl Looks {
     /// What most of the lines look like.
     pub(super) fn of(lines: &[&[u8]]) -> Looks {
         if lines.is_empty() {
             return Looks::Empty;
         }
-        let most =
-            |is_such: &dyn Fn(&[u8]) -> bool| 2 * lines.iter().filter(|line| is_such(line)).count() >= lines.len();
-        let kinds: [(Looks, &dyn Fn(&[u8]) -> bool); 7] = [
-            (Looks::Binary, &is_binary),
-            (Looks::Json, &|line| line.trim_ascii().starts_with(b"{")),
-            (Looks::NginxErrors, &is_nginx_error),
-            (Looks::ApacheErrors, &is_apache_error),
-            (Looks::HaproxyTcp, &|line| is_haproxy_tcp(without_syslog(line))),
-            (Looks::Xml, &|line| line.trim_ascii().starts_with(b"<")),
-            (Looks::Messages, &is_message),
+        let most = |is_such: fn(&[u8]) -> bool| 2 * lines.iter().filter(|line| is_such(line)).count() >= lines.len();
+        let kinds: [Kind; 7] = [
+            (Looks::Binary, is_binary),
+            (Looks::Json, |line| line.trim_ascii().starts_with(b"{")),
+            (Looks::NginxErrors, is_nginx_error),
+            (Looks::ApacheErrors, is_apache_error),
+            (Looks::HaproxyTcp, |line| is_haproxy_tcp(without_syslog(line))),
+            (Looks::Xml, |line| line.trim_ascii().starts_with(b"<")),
+            (Looks::Messages, is_message),
         ];
         kinds.iter().find(|(_, is_such)| most(*is_such)).map_or(Looks::Text, |(looks, _)| *looks)
     }
 }
-
-/// What a line of each kind is known by, the surest first.
-const KINDS: [(Looks, fn(&[u8]) -> bool); 7] = [
-    (Looks::Binary, is_binary),
-    (Looks::Json, |line| line.trim_ascii().starts_with(b"{")),
-    (Looks::NginxErrors, is_nginx_error),
-    (Looks::ApacheErrors, is_apache_error),
-    (Looks::HaproxyTcp, is_haproxy_tcp),
-    (Looks::Xml, |line| line.trim_ascii().starts_with(b"<")),
-    (Looks::Messages, is_message),
-];
 
 /// Stray escape sequences do not make a log binary; a tenth of such bytes, or one NUL, does.
 fn is_binary(line: &[u8]) -> bool {
