@@ -165,7 +165,7 @@ fn replay_logs(
 
 /// `learn windows`: reads, counts by minute, renders.
 fn write_windows(plan: &WindowsPlan) -> anyhow::Result<ExitCode> {
-    let mut replay = replay::Replay::new(plan.replay.rules);
+    let mut replay = replay::Replay::new(plan.replay.rules, plan.replay.input.naming());
     let bar = progress_bar(&plan.replay);
     let reading = source::read_minutes(&plan.replay, &mut replay, &|bytes| bar.inc(bytes));
     bar.finish_and_clear();
@@ -179,7 +179,7 @@ fn write_windows(plan: &WindowsPlan) -> anyhow::Result<ExitCode> {
     if let Some(retain_ms) = plan.retain_ms {
         minutes.retain(retain_ms);
     }
-    let bytes = render::window_table::render(&minutes, &replay.names, input.wanted.latency.name(), plan.format)?;
+    let bytes = render::window_table::render(&minutes, &replay.tabled, input.wanted.latency.name(), plan.format)?;
     let mut messages: Vec<String> = rejected_lines(&plan.replay, &reading.summary).into_iter().collect();
     messages.extend(reading.summary.notes);
     tell_unless_quiet(output, &messages);
@@ -211,15 +211,18 @@ fn show_formats(plan: &FormatsPlan) -> anyhow::Result<ExitCode> {
 /// # Errors
 /// Those of [`source::read`].
 pub fn replay_report(plan: &ReplayPlan) -> anyhow::Result<Report> {
-    let mut replay = replay::Replay::new(plan.rules);
+    let mut replay = replay::Replay::new(plan.rules, plan.input.naming());
     let bar = progress_bar(plan);
     let reading = source::read(plan, &mut replay, &|bytes| bar.inc(bytes));
     bar.finish_and_clear();
-    let reading = reading?;
+    let mut reading = reading?;
     if let Some(Kept::Minutes(minutes)) = &reading.kept {
         replay.take_minutes(minutes);
     }
     replay.finish();
+    if let Some(kept) = &mut reading.kept {
+        replay.name_kept(kept, plan);
+    }
     let second_look = match &reading.kept {
         Some(kept) if plan.looks_again() => replay.look_again(kept, plan)?,
         _ => SecondLook::default(),

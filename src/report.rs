@@ -35,6 +35,9 @@ pub struct Report {
     pub anomalies: Vec<Episode>,
     /// One row per endpoint, by total time (then count) descending, then name.
     pub endpoints: Vec<EndpointRow>,
+    /// What made each route; absent without `--explain-routes`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub routes: Option<Vec<RouteRow>>,
     /// Developers whose usage spiked, by window, then developer.
     pub usage_spikes: Vec<UsageSpike>,
     /// What the whole log supports; absent with `--no-backtest` unless it is what is recommended.
@@ -261,6 +264,12 @@ pub struct InputSettings {
     pub developer_field: Option<String>,
     /// Whether routes were left untemplated.
     pub raw_paths: bool,
+    /// `--routes`, when given.
+    pub routes: Option<String>,
+    /// `--openapi`, when given.
+    pub openapi: Option<String>,
+    /// `--max-routes`.
+    pub max_routes: usize,
 }
 
 /// Counts and times of the whole run.
@@ -581,6 +590,42 @@ pub struct EndpointRow {
     /// Nearest-rank 99th percentile, in milliseconds.
     #[serde(serialize_with = "optional_number")]
     pub p99_ms: Option<f64>,
+}
+
+/// One route and the paths behind it.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RouteRow {
+    /// The route.
+    pub path: String,
+    /// Why it is called so.
+    pub made_by: RouteOrigin,
+    /// Requests of all its methods and groups.
+    pub requests: u64,
+    /// Different paths behind it, without their queries.
+    pub paths: u64,
+    /// Whether `paths` was counted; from 256 on it is estimated, with a standard error of 6 %.
+    pub paths_are_exact: bool,
+    /// The first of them by time, then path; cut after 256 bytes.
+    pub first_path: String,
+}
+
+/// Why a route is called what it is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RouteOrigin {
+    /// There were too many routes.
+    Other,
+    /// The paths were answered with 404 only.
+    Unmatched,
+    /// There were too many siblings.
+    Folded,
+    /// A segment looks like an identifier.
+    Ids,
+    /// A declared pattern.
+    Declared,
+    /// It is the path itself.
+    Path,
 }
 
 /// One `usage.anomaly.detected` event; the shape and names of the original.

@@ -9,6 +9,9 @@ pub const MAX_EXTRA_FIELDS: usize = 4;
 /// Switching protocols: the connection lives on, its duration is no latency.
 pub(crate) const SWITCHING_PROTOCOLS: u16 = 101;
 
+/// Nothing is known under this path.
+pub(crate) const NOT_FOUND: u16 = 404;
+
 /// Statuses from here on are errors.
 pub(crate) const FIRST_ERROR_STATUS: u16 = 500;
 

@@ -1,7 +1,7 @@
 //! `learn replay`: its flags, in the groups of its help.
 
 use super::value::{Color, KnobFlags};
-use crate::plan::text::{Condition, StatusRange, TimeText, share, thread_count};
+use crate::plan::text::{Condition, StatusRange, TimeText, route_count, share, thread_count};
 use crate::plan::{FieldOverride, Latency, OutputFormat, RuleChoice, Timezone};
 use clap::Args;
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
@@ -32,6 +32,9 @@ pub struct ReplayArgs {
     /// Leave out the backtest: faster, and no temporary file
     #[arg(long, env = "LEARN_NO_BACKTEST", hide_env = true, value_parser = BoolishValueParser::new())]
     pub no_backtest: bool,
+    /// Show which pattern or rule made each route, and what was folded or left without a name
+    #[arg(long, env = "LEARN_EXPLAIN_ROUTES", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub explain_routes: bool,
     /// How to read them.
     #[command(flatten)]
     pub input: InputFlags,
@@ -60,6 +63,16 @@ pub struct InputFlags {
     #[arg(long, value_name = "BOOL", env = "LEARN_RAW_PATHS", hide_env = true)]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new())]
     pub raw_paths: Option<bool>,
+    /// Name routes by the patterns in FILE, one a line: /users/:id, /files/*path
+    #[arg(long = "routes", value_name = "FILE", env = "LEARN_ROUTES", hide_env = true)]
+    pub routes_file: Option<PathBuf>,
+    /// Name routes by the paths of an OpenAPI document, JSON or YAML
+    #[arg(long, value_name = "FILE", env = "LEARN_OPENAPI", hide_env = true)]
+    pub openapi: Option<PathBuf>,
+    /// Keep at most N routes apart; the rest is one, `(other)` [default: 10000]
+    #[arg(long, value_name = "N", env = "LEARN_MAX_ROUTES", hide_env = true)]
+    #[arg(value_parser = route_count, allow_negative_numbers = true)]
+    pub max_routes: Option<usize>,
     /// Write every line that could not be read to FILE, with the reason
     #[arg(long, value_name = "FILE", env = "LEARN_REJECTS", hide_env = true)]
     pub rejects: Option<PathBuf>,

@@ -11,10 +11,13 @@ pub(crate) mod text;
 pub mod windows;
 
 use crate::report::{AnomalyConfig, InputSettings, LoopConfig, OptimizationConfig, TunerConfig, UsageConfig};
+use crate::route::declared::DeclaredRoutes;
+use crate::route::naming::NamingPlan;
 use crate::tuning::TunableConfig;
 use crate::tuning::evidence::EvidenceConfig;
 use backtest::BacktestPlan;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// A whole `learn replay` run.
 #[derive(Clone, Debug)]
@@ -31,6 +34,8 @@ pub struct ReplayPlan {
     pub chunk_bytes: usize,
     /// The backtest that the replay ends with.
     pub backtest: Option<BacktestPlan>,
+    /// Whether the report tells how each route was made.
+    pub explains_routes: bool,
 }
 
 impl ReplayPlan {
@@ -61,6 +66,10 @@ pub struct InputPlan {
     pub breaker_by: Option<usize>,
     /// Leave routes untemplated.
     pub raw_paths: bool,
+    /// Patterns that go before templates.
+    pub declared: Option<Arc<DeclaredRoutes>>,
+    /// Routes kept apart; the rest is one.
+    pub max_routes: usize,
     /// Share of rejected lines above which the run fails, 0 to 1.
     pub max_rejects_ratio: f64,
     /// Where to write every rejected line.
@@ -69,6 +78,13 @@ pub struct InputPlan {
     pub keep_going: bool,
     /// These settings as the report repeats them; the times of `BeforeEnd` bounds are still absent.
     pub as_given: InputSettings,
+}
+
+impl InputPlan {
+    /// How routes get their names.
+    pub(crate) fn naming(&self) -> NamingPlan<'_> {
+        NamingPlan { max_routes: self.max_routes, raw_paths: self.raw_paths, declared: self.declared.as_deref() }
+    }
 }
 
 /// One input.

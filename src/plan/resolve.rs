@@ -20,6 +20,7 @@ use crate::cli::Color;
 use crate::cli::replay::{ReplayArgs, SelectionFlags, WriteFlags};
 use crate::report::{InputSettings, format_time};
 use crate::request::MAX_EXTRA_FIELDS;
+use crate::route::declared::{DeclaredRoutes, list, openapi};
 use crate::rules::zscore::RESOURCE_FIELDS;
 use crate::settings::knob::{Chosen, Given, KNOBS, Knobs};
 use crate::settings::{Environment, Settings};
@@ -27,8 +28,11 @@ use crate::tuning::{TunableConfig, reader};
 use crate::usage::{display_name, is_key_field};
 use anyhow::{Context, anyhow, bail, ensure};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 const DEFAULT_MAX_REJECTS_RATIO: f64 = 0.5;
+/// Routes kept apart; far more than any service has, few enough for tables and memory.
+const DEFAULT_MAX_ROUTES: usize = 10_000;
 const DEFAULT_WIDTH: usize = 80;
 
 impl ReplayPlan {
@@ -51,7 +55,8 @@ impl ReplayPlan {
         let chunk_bytes = args.chunk_bytes.unwrap_or(crate::source::CHUNK_BYTES);
         let shows_backtest = matches!(output.format, OutputFormat::Table | OutputFormat::Json | OutputFormat::Markdown);
         let backtest = (shows_backtest && !args.no_backtest).then(BacktestPlan::of_replay);
-        Ok((ReplayPlan { input, rules, output, threads, chunk_bytes, backtest }, warnings))
+        let explains_routes = args.explain_routes;
+        Ok((ReplayPlan { input, rules, output, threads, chunk_bytes, backtest, explains_routes }, warnings))
     }
 }
 
@@ -72,6 +77,9 @@ fn input_plan(
     let (filters, group_by) = selection_of(selection, &mut wanted);
     check_extras(&wanted, rules)?;
     let raw_paths = flags.raw_paths.or(defaults.raw_paths).unwrap_or(false);
+    let routes_file = flags.routes_file.as_deref().or(defaults.routes_file.as_deref());
+    let openapi = flags.openapi.as_deref().or(defaults.openapi.as_deref());
+    let max_routes = flags.max_routes.or(defaults.max_routes).unwrap_or(DEFAULT_MAX_ROUTES);
     Ok(InputPlan {
         files,
         format: layout.choice,
@@ -81,6 +89,8 @@ fn input_plan(
         group_by,
         breaker_by: None,
         raw_paths,
+        declared: declared_routes(routes_file, openapi)?,
+        max_routes,
         max_rejects_ratio: flags.max_rejects.or(defaults.max_rejects_ratio).unwrap_or(DEFAULT_MAX_REJECTS_RATIO),
         rejects: flags.rejects.clone(),
         keep_going: flags.keep_going,
@@ -95,9 +105,28 @@ fn input_plan(
             group_by: selection.group_by.clone(),
             developer_field: wanted.developer.clone(),
             raw_paths,
+            routes: routes_file.map(|path| path.display().to_string()),
+            openapi: openapi.map(|path| path.display().to_string()),
+            max_routes,
         },
         wanted,
     })
+}
+
+/// The patterns of both files; `--routes` goes before `--openapi` where two stand for the same requests.
+fn declared_routes(listed: Option<&Path>, document: Option<&Path>) -> anyhow::Result<Option<Arc<DeclaredRoutes>>> {
+    let mut routes = DeclaredRoutes::default();
+    let read = |flag: &str, path: &Path| {
+        let bytes = std::fs::read(path).with_context(|| format!("cannot read {flag} {}", path.display()))?;
+        String::from_utf8(bytes).with_context(|| format!("{flag} {}: found bytes that are no UTF-8", path.display()))
+    };
+    if let Some(path) = listed {
+        list::read(&read("--routes", path)?, &path.display().to_string(), &mut routes)?;
+    }
+    if let Some(path) = document {
+        openapi::read(&read("--openapi", path)?, &path.display().to_string(), &mut routes)?;
+    }
+    Ok((listed.is_some() || document.is_some()).then(|| Arc::new(routes)))
 }
 
 fn time_range(

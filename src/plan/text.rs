@@ -332,6 +332,15 @@ pub(crate) fn thread_count(text: &str) -> Result<usize, String> {
     threads.ok_or_else(|| format!("expected a whole number from 1 to {MAX_THREADS}"))
 }
 
+/// The most routes that `--max-routes` keeps apart.
+const MAX_ROUTES: usize = 1_000_000;
+
+/// A number of routes.
+pub(crate) fn route_count(text: &str) -> Result<usize, String> {
+    let routes = text.parse().ok().filter(|routes| (1..=MAX_ROUTES).contains(routes));
+    routes.ok_or_else(|| format!("expected a whole number from 1 to {MAX_ROUTES}"))
+}
+
 /// A `--where` condition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Condition {

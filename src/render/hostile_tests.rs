@@ -29,6 +29,9 @@ fn hostile(text: &str) -> Report {
     for endpoint in &mut report.endpoints {
         (endpoint.method, endpoint.path, endpoint.group) = (text.to_owned(), text.to_owned(), some());
     }
+    for route in report.routes.iter_mut().flatten() {
+        (route.path, route.first_path) = (text.to_owned(), text.to_owned());
+    }
     report.usage_spikes.iter_mut().for_each(|spike| spike.developer_id = text.to_owned());
     report
 }
@@ -121,6 +124,7 @@ proptest! {
         report.inputs[0].rejected = number;
         report.anomalies[0].peak = Some(value);
         report.endpoints[0].p95_ms = Some(value);
+        report.routes.iter_mut().flatten().for_each(|row| (row.requests, row.paths) = (number, number));
         report.current.http_client.timeout_ms = value;
         report.usage_spikes[0].data.current_calls = number;
         report.usage_spikes[0].data.baseline_mean = value;

@@ -1,5 +1,5 @@
-//! One JSON object a line, `type` first: every cycle, then every anomaly, endpoint and spike, one
-//! summary last.
+//! One JSON object a line, `type` first: every cycle, then every anomaly, endpoint, route (when asked for) and
+//! spike, one summary last.
 //!
 //! The objects have the report's own keys; a reader can stop at the type it wants.
 
@@ -34,6 +34,7 @@ pub(crate) fn render(report: &Report) -> anyhow::Result<Vec<u8>> {
     append_all(&mut bytes, "cycle", &report.cycles)?;
     append_all(&mut bytes, "anomaly", &report.anomalies)?;
     append_all(&mut bytes, "endpoint", &report.endpoints)?;
+    append_all(&mut bytes, "route", report.routes.as_deref().unwrap_or_default())?;
     append_all(&mut bytes, "spike", &report.usage_spikes)?;
     let outcome = Outcome { summary: &report.summary, current: &report.current, recommended: &report.recommended };
     append_all(&mut bytes, "summary", &[outcome])?;
@@ -58,9 +59,8 @@ mod tests {
         let lines = lines(&sample::busy());
         let types: Vec<&str> =
             lines.iter().map(|line| line.strip_prefix(r#"{"type":""#).unwrap().split('"').next().unwrap()).collect();
-        let expected =
-            ["cycle", "cycle", "anomaly", "anomaly", "anomaly", "endpoint", "endpoint", "spike", "spike", "summary"];
-        assert_eq!(types, expected);
+        let expected = "cycle cycle anomaly anomaly anomaly endpoint endpoint route route route spike spike summary";
+        assert_eq!(types.join(" "), expected);
     }
 
     #[test]
@@ -83,7 +83,7 @@ mod tests {
             r#""windowEnd":"2026-06-01T12:05:00.000Z","currentCalls":100,"baselineMean":10,"multiplier":5,"#,
             r#""ratio":10,"windowMs":300000}}"#,
         ];
-        assert_eq!(lines(&sample::busy())[7], expected.concat());
+        assert_eq!(lines(&sample::busy())[10], expected.concat());
     }
 
     #[test]

@@ -24,7 +24,12 @@ fn settings() -> Settings {
         usage,
         optimization: None,
         evidence: EvidenceConfig::default(),
-        input: InputSettings { latency: "request", timezone: "UTC".to_owned(), ..InputSettings::default() },
+        input: InputSettings {
+            latency: "request",
+            timezone: "UTC".to_owned(),
+            max_routes: 10_000,
+            ..InputSettings::default()
+        },
     }
 }
 
@@ -56,6 +61,7 @@ pub(crate) fn empty() -> Report {
         changes: Vec::new(),
         anomalies: Vec::new(),
         endpoints: Vec::new(),
+        routes: None,
         usage_spikes: Vec::new(),
         evidence: None,
         backtest: None,
@@ -81,6 +87,7 @@ pub(crate) fn busy() -> Report {
     report.reasons.max_retries = Reason { text: "errors stayed below 1 %".to_owned(), changes: 1, ..Reason::default() };
     report.anomalies = episodes();
     report.endpoints = endpoints();
+    report.routes = Some(routes());
     report.usage_spikes = vec![spike("dev_123", Some(10.0), false), spike("dev_9", None, true)];
     report.cycles = cycles();
     report.changes =
@@ -223,6 +230,22 @@ fn episodes() -> Vec<Episode> {
         ..latency.clone()
     };
     vec![latency, errors, unknown]
+}
+
+fn routes() -> Vec<RouteRow> {
+    let row = |path: &str, made_by, requests, paths, paths_are_exact, first_path: &str| RouteRow {
+        path: path.to_owned(),
+        made_by,
+        requests,
+        paths,
+        paths_are_exact,
+        first_path: first_path.to_owned(),
+    };
+    vec![
+        row("/blog/:param", RouteOrigin::Folded, 9_000, 4_800, false, "/blog/a-first-post"),
+        row("/api/orders/:id", RouteOrigin::Ids, 34, 30, true, "/api/orders/17"),
+        row("/api/search", RouteOrigin::Path, 12_000, 1, true, "/api/search"),
+    ]
 }
 
 fn endpoints() -> Vec<EndpointRow> {

@@ -40,7 +40,7 @@ fn ndjson_lines(report: &Report) -> Vec<Value> {
 }
 
 /// Keys that may be absent, by the contract.
-const OPTIONAL: [&str; 3] = ["group", "evidence", "backtest"];
+const OPTIONAL: [&str; 4] = ["group", "evidence", "backtest", "routes"];
 
 fn assert_valid(validator: &Validator, document: &Value) {
     let errors: Vec<String> =

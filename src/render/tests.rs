@@ -59,6 +59,13 @@ Endpoint              Requests  Err %  p50 ms  p95 ms  p99 ms  Time %
 GET /api/search         12 000    2.0    90.2     620     910   100.0
 POST /api/orders/:id        34    0.0       -       -       -       -
 
+HOW ROUTES WERE MADE
+Route            Why            Requests        Paths  The first of them
+-------------------------------------------------------------------------
+/blog/:param     many siblings     9 000  about 4 800  /blog/a-first-post
+/api/orders/:id  ids                  34           30  /api/orders/17
+1 route is called by the path itself.
+
 USAGE SPIKES
 Developer  From   To     Calls  Baseline  Ratio  Window
 --------------------------------------------------------
@@ -154,6 +161,15 @@ Rules: documented; 178 cycles, 4 of them skipped for too few requests.
 | --- | --: | --: | --: | --: | --: | --: |
 | `GET /api/search` | 12 000 | 2.0 | 90.2 | 620 | 910 | 100.0 |
 | `POST /api/orders/:id` | 34 | 0.0 | - | - | - | - |
+
+## How routes were made
+
+| Route | Why | Requests | Paths | The first of them |
+| --- | --- | --: | --: | --- |
+| `/blog/:param` | many siblings | 9 000 | about 4 800 | `/blog/a-first-post` |
+| `/api/orders/:id` | ids | 34 | 30 | `/api/orders/17` |
+
+1 route is called by the path itself.
 
 ## Usage spikes
 

@@ -1,22 +1,21 @@
 //! Cycles over panes in event time, for the rule sets that do not live by arrival order.
 
 use super::feedback::Feedback;
+use super::intake::{Intake, Settled};
 use super::observed::Observed;
 use crate::plan::{RuleSet, RulesPlan};
 use crate::route::endpoint::EndpointNames;
+use crate::route::naming::Merged;
 use crate::rules::Findings;
 use crate::rules::documented::Documented;
 use crate::rules::zscore::Observation;
 use crate::window::aggregate::Horizon;
-use crate::window::pane::OpenPanes;
 
 /// Requests per window that make a baseline busy and its absence a gap (rules.md 4).
 const BUSY_WINDOW: u64 = 10;
 
 /// The loop's place in time, its windows and its rules.
 pub(super) struct EventLoop {
-    /// Panes that may still grow.
-    pub(super) open_panes: OpenPanes,
     horizon: Horizon,
     rules: Documented,
     /// `zscore`, whose anomalies take the place of those of `documented`.
@@ -39,7 +38,6 @@ impl EventLoop {
     pub(super) fn new(plan: &RulesPlan) -> Self {
         let geometry = super::Replay::geometry(plan);
         EventLoop {
-            open_panes: OpenPanes::default(),
             horizon: Horizon::new(geometry),
             rules: Documented::new(plan.anomaly, &plan.looping),
             observed: (plan.rules == RuleSet::ZScore).then(|| Observed::new(plan.optimization, geometry.pane_ms)),
@@ -60,8 +58,14 @@ impl EventLoop {
 
     /// Runs every cycle whose requests are all known: those that end before the watermark, up to the first
     /// one at or after the last request.
-    pub(super) fn advance(&mut self, watermark_ms: i64, feedback: &mut Feedback, names: &EndpointNames) {
-        while let Some(next) = self.open_panes.first() {
+    pub(super) fn advance(
+        &mut self,
+        watermark_ms: i64,
+        intake: &mut Intake,
+        feedback: &mut Feedback,
+        names: &mut EndpointNames,
+    ) {
+        while let Some(next) = intake.open_panes.first() {
             if next.first_ms >= watermark_ms {
                 return;
             }
@@ -69,7 +73,7 @@ impl EventLoop {
             if end_ms >= watermark_ms {
                 return;
             }
-            self.run_cycle(end_ms, feedback, names);
+            self.run_cycle(end_ms, intake, feedback, names);
         }
     }
 
@@ -92,10 +96,32 @@ impl EventLoop {
         progress.next_end_ms
     }
 
-    fn run_cycle(&mut self, end_ms: i64, feedback: &mut Feedback, names: &EndpointNames) {
+    /// Calls `change` with every leaf that is under way.
+    pub(super) fn for_each_leaf(&mut self, change: impl FnMut(&mut u32)) {
+        if let Some(observed) = &mut self.observed {
+            observed.for_each_leaf(change);
+        }
+    }
+
+    /// The end of the last cycle, once there was one.
+    pub(super) fn end_ms(&self) -> Option<i64> {
+        self.progress.map(|progress| progress.next_end_ms - self.interval_ms)
+    }
+
+    fn run_cycle(&mut self, end_ms: i64, intake: &mut Intake, feedback: &mut Feedback, names: &mut EndpointNames) {
         let Some(progress) = &mut self.progress else { return };
         let end_pane = end_ms / self.pane_ms;
-        while let Some(pane) = self.open_panes.take_until(end_pane) {
+        let Settled { merged, panes } = intake.settle(end_pane, end_ms, names);
+        let is_renamed = !merged.is_empty();
+        for Merged { from, into } in merged {
+            if let (true, into_was_seen) = self.horizon.unite(from, into) {
+                self.rules.unite(from, into, into_was_seen);
+            }
+        }
+        if let Some(observed) = self.observed.as_mut().filter(|_| is_renamed) {
+            observed.rename(|endpoint| intake.naming.target(endpoint));
+        }
+        for pane in panes {
             progress.last_request_ms = progress.last_request_ms.max(pane.span.last_ms);
             let (rules, pane_end_ms) = (&mut self.rules, pane.span.pane * self.pane_ms);
             self.horizon.push(pane, |endpoint| rules.first_seen(endpoint, pane_end_ms));
@@ -104,7 +130,10 @@ impl EventLoop {
         let origin_ms = progress.origin_ms;
         self.horizon.advance(end_pane);
         let findings = match &mut self.observed {
-            Some(observed) => self.rules.judge_by(&self.horizon, end_ms, names, observed.judge_until(end_pane)),
+            Some(observed) => {
+                let found = observed.judge_until(end_pane, |leaf| intake.naming.place(leaf).shown);
+                self.rules.judge_by(&self.horizon, end_ms, names, found)
+            }
             None => self.rules.judge(&self.horizon, end_ms, origin_ms, names),
         };
         if self.is_gap(&findings, end_ms, origin_ms) {

@@ -1,13 +1,15 @@
 //! The feedback loop over a whole log: counted requests in, a finished [`Replay`] out. No I/O, no clock.
 //!
-//! Replay is causal: a cycle sees nothing later than its end. The event-time rule sets are fed with pane
-//! counts in any order and told by [`Replay::advance`] how far time has certainly passed, `zscore` also with each
-//! request; `published` is fed one request after the other in arrival order.
+//! Replay is causal: a cycle sees nothing later than its end. Requests come in as pane counts in any order, for
+//! `zscore` also one by one and for `published` one after the other in arrival order; [`Replay::advance`] tells how far
+//! time has certainly passed.
 
 mod arrival_loop;
 mod episode;
 mod event_loop;
+mod explain;
 mod feedback;
+mod intake;
 mod kept;
 mod observed;
 mod rail;
@@ -16,19 +18,22 @@ mod report;
 mod second_look;
 mod totals;
 
-use crate::plan::{RuleSet, RulesPlan};
-use crate::route::endpoint::EndpointNames;
+use crate::plan::{ReplayPlan, RuleSet, RulesPlan};
+use crate::route::endpoint::{EndpointNames, Interner};
+use crate::route::naming::{Naming, NamingPlan};
+use crate::route::paths::EndpointPaths;
 use crate::rules::published::Arrival;
 use crate::rules::zscore::Observation;
 use crate::usage::UsageReplay;
 use crate::window::aggregate::Geometry;
 use crate::window::minute::{MINUTE_MS, MinuteRows};
-use crate::window::pane::{Counts, Span};
+use crate::window::pane::{Cell, Span};
 use crate::window::value_run::ValueRun;
 use arrival_loop::ArrivalLoop;
 use event_loop::EventLoop;
+use explain::Explained;
 use feedback::Feedback;
-use totals::Totals;
+use intake::Intake;
 
 pub(crate) use kept::Kept;
 pub use report::Reading;
@@ -39,9 +44,12 @@ pub struct Replay {
     plan: RulesPlan,
     /// The endpoints of the run.
     pub names: EndpointNames,
+    /// The endpoints of what is counted by minute, as the lines tell them.
+    pub tabled: EndpointNames,
     /// The developers of the run.
     pub usage: UsageReplay,
-    totals: Totals,
+    intake: Intake,
+    explained: Explained,
     engine: Engine,
     feedback: Feedback,
 }
@@ -53,15 +61,17 @@ enum Engine {
 
 impl Replay {
     /// A replay from the config in force.
-    pub fn new(plan: RulesPlan) -> Self {
+    pub(crate) fn new(plan: RulesPlan, naming: NamingPlan<'_>) -> Self {
         let engine = match plan.rules {
             RuleSet::Documented | RuleSet::ZScore => Engine::Event(Box::new(EventLoop::new(&plan))),
             RuleSet::Published => Engine::Arrival(Box::new(ArrivalLoop::new(&plan))),
         };
         Replay {
             names: EndpointNames::default(),
+            tabled: EndpointNames::default(),
             usage: UsageReplay::new(plan.usage),
-            totals: Totals::default(),
+            intake: Intake::new(Naming::new(naming)),
+            explained: Explained::default(),
             engine,
             feedback: Feedback::new(plan),
             plan,
@@ -73,46 +83,97 @@ impl Replay {
         Geometry::new(plan.looping.default_interval_ms, plan.looping.window_ms(), plan.looping.baseline_windows)
     }
 
+    /// Numbers an endpoint as one line tells it: method, route, and group if there is one.
+    pub(crate) fn leaf(&mut self, parts: [&[u8]; 3], has_groups: bool) -> u32 {
+        self.intake.naming.leaf(parts, has_groups)
+    }
+
+    /// The numbered endpoints.
+    pub(crate) fn leaves(&self) -> &Interner {
+        self.intake.naming.leaves()
+    }
+
+    /// The number for good of an endpoint, for requests that are kept one by one.
+    pub(crate) fn serial(&mut self, leaf: u32) -> u32 {
+        self.intake.naming.serial(leaf)
+    }
+
+    /// Calls `change` with every number given by [`Replay::leaf`] that is under way here.
+    pub(crate) fn for_each_leaf(&mut self, mut change: impl FnMut(&mut u32)) {
+        self.intake.for_each_leaf(&mut change);
+        match &mut self.engine {
+            Engine::Event(engine) => engine.for_each_leaf(change),
+            Engine::Arrival(engine) => engine.for_each_leaf(change),
+        }
+    }
+
+    /// Forgets the numbers that are not marked, and gives the new number of each that is.
+    pub(crate) fn forget_leaves(&mut self, is_used: &[bool]) -> Vec<u32> {
+        let before: Vec<u32> = (0..is_used.len() as u32).map(|leaf| self.intake.naming.endpoint(leaf)).collect();
+        let numbers = self.intake.naming.forget_leaves(is_used);
+        let number_of = |leaf: u32| is_used[leaf as usize].then(|| numbers[leaf as usize]);
+        self.explained.renumber(|leaf| before[leaf as usize], number_of);
+        numbers
+    }
+
+    /// Adds the paths of an endpoint, which is a leaf.
+    pub(crate) fn note_paths(&mut self, leaf: u32, paths: EndpointPaths) {
+        self.explained.note(leaf, paths);
+    }
+
     /// Makes room for a pane that [`Replay::count`] is about to fill.
     pub fn open_pane(&mut self, span: Span) {
-        if let Engine::Event(engine) = &mut self.engine {
-            engine.open_panes.open(span);
-        }
+        self.intake.open_panes.open(span);
     }
 
-    /// Counts requests of one endpoint in one pane, or in [`crate::window::pane::NO_PANE`].
-    pub fn count(&mut self, pane: i64, endpoint: u32, counts: &Counts, values: ValueRun) {
-        self.totals.add(endpoint, counts, values.values_ns());
-        if let Engine::Event(engine) = &mut self.engine {
-            engine.open_panes.add(pane, endpoint, counts, values);
-        }
+    /// Counts requests of one endpoint in one pane, or in [`crate::window::pane::NO_PANE`]; the endpoint is a leaf.
+    pub fn count(&mut self, cell: &Cell, values: ValueRun) {
+        self.intake.count(cell, values);
     }
 
-    /// Takes a whole log by minute; panes have to be multiples of a minute.
+    /// Takes a whole log by minute, its endpoints as [`Replay::tabled`] numbers them; panes have to be multiples of a
+    /// minute.
     pub(crate) fn take_minutes(&mut self, minutes: &MinuteRows) {
         let pane_ms = Self::geometry(&self.plan).pane_ms;
         for row in &minutes.rows {
-            let (endpoint, counts) = (row.key.endpoint, row.pane_counts());
-            self.totals.add_counted(endpoint, &counts, &row.values);
-            let Engine::Event(engine) = &mut self.engine else { continue };
-            if row.key.late {
-                continue;
+            if !row.key.late {
+                self.advance_cycles((row.key.minute - 1) * MINUTE_MS + 1);
             }
-            engine.advance((row.key.minute - 1) * MINUTE_MS + 1, &mut self.feedback, &self.names);
-            let span = row.span(pane_ms);
-            engine.open_panes.open(span);
-            engine.open_panes.add_counted(span.pane, endpoint, &counts, &row.values);
+            let name = self.tabled.name(row.key.endpoint);
+            let group = name.group.as_deref().unwrap_or_default();
+            let parts = [name.method.as_bytes(), name.path.as_bytes(), group.as_bytes()];
+            let leaf = self.intake.naming.leaf(parts, name.group.is_some());
+            self.intake.count_row(leaf, row, pane_ms);
         }
     }
 
-    /// Takes one request in arrival order (`published`).
+    /// Gives what was kept the numbers of [`Replay::names`]; call [`Replay::finish`] before.
+    pub(crate) fn name_kept(&mut self, kept: &mut Kept, plan: &ReplayPlan) {
+        match kept {
+            // Kept by something else, the requests do not tell their endpoints.
+            Kept::Calls(_) if plan.input.breaker_by.is_some() => {}
+            Kept::Calls(calls) => calls.renumber(self.intake.naming.endpoints_by_serial(&mut self.names)),
+            Kept::Minutes(minutes) => {
+                for row in &mut minutes.rows {
+                    let name = self.tabled.name(row.key.endpoint);
+                    let group = name.group.as_deref().unwrap_or_default();
+                    let parts = [name.method.as_bytes(), name.path.as_bytes(), group.as_bytes()];
+                    let leaf = self.intake.naming.leaf(parts, name.group.is_some());
+                    row.key.endpoint = self.intake.naming.lasting_endpoint(leaf, &mut self.names);
+                }
+            }
+        }
+    }
+
+    /// Takes one request in arrival order (`published`); its endpoint is a leaf.
     pub fn arrive(&mut self, arrival: Arrival) {
         if let Engine::Arrival(engine) = &mut self.engine {
-            engine.arrive(arrival, &mut self.feedback, &self.names);
+            engine.arrive(arrival);
         }
     }
 
-    /// Takes one request that is not too late for its cycle (`zscore`), each input's in its own order.
+    /// Takes one request that is not too late for its cycle (`zscore`), each input's in its own order; its endpoint is a
+    /// leaf.
     pub fn observe(&mut self, input: usize, request: Observation) {
         if let Engine::Event(engine) = &mut self.engine {
             engine.observe(input, request);
@@ -121,17 +182,26 @@ impl Replay {
 
     /// Says that every request still to come lies at or after `watermark_ms`.
     pub fn advance(&mut self, watermark_ms: i64) {
-        if let Engine::Event(engine) = &mut self.engine {
-            engine.advance(watermark_ms, &mut self.feedback, &self.names);
-        }
+        self.advance_cycles(watermark_ms);
         self.usage.advance(watermark_ms);
+    }
+
+    fn advance_cycles(&mut self, watermark_ms: i64) {
+        let Replay { intake, feedback, names, .. } = self;
+        match &mut self.engine {
+            Engine::Event(engine) => engine.advance(watermark_ms, intake, feedback, names),
+            Engine::Arrival(engine) => engine.advance(watermark_ms, intake, feedback, names),
+        }
     }
 
     /// Says that nothing is still to come.
     pub fn finish(&mut self) {
         self.advance(i64::MAX);
-        if let Engine::Arrival(engine) = &mut self.engine {
-            engine.finish(&mut self.feedback, &self.names);
-        }
+        let Replay { intake, feedback, names, .. } = self;
+        let end_ms = match &mut self.engine {
+            Engine::Event(engine) => engine.end_ms(),
+            Engine::Arrival(engine) => engine.finish(intake, feedback, names),
+        };
+        intake.finish(end_ms.unwrap_or_default(), names);
     }
 }

@@ -27,13 +27,26 @@ impl Observed {
         self.waiting.entry(pane_of(request.timestamp_ms, self.pane_ms)).or_default().push((input, request));
     }
 
+    /// Gives the endpoints of the requests that are remembered other numbers.
+    pub(super) fn rename(&mut self, number: impl Fn(u32) -> u32) {
+        self.rules.rename(number);
+    }
+
+    /// Calls `change` with the endpoint of every request that was not judged, which is a leaf.
+    pub(super) fn for_each_leaf(&mut self, mut change: impl FnMut(&mut u32)) {
+        self.waiting.values_mut().flatten().for_each(|(_, request)| change(&mut request.endpoint));
+    }
+
     /// Judges what lies in the panes up to this one and was not judged before; nothing is still to come for these.
-    pub(super) fn judge_until(&mut self, end_pane: i64) -> Vec<Anomaly> {
+    /// `endpoint_of` gives a leaf's endpoint.
+    pub(super) fn judge_until(&mut self, end_pane: i64, endpoint_of: impl Fn(u32) -> u32) -> Vec<Anomaly> {
         while let Some(pane) = self.waiting.first_entry().filter(|pane| *pane.key() <= end_pane) {
             let mut requests = pane.remove();
             // Stable, so that each input's own order is kept.
             requests.sort_by_key(|(input, request)| (request.timestamp_ms, *input));
-            requests.iter().for_each(|(_, request)| self.rules.judge(request));
+            for (_, request) in requests {
+                self.rules.judge(&Observation { endpoint: endpoint_of(request.endpoint), ..request });
+            }
         }
         self.rules.take()
     }
@@ -60,8 +73,8 @@ mod tests {
             let mut observed = Observed::new(Knobs::default().optimization, 60_000);
             observed.push(slow_at.0, observation(slow_at.1, 11));
             (0..10).for_each(|_| observed.push(others_at.0, observation(others_at.1, 10)));
-            assert_eq!(observed.judge_until(0), []);
-            observed.judge_until(1).len()
+            assert_eq!(observed.judge_until(0, |leaf| leaf), []);
+            observed.judge_until(1, |leaf| leaf).len()
         };
         assert_eq!(judged((0, 2), (0, 1)), 1);
         assert_eq!(judged((0, 1), (0, 2)), 0);

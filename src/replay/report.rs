@@ -4,8 +4,9 @@ use super::{Engine, Kept, Replay, SecondLook};
 use crate::plan::{ReplayPlan, RuleChoice, RuleSet};
 use crate::report::{
     Input, InputSettings, Recommended, RecommendedBreaker, RecommendedBulkhead, RecommendedClient, Report,
-    SCHEMA_VERSION, Settings, Summary,
+    SCHEMA_VERSION, Settings, Summary, format_time,
 };
+use crate::route::naming::{OTHER, UNMATCHED};
 
 /// Share of the cycles at the floor from which the published rules' habit is explained.
 const NOTABLE_FLOOR_SHARE: f64 = 0.5;
@@ -31,12 +32,15 @@ impl Replay {
         SecondLook { evidence, backtest }: SecondLook,
     ) -> Report {
         let rules = &plan.rules;
-        let sum = self.totals.sum();
+        let sum = self.intake.totals.sum();
         let has_latency = sum.timed > 0;
-        let endpoints = self.totals.finish(&self.names);
+        let endpoints = self.intake.totals.finish(&self.names);
         let rails = self.feedback.rails.finish();
         let mut notes = reading.summary.notes.clone();
         notes.extend(self.floor_note(&rails));
+        notes.extend(self.route_notes(plan));
+        let explained = std::mem::take(&mut self.explained);
+        let routes = plan.explains_routes.then(|| explained.rows(&self.intake.naming, &self.names, &endpoints));
         let supported = evidence.as_ref().filter(|_| rules.choice == RuleChoice::Evidence);
         let (recommended, reasons) = match supported {
             Some(evidence) => (evidence.global.recommended(&rules.current), evidence.global.reasons()),
@@ -83,6 +87,7 @@ impl Replay {
             changes: std::mem::take(&mut self.feedback.changes),
             anomalies: self.feedback.episodes.finish(&self.names),
             endpoints,
+            routes,
             usage_spikes,
             evidence,
             backtest,
@@ -103,6 +108,27 @@ impl Replay {
                 max_retries: Some(config.http_client.max_retries),
             },
         }
+    }
+
+    /// Says what was too much to be kept apart.
+    fn route_notes(&self, plan: &ReplayPlan) -> Vec<String> {
+        const ADVICE: &str = "name routes with --routes or --openapi, or allow more with --max-routes";
+        let naming = &self.intake.naming;
+        if let Some(full_since_ms) = naming.full_since_ms() {
+            return vec![format!(
+                "there are more than {} routes; from the cycle that ends at {} on, every new one is counted as {OTHER}: \
+                 {ADVICE}",
+                plan.input.max_routes,
+                format_time(full_since_ms)
+            )];
+        }
+        let forgotten = naming.has_forgotten().then(|| {
+            format!(
+                "so many different paths were answered with 404 only that they are not remembered: what comes before a \
+                 path's first other answer stays {UNMATCHED}; {ADVICE}"
+            )
+        });
+        forgotten.into_iter().collect()
     }
 
     /// Says what drives the published threshold to its floor, when it sat there for long.

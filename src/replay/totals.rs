@@ -20,13 +20,20 @@ pub(super) struct Totals {
 }
 
 impl Totals {
-    pub(super) fn add(&mut self, endpoint: u32, counts: &Counts, values_ns: &[u64]) {
-        self.counted(endpoint, counts).extend(values_ns);
+    pub(super) fn add<'v>(&mut self, endpoint: u32, counts: &Counts, runs_ns: impl Iterator<Item = &'v [u64]>) {
+        let values = self.counted(endpoint, counts);
+        runs_ns.for_each(|values_ns| values.extend(values_ns));
     }
 
-    /// The same with durations in nanoseconds and how often each occurred.
-    pub(super) fn add_counted(&mut self, endpoint: u32, counts: &Counts, values: &[(u64, u64)]) {
-        self.counted(endpoint, counts).extend_counted(values);
+    /// Takes durations in nanoseconds of what was counted, with how often each occurred.
+    pub(super) fn add_counted(&mut self, endpoint: u32, values: &[(u64, u64)]) {
+        self.counted(endpoint, &Counts::default()).extend_counted(values);
+    }
+
+    /// Takes one endpoint for a part of another.
+    pub(super) fn unite(&mut self, from: u32, into: u32) {
+        let Some(from) = self.endpoints.get_mut(from as usize).map(std::mem::take) else { return };
+        self.counted(into, &from.counts).append(from.values);
     }
 
     fn counted(&mut self, endpoint: u32, counts: &Counts) -> &mut ValueCounts {

@@ -72,6 +72,11 @@ impl Interner {
         self.entries.len()
     }
 
+    /// Bytes of all parts.
+    pub fn text_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Whether nothing was interned.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()

@@ -4,13 +4,20 @@
 //! never depends on the lines before it. This module must not know methods, statuses or counts.
 
 mod classify;
+pub mod declared;
 pub mod endpoint;
+pub(crate) mod naming;
+pub(crate) mod paths;
+mod tree;
 
 use classify::{Classes, MAX_LEN, classify};
 use memchr::memchr2;
 
 /// What stands for a segment that names one thing among many.
-const PARAMETER: &[u8] = b":id";
+pub(crate) const PARAMETER: &[u8] = b":id";
+
+/// What stands for segments that are too many to be names.
+pub(crate) const FOLDED: &[u8] = b":param";
 
 /// Hexadecimal strings shorter than this may be words (`feed`, `decade`).
 const MIN_HEX_LEN: usize = 8;

@@ -62,6 +62,22 @@ impl Documented {
         self.newcomers.push((endpoint, pane_end_ms));
     }
 
+    /// Takes one endpoint for a part of another from now on; `into_was_seen`: the other had requests before. What
+    /// was ever seen under either name is no newcomer.
+    pub fn unite(&mut self, from: u32, into: u32, into_was_seen: bool) {
+        let pane_end_ms = |endpoint: u32| {
+            let newcomer = self.newcomers.iter().find(|(newcomer, _)| *newcomer == endpoint);
+            newcomer.map(|(_, pane_end_ms)| *pane_end_ms)
+        };
+        let united = match (pane_end_ms(from), pane_end_ms(into)) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, None) if !into_was_seen => one,
+            _ => None,
+        };
+        self.newcomers.retain(|(newcomer, _)| *newcomer != from && *newcomer != into);
+        self.newcomers.extend(united.map(|pane_end_ms| (into, pane_end_ms)));
+    }
+
     /// How many history windows begin at or after the origin at a cycle's end.
     pub fn existing_windows(&self, end_ms: i64, origin_ms: i64) -> usize {
         let since_origin = (end_ms - origin_ms) / self.window_ms - 1;
@@ -283,7 +299,8 @@ mod tests {
             let values =
                 ValueRuns::from_iter([ValueRun::new(&values_ns.into(), 0..requests as usize, duration_ms * 1_000_000)]);
             let span = Span { pane: number, first_ms: 0, last_ms: 0 };
-            let endpoints = if requests == 0 { Vec::new() } else { vec![(endpoint, EndpointPane { counts, values })] };
+            let endpoints =
+                if requests == 0 { Vec::new() } else { vec![(endpoint, EndpointPane { counts, values, found_ms: 0 })] };
             let pane = Pane { span, endpoints: endpoints.into_iter().collect() };
             horizon.push(pane, |endpoint| rules.first_seen(endpoint, number * WINDOW_MS));
         }

@@ -7,6 +7,7 @@
 use super::{Anomaly, Direction, Findings, Signals, Slowest, fold, tally};
 use crate::report::{AnomalyConfig, LoopConfig, Metric, Severity};
 use crate::route::endpoint::EndpointNames;
+use crate::window::pane::Answer;
 use crate::window::value_counts::nearest_rank;
 use std::collections::VecDeque;
 
@@ -29,8 +30,8 @@ pub struct Arrival {
     pub duration_ms: Option<f64>,
     /// The endpoint, in the run's numbering.
     pub endpoint: u32,
-    /// Status 500 or above.
-    pub is_error: bool,
+    /// How it was answered.
+    pub answer: Answer,
 }
 
 /// The rule set and its store.
@@ -81,6 +82,11 @@ impl Published {
         if self.max_patterns > 0 && self.store.len() > self.max_patterns {
             self.store.pop_front();
         }
+    }
+
+    /// Gives the endpoints of the stored requests other numbers.
+    pub fn rename(&mut self, number: impl Fn(u32) -> u32) {
+        self.store.iter_mut().for_each(|arrival| arrival.endpoint = number(arrival.endpoint));
     }
 
     /// Judges the window `[end - window, end]`, then prunes the store.
@@ -143,7 +149,7 @@ impl Published {
             }
             let group = &mut self.groups[self.group_of[index] as usize - 1];
             group.requests += 1;
-            group.errors += u64::from(arrival.is_error);
+            group.errors += u64::from(arrival.answer == Answer::Failed);
             group.durations_ms.extend(arrival.duration_ms);
         }
         self.groups.iter_mut().for_each(Group::summarise);
@@ -257,8 +263,12 @@ mod tests {
         let knobs = Knobs::default();
         let mut rules = Published::new(knobs.anomaly, &knobs.looping);
         for (i, &duration_ms) in durations_ms.iter().enumerate() {
-            let arrival =
-                Arrival { timestamp_ms: 1000, duration_ms: Some(duration_ms), endpoint, is_error: i < errors };
+            let arrival = Arrival {
+                timestamp_ms: 1000,
+                duration_ms: Some(duration_ms),
+                endpoint,
+                answer: if i < errors { Answer::Failed } else { Answer::Found },
+            };
             rules.record(arrival);
         }
         rules.judge(60_000, &names)
@@ -308,7 +318,7 @@ mod tests {
         let mut rules = Published::new(knobs.anomaly, &looping);
         let seen = |rules: &mut Published, end_ms| rules.judge(end_ms, &names).requests;
         for timestamp_ms in [0, 0, 300_000, 300_001] {
-            rules.record(Arrival { timestamp_ms, duration_ms: None, endpoint, is_error: false });
+            rules.record(Arrival { timestamp_ms, duration_ms: None, endpoint, answer: Answer::Found });
         }
         assert_eq!(seen(&mut rules, 300_000), 2);
         assert_eq!(seen(&mut rules, 300_001), 2);

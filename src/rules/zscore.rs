@@ -90,6 +90,18 @@ impl ZScore {
         self.judge_resource(request, Metric::Cpu, request.cpu, self.limits.cpu_threshold);
     }
 
+    /// Gives the endpoints of what is remembered other numbers; several may become one.
+    pub fn rename(&mut self, number: impl Fn(u32) -> u32) {
+        self.sums.clear();
+        for mut request in std::mem::take(&mut self.history) {
+            request.endpoint = number(request.endpoint);
+            if let Some(sums) = self.timed_sums(&request) {
+                sums.add(request.duration_ns);
+            }
+            self.history.push_back(request);
+        }
+    }
+
     /// The anomalies since the last call.
     pub fn take(&mut self) -> Vec<Anomaly> {
         std::mem::take(&mut self.found).into_values().flatten().collect()
@@ -264,6 +276,23 @@ mod tests {
         assert_eq!(found(&requests), []);
         requests.push(request(0, 0, 11));
         assert_eq!(found(&requests), [(0, Metric::Latency, Severity::High, 1)]);
+    }
+
+    /// Ten usual requests of either endpoint; united, the second's are as usual as the first's.
+    #[test]
+    fn what_is_renamed_is_remembered_under_the_new_name() {
+        let judged = |renames: bool| {
+            let mut rules = ZScore::new(Knobs::default().optimization);
+            (0..10).for_each(|_| rules.judge(&request(0, 1, 10)));
+            (0..10).for_each(|_| rules.judge(&request(0, 2, 11)));
+            if renames {
+                rules.rename(|_| 1);
+            }
+            rules.take();
+            rules.judge(&request(1, 1, 11));
+            rules.take().len()
+        };
+        assert_eq!((judged(false), judged(true)), (1, 0));
     }
 
     /// Ten usual requests, then others; the eleventh of the first endpoint deviates as long as all ten are remembered.

@@ -69,6 +69,12 @@ pub struct InputDefaults {
     pub developer_field: Option<String>,
     /// `rawPaths`.
     pub raw_paths: Option<bool>,
+    /// `routes`; a relative path is relative to the file that names it.
+    pub routes_file: Option<PathBuf>,
+    /// `openapi`; likewise.
+    pub openapi: Option<PathBuf>,
+    /// `maxRoutes`.
+    pub max_routes: Option<usize>,
     /// `maxRejects`, 0 to 1.
     pub max_rejects_ratio: Option<f64>,
     /// `fields`, each role at most once.
@@ -126,6 +132,9 @@ impl InputDefaults {
         self.timezone = higher.timezone.or(self.timezone);
         self.developer_field = higher.developer_field.or(self.developer_field.take());
         self.raw_paths = higher.raw_paths.or(self.raw_paths);
+        self.routes_file = higher.routes_file.or(self.routes_file.take());
+        self.openapi = higher.openapi.or(self.openapi.take());
+        self.max_routes = higher.max_routes.or(self.max_routes);
         self.max_rejects_ratio = higher.max_rejects_ratio.or(self.max_rejects_ratio);
         overlay_fields(&mut self.fields, &higher.fields);
     }

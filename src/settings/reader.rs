@@ -6,7 +6,7 @@
 use super::knob::{Given, KNOBS, Knob, KnobValue};
 use super::{InputDefaults, Settings, UsageDefaults};
 use crate::nearest::nearest;
-use crate::plan::text::{above_zero, share, thread_count};
+use crate::plan::text::{above_zero, route_count, share, thread_count};
 use crate::plan::{FieldOverride, Latency, Role, RuleChoice};
 use std::ops::Range;
 use std::path::Path;
@@ -15,8 +15,19 @@ use toml::de::{DeInteger, DeTable, DeValue};
 
 const TOP_KEYS: [&str; 3] = ["rules", "current", "threads"];
 const INPUT: &str = "input";
-const INPUT_KEYS: [&str; 8] =
-    ["logFormat", "nginxConf", "latency", "timezone", "developerField", "rawPaths", "maxRejects", "fields"];
+const INPUT_KEYS: [&str; 11] = [
+    "logFormat",
+    "nginxConf",
+    "latency",
+    "timezone",
+    "developerField",
+    "rawPaths",
+    "routes",
+    "openapi",
+    "maxRoutes",
+    "maxRejects",
+    "fields",
+];
 const FIELDS: &str = "input.fields";
 const METRICS: &str = "metrics";
 const RETENTION_PERIOD: &str = "retentionPeriod";
@@ -87,10 +98,20 @@ impl Reader<'_> {
             match key.name {
                 "rules" => self.settings.rules = Some(one_of(key, value, &RuleChoice::ALL, RuleChoice::name)?),
                 "current" => self.settings.current = Some(self.beside(string(key, value, "the path of a JSON file")?)),
-                "threads" => self.settings.threads = Some(threads(key, value)?),
+                "threads" => self.settings.threads = Some(count(key, value, thread_count)?),
                 INPUT => {
                     for (key, value) in section(key, value)? {
-                        input(key, value, &mut self.settings.input)?;
+                        match key.name {
+                            "routes" => {
+                                let path = self.beside(string(key, value, "the path of a file with a pattern a line")?);
+                                self.settings.input.routes_file = Some(path);
+                            }
+                            "openapi" => {
+                                let path = self.beside(string(key, value, "the path of an OpenAPI document")?);
+                                self.settings.input.openapi = Some(path);
+                            }
+                            _ => input(key, value, &mut self.settings.input)?,
+                        }
                     }
                 }
                 METRICS => {
@@ -161,6 +182,7 @@ fn input(key: Key<'_>, value: &Spanned<DeValue<'_>>, input: &mut InputDefaults) 
             DeValue::Boolean(on) => input.raw_paths = Some(*on),
             _ => return Err(wrong(key, value, "true or false")),
         },
+        "maxRoutes" => input.max_routes = Some(count(key, value, route_count)?),
         "maxRejects" => input.max_rejects_ratio = Some(max_rejects(key, value)?),
         "fields" => {
             for (key, value) in section(key, value)? {
@@ -216,12 +238,16 @@ fn retention_ms(key: Key<'_>, value: &Spanned<DeValue<'_>>) -> Result<i64, Probl
     span_ms.ok_or_else(|| wrong(key, value, "hours from 1, or a duration such as \"90m\""))
 }
 
-fn threads(key: Key<'_>, value: &Spanned<DeValue<'_>>) -> Result<usize, Problem> {
+fn count(
+    key: Key<'_>,
+    value: &Spanned<DeValue<'_>>,
+    read: fn(&str) -> Result<usize, String>,
+) -> Result<usize, Problem> {
     let count = match value.get_ref() {
         DeValue::Integer(number) => whole(number).map_or_else(String::new, |count| count.to_string()),
         _ => String::new(),
     };
-    thread_count(&count).map_err(|expected| misread(key, value, &expected))
+    read(&count).map_err(|expected| misread(key, value, &expected))
 }
 
 fn one_of<T: Copy>(
@@ -335,6 +361,7 @@ mod tests {
     fn every_other_key_is_read() {
         let text = "rules = 'published'\ncurrent = 'now.json'\nthreads = 8\n[input]\nlogFormat = 'json'\n\
                     latency = 'upstream'\ntimezone = '+02:00'\ndeveloperField = 'dev'\nrawPaths = true\n\
+                    routes = 'ours.txt'\nopenapi = '/api.yaml'\nmaxRoutes = 70\n\
                     maxRejects = '5%'\n[input.fields]\nduration = 'took@ms'\n";
         let settings = read(text, Path::new("/etc/learn.toml")).unwrap();
         assert_eq!((settings.rules, settings.threads), (Some(RuleChoice::Replayed(RuleSet::Published)), Some(8)));
@@ -343,6 +370,8 @@ mod tests {
         assert_eq!((input.log_format.as_deref(), input.latency), (Some("json"), Some(Latency::Upstream)));
         assert_eq!((input.timezone, input.developer_field.as_deref()), ("+02:00".parse().ok(), Some("dev")));
         assert_eq!((input.raw_paths, input.max_rejects_ratio), (Some(true), Some(0.05)));
+        assert_eq!(input.routes_file.as_deref(), Some(Path::new("/etc/ours.txt")));
+        assert_eq!((input.openapi.as_deref(), input.max_routes), (Some(Path::new("/api.yaml")), Some(70)));
         assert_eq!(input.fields, ["duration=took@ms".parse().unwrap()]);
     }
 

@@ -13,17 +13,27 @@ use super::rejected::RejectedLine;
 use crate::backtest::call::Call;
 use crate::plan::{Filter, ReplayPlan, RuleSet};
 use crate::replay::Replay;
-use crate::request::{DecimalMs, FIRST_ERROR_STATUS, Line, Rejection, Request, SWITCHING_PROTOCOLS};
+use crate::request::{DecimalMs, FIRST_ERROR_STATUS, Line, NOT_FOUND, Rejection, Request, SWITCHING_PROTOCOLS};
+use crate::route::declared::DeclaredRoutes;
 use crate::route::endpoint::Interner;
+use crate::route::paths::EndpointPaths;
 use crate::route::{path_of, route_of};
 use crate::rules::published::Arrival;
 use crate::rules::zscore::Observation;
 use crate::usage::count::{UsageBuilder, UsageCell};
 use crate::window::minute::{MinuteBuilder, MinuteCell, MinuteRequest};
-use crate::window::pane::{PaneBuilder, PanePart};
+use crate::window::pane::{Answer, PaneBuilder, PanePart};
+use hashbrown::HashMap;
+use std::sync::Arc;
 
 /// Rejected lines of one chunk whose reason is kept when they are not all asked for.
 const KEPT_REJECTS: usize = 5;
+
+/// Endpoints that a worker remembers from chunk to chunk: more than there are where paths have templates.
+const KEPT_ENDPOINTS: usize = 1 << 16;
+
+/// And the bytes of their names.
+const KEPT_ENDPOINT_BYTES: usize = 16 << 20;
 
 /// What is kept of requests beside the counts that cycles are made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +54,7 @@ pub struct ChunkPlan {
     /// The extra field that breakers are kept by, and how it is written.
     breaker_by: Option<(usize, Listing)>,
     raw_paths: bool,
+    declared: Option<Arc<DeclaredRoutes>>,
     /// Inclusive start, UTC ms.
     pub since_ms: i64,
     /// Exclusive end, UTC ms.
@@ -60,6 +71,7 @@ pub struct ChunkPlan {
     resources_at: usize,
     keeps: Keeps,
     keeps_all_rejects: bool,
+    keeps_paths: bool,
     pane_ms: i64,
     usage_window_ms: i64,
 }
@@ -72,6 +84,7 @@ impl ChunkPlan {
             group_by: plan.input.group_by,
             breaker_by: plan.input.breaker_by.map(|index| (index, Listing::of(&plan.input.wanted.extras[index]))),
             raw_paths: plan.input.raw_paths,
+            declared: plan.input.declared.clone(),
             since_ms: since_ms.unwrap_or(i64::MIN),
             until_ms: until_ms.unwrap_or(i64::MAX),
             notes_fields: !plan.input.wanted.extras.is_empty() || plan.input.wanted.developer.is_some(),
@@ -82,6 +95,7 @@ impl ChunkPlan {
             resources_at: plan.input.wanted.extras.len(),
             keeps,
             keeps_all_rejects: plan.input.rejects.is_some(),
+            keeps_paths: plan.explains_routes,
             pane_ms: Replay::geometry(&plan.rules).pane_ms,
             usage_window_ms: plan.rules.usage.window_ms,
         }
@@ -146,6 +160,8 @@ pub struct ChunkPart {
     pub calls: Vec<Call>,
     /// Counts by minute, where these are kept.
     pub minutes: Vec<MinuteCell>,
+    /// The paths of each endpoint, for `--explain-routes`.
+    pub(crate) paths: HashMap<u32, EndpointPaths>,
 }
 
 /// Turns chunks into parts; one per worker.
@@ -283,7 +299,12 @@ impl ChunkReader {
 
     #[inline(always)]
     fn endpoint_of(&mut self, request: &Request) -> u32 {
-        let route = if self.plan.raw_paths { path_of(request.path) } else { route_of(request.path, &mut self.route) };
+        let declared = self.plan.declared.as_ref();
+        let route = match declared.and_then(|routes| routes.find(request.method, path_of(request.path))) {
+            Some(pattern) => pattern,
+            None if self.plan.raw_paths => path_of(request.path),
+            None => route_of(request.path, &mut self.route),
+        };
         let group = match self.plan.group_by {
             Some(index) => request.extras[index].unwrap_or(b"-"),
             None => b"",
@@ -302,12 +323,19 @@ impl ChunkReader {
         self.part.kept += 1;
         self.kept_first_ms = self.kept_first_ms.min(timestamp_ms);
         self.kept_last_ms = self.kept_last_ms.max(timestamp_ms);
-        let is_error = request.status >= FIRST_ERROR_STATUS;
+        let answer = match request.status {
+            FIRST_ERROR_STATUS.. => Answer::Failed,
+            NOT_FOUND if !self.plan.raw_paths => Answer::NotFound,
+            _ => Answer::Found,
+        };
+        if self.plan.keeps_paths {
+            self.part.paths.entry(endpoint).or_default().note(answer, timestamp_ms, path_of(request.path));
+        }
         let duration = self.latency_of(request);
         let duration_ns = duration.map(DecimalMs::nanos);
         if self.plan.keeps_arrivals {
             let duration_ms = duration.map(DecimalMs::millis);
-            self.part.arrivals.push((self.newest_ms, Arrival { timestamp_ms, duration_ms, endpoint, is_error }));
+            self.part.arrivals.push((self.newest_ms, Arrival { timestamp_ms, duration_ms, endpoint, answer }));
         }
         let developer = request.developer.map(|id| self.developers.intern([id, key_mark, b""]));
         self.part.late += u64::from(is_late);
@@ -319,16 +347,16 @@ impl ChunkReader {
         match self.plan.keeps {
             Keeps::Minutes => {
                 let (call, is_long) = (&call(endpoint), is_long_connection(request));
-                self.minutes.add(&MinuteRequest { timestamp_ms, call, duration_ns, is_late, is_long });
+                self.minutes.add(&MinuteRequest { timestamp_ms, call, duration_ns, answer, is_late, is_long });
             }
-            _ if is_late => self.panes.add_late(endpoint, is_error, duration_ns),
-            _ => self.panes.add(timestamp_ms, endpoint, is_error, duration_ns),
+            _ if is_late => self.panes.add_late(timestamp_ms, endpoint, answer, duration_ns),
+            _ => self.panes.add(timestamp_ms, endpoint, answer, duration_ns),
         }
         if is_late {
             return;
         }
         if self.plan.keeps_observations {
-            self.observe(request, endpoint, duration_ns);
+            self.observe(request, endpoint, answer, duration_ns);
         }
         if let Some(developer) = developer {
             self.usage.add(timestamp_ms, developer);
@@ -343,7 +371,7 @@ impl ChunkReader {
         self.breakers.intern([b"", value, b""])
     }
 
-    fn observe(&mut self, request: &Request, endpoint: u32, duration_ns: Option<u64>) {
+    fn observe(&mut self, request: &Request, endpoint: u32, answer: Answer, duration_ns: Option<u64>) {
         let resource = |index: usize| {
             let text = request.extras.get(self.plan.resources_at + index).copied().flatten()?;
             std::str::from_utf8(text).ok()?.parse().ok().filter(|figure: &f64| figure.is_finite())
@@ -352,7 +380,7 @@ impl ChunkReader {
             timestamp_ms: request.timestamp_ms,
             duration_ns,
             endpoint,
-            is_error: request.status >= FIRST_ERROR_STATUS,
+            is_error: answer == Answer::Failed,
             memory_bytes: resource(0),
             cpu: resource(1),
         });
@@ -392,6 +420,16 @@ impl ChunkReader {
 
     fn keeps_reject(&self) -> bool {
         self.plan.keeps_all_rejects || self.part.rejects.len() < KEPT_REJECTS
+    }
+
+    /// Forgets the endpoints, whose numbers begin anew, when there are many; whether it did.
+    pub fn forget_endpoints(&mut self) -> bool {
+        let are_many = self.endpoints.len() > KEPT_ENDPOINTS || self.endpoints.text_bytes() > KEPT_ENDPOINT_BYTES;
+        if are_many {
+            self.endpoints = Interner::default();
+            self.admitted.clear();
+        }
+        are_many
     }
 
     /// What the chunk adds up to.

@@ -45,7 +45,6 @@ impl fmt::Display for Looks {
         })
     }
 }
-
 impl Looks {
     /// What most of the lines look like.
     pub(super) fn of(lines: &[&[u8]]) -> Looks {

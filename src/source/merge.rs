@@ -10,13 +10,14 @@ use super::lines::Chunk;
 use super::tally::InputTally;
 use crate::backtest::spool::{Block, Spool};
 use crate::replay::Replay;
-use crate::route::endpoint::{EndpointNames, Interner};
+use crate::route::endpoint::Interner;
+use crate::route::paths::EndpointPaths;
 use crate::rules::published::Arrival;
-use crate::rules::zscore::Observation;
 use crate::usage::{display_name, is_key_field};
-use crate::window::minute::{MinuteKey, MinuteTable};
+use crate::window::minute::MinuteTable;
 use crate::window::value_run::ValueRun;
 use anyhow::Context;
+use hashbrown::HashMap;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
@@ -40,6 +41,8 @@ pub struct Delivery {
     pub new_developers: Vec<(Box<[u8]>, bool)>,
     /// The same of what breakers are kept by, where that is not the endpoint.
     pub new_breakers: Vec<Box<[u8]>>,
+    /// Whether the worker numbers endpoints anew after this.
+    pub forgets_endpoints: bool,
 }
 
 /// One input on its way through.
@@ -59,7 +62,7 @@ pub struct InputMerge {
     arrivals: VecDeque<(i64, Arrival)>,
 }
 
-/// A part whose turn has not come.
+/// A part whose turn has not come; its endpoints are leaves of the run.
 struct Waiting {
     worker: usize,
     /// The chunk, as long as it may have to be read again.
@@ -126,6 +129,38 @@ struct Numbering {
     breakers: Vec<u32>,
 }
 
+impl Numbering {
+    /// Puts the run's numbers in the place of a worker's: leaves, and their serial numbers where they stay.
+    fn renumber(&self, part: &mut ChunkPart, block: Option<&mut Block>, replay: &mut Replay) {
+        for_each_endpoint(part, |endpoint| *endpoint = self.endpoints[*endpoint as usize]);
+        match block {
+            Some(block) if self.breakers.is_empty() => {
+                block.renumber(|endpoint| replay.serial(self.endpoints[endpoint as usize]));
+            }
+            Some(block) => block.renumber(|breaker| self.breakers[breaker as usize]),
+            None => {}
+        }
+    }
+}
+
+/// Calls `change` with every endpoint's number in a part.
+fn for_each_endpoint(part: &mut ChunkPart, mut change: impl FnMut(&mut u32)) {
+    part.panes.cells.iter_mut().for_each(|cell| change(&mut cell.endpoint));
+    part.minutes.iter_mut().for_each(|cell| change(&mut cell.key.endpoint));
+    part.arrivals.iter_mut().for_each(|(_, arrival)| change(&mut arrival.endpoint));
+    part.observations.iter_mut().for_each(|observation| change(&mut observation.endpoint));
+    if !part.paths.is_empty() {
+        let renumbered = part.paths.drain().map(|(mut endpoint, paths)| {
+            change(&mut endpoint);
+            (endpoint, paths)
+        });
+        // Two of a worker's endpoints may be shown alike.
+        let mut merged: HashMap<u32, EndpointPaths> = HashMap::new();
+        renumbered.for_each(|(endpoint, paths)| merged.entry(endpoint).or_default().append(paths));
+        part.paths = merged;
+    }
+}
+
 /// What the third part of an endpoint is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Grouping {
@@ -147,11 +182,14 @@ impl Grouping {
         }
     }
 
-    fn intern(self, names: &mut EndpointNames, parts: [&[u8]; 3]) -> u32 {
+    fn number(self, replay: &mut Replay, keep: &Keep, parts: [&[u8]; 3]) -> u32 {
         let [method, route, group] = parts;
-        match self {
-            Grouping::Key => names.intern([method, route, display_name(group, true).as_bytes()], true),
-            _ => names.intern(parts, self == Grouping::Field),
+        let shown = if self == Grouping::Key { display_name(group, true) } else { String::new() };
+        let group = if self == Grouping::Key { shown.as_bytes() } else { group };
+        let has_groups = self != Grouping::None;
+        match keep {
+            Keep::Minutes(_) => replay.tabled.intern([method, route, group], has_groups),
+            Keep::Counts | Keep::Calls(_) => replay.leaf([method, route, group], has_groups),
         }
     }
 }
@@ -184,7 +222,12 @@ pub struct Merge<'a> {
     lateness_ms: i64,
     max_gap_ms: i64,
     grouping: Grouping,
+    /// Leaves, and bytes of their names, from which on it is worth looking for unused ones.
+    max_leaves: (usize, usize),
 }
+
+/// Leaves that are always kept, and bytes of their names: the whole of what most logs have.
+const MIN_LEAVES: (usize, usize) = (1 << 18, 64 << 20);
 
 impl<'a> Merge<'a> {
     /// Nothing merged yet; `reader` is for chunks that have to be read again.
@@ -210,20 +253,25 @@ impl<'a> Merge<'a> {
             lateness_ms,
             max_gap_ms,
             grouping,
+            max_leaves: MIN_LEAVES,
         }
     }
 
     /// Takes a worker's result; calls `merged` with the newest request for each chunk that went through.
     pub fn take(&mut self, delivery: Delivery, mut merged: impl FnMut(usize, Option<i64>)) -> anyhow::Result<()> {
-        let Delivery { worker, input, number, chunk, part, block, new_endpoints, new_developers, new_breakers } =
-            delivery;
+        let Delivery { worker, input, number, chunk, mut part, mut block, .. } = delivery;
+        let Delivery { new_endpoints, new_developers, new_breakers, forgets_endpoints, .. } = delivery;
         let endpoints = new_endpoints.iter().map(|parts| parts.each_ref().map(|part| &part[..]));
         let numbering = &mut self.numberings[worker];
-        numbering.endpoints.extend(endpoints.map(|parts| self.grouping.intern(&mut self.replay.names, parts)));
+        numbering.endpoints.extend(endpoints.map(|parts| self.grouping.number(self.replay, &self.keep, parts)));
         let developers = new_developers.iter();
         numbering.developers.extend(developers.map(|(id, is_key)| self.replay.usage.intern(id, *is_key)));
         let breakers = new_breakers.iter();
         numbering.breakers.extend(breakers.map(|value| self.breakers.intern([b"", value, b""])));
+        numbering.renumber(&mut part, block.as_mut(), self.replay);
+        if forgets_endpoints {
+            numbering.endpoints = Vec::new();
+        }
         let file_bytes = chunk.file_bytes;
         // A chunk without a request is never read again, and must not keep the reading of its neighbours waiting.
         let chunk = if part.first_ms.is_some() { Some(chunk) } else { None };
@@ -269,7 +317,7 @@ impl<'a> Merge<'a> {
                 _ => (worker, (part, block)),
             };
             self.merge(input, worker, part, file_bytes);
-            self.spool(input, worker, block)?;
+            self.spool(input, block)?;
             if chunk.is_some() {
                 merged(input, self.inputs[input].newest_ms);
             }
@@ -278,7 +326,32 @@ impl<'a> Merge<'a> {
         let frontier_ms = self.inputs.iter().map(InputMerge::frontier_ms).min().unwrap_or(i64::MAX);
         // Everything still to come lies at or after the frontier less the lateness.
         self.replay.advance(frontier_ms.saturating_sub(self.lateness_ms));
+        self.forget_leaves();
         Ok(())
+    }
+
+    /// Forgets the leaves that nothing refers to when there are many.
+    fn forget_leaves(&mut self) {
+        let leaves = self.replay.leaves();
+        if leaves.len() < self.max_leaves.0 && leaves.text_bytes() < self.max_leaves.1 {
+            return;
+        }
+        let mut is_used = vec![false; leaves.len()];
+        self.for_each_leaf(|leaf| is_used[*leaf as usize] = true);
+        let numbers = self.replay.forget_leaves(&is_used);
+        self.for_each_leaf(|leaf| *leaf = numbers[*leaf as usize]);
+        let leaves = self.replay.leaves();
+        self.max_leaves = (MIN_LEAVES.0.max(2 * leaves.len()), MIN_LEAVES.1.max(2 * leaves.text_bytes()));
+    }
+
+    /// Calls `change` with every leaf that something refers to.
+    fn for_each_leaf(&mut self, mut change: impl FnMut(&mut u32)) {
+        self.numberings.iter_mut().flat_map(|numbering| &mut numbering.endpoints).for_each(&mut change);
+        for input in &mut self.inputs {
+            input.waiting.values_mut().for_each(|waiting| for_each_endpoint(&mut waiting.part, &mut change));
+            input.arrivals.iter_mut().for_each(|(_, arrival)| change(&mut arrival.endpoint));
+        }
+        self.replay.for_each_leaf(&mut change);
     }
 
     /// Removes the input's next part, if all that its check needs is there.
@@ -312,9 +385,17 @@ impl<'a> Merge<'a> {
         let timestamps = format.timestamps(chunk, &mut self.buffer).with_context(unreadable)?;
         let astray = astray(&timestamps, state.last_ms, next_ms, self.max_gap_ms);
         let before = Before { newest_ms: state.newest_ms, astray };
-        let read = format.read(&mut self.reader, chunk, &mut self.buffer, &before).with_context(unreadable)?;
+        let (mut part, mut block) =
+            format.read(&mut self.reader, chunk, &mut self.buffer, &before).with_context(unreadable)?;
         self.number_own_names();
-        Ok(read)
+        if let Some(numbering) = self.numberings.last_mut() {
+            numbering.renumber(&mut part, block.as_mut(), self.replay);
+            if self.reader.forget_endpoints() {
+                numbering.endpoints = Vec::new();
+                self.reader_reported.0 = 0;
+            }
+        }
+        Ok((part, block))
     }
 
     /// Numbers what this module's own reader has seen.
@@ -323,7 +404,7 @@ impl<'a> Merge<'a> {
         let (endpoints, developers, breakers) = self.reader_reported;
         for number in endpoints..self.reader.endpoints.len() {
             let parts = self.reader.endpoints.parts(number as u32);
-            numbering.endpoints.push(self.grouping.intern(&mut self.replay.names, parts));
+            numbering.endpoints.push(self.grouping.number(self.replay, &self.keep, parts));
         }
         for number in developers..self.reader.developers.len() {
             let [id, key_mark, _] = self.reader.developers.parts(number as u32);
@@ -343,16 +424,16 @@ impl<'a> Merge<'a> {
         for cell in &part.panes.cells {
             let end = start + cell.counts.timed as usize;
             let values = ValueRun::new(&chunk_ns, start..end, cell.max_ns);
-            self.replay.count(cell.pane, numbering.endpoints[cell.endpoint as usize], &cell.counts, values);
+            self.replay.count(cell, values);
             start = end;
         }
+        part.paths.drain().for_each(|(endpoint, paths)| self.replay.note_paths(endpoint, paths));
         for span in &part.panes.spans {
             self.replay.usage.note_span(span.first_ms, span.last_ms);
         }
         if let Keep::Minutes(minutes) = &mut self.keep {
             for cell in &part.minutes {
-                let endpoint = numbering.endpoints[cell.key.endpoint as usize];
-                minutes.add_cell(MinuteKey { endpoint, ..cell.key }, cell);
+                minutes.add_cell(cell);
                 if !cell.key.late {
                     let (first_ms, last_ms) = cell.counts.ended_ms;
                     self.replay.usage.note_span(first_ms, last_ms);
@@ -362,17 +443,11 @@ impl<'a> Merge<'a> {
         for cell in &part.usage {
             self.replay.usage.add(cell.window, numbering.developers[cell.developer as usize], cell.calls);
         }
-        for observation in part.observations.drain(..) {
-            let endpoint = numbering.endpoints[observation.endpoint as usize];
-            self.replay.observe(input, Observation { endpoint, ..observation });
-        }
+        part.observations.drain(..).for_each(|observation| self.replay.observe(input, observation));
         let state = &mut self.inputs[input];
         let arrivals = std::mem::take(&mut part.arrivals).into_iter();
         let before_ms = state.newest_ms.unwrap_or(i64::MIN);
-        state.arrivals.extend(arrivals.map(|(newest_ms, arrival)| {
-            let endpoint = numbering.endpoints[arrival.endpoint as usize];
-            (newest_ms.max(before_ms), Arrival { endpoint, ..arrival })
-        }));
+        state.arrivals.extend(arrivals.map(|(newest_ms, arrival)| (newest_ms.max(before_ms), arrival)));
         state.newest_ms = state.newest_ms.max(part.newest_ms);
         state.last_ms = part.last_ms.or(state.last_ms);
         state.next_number += 1;
@@ -380,10 +455,8 @@ impl<'a> Merge<'a> {
     }
 
     /// Keeps a chunk's requests for the backtest.
-    fn spool(&mut self, input: usize, worker: usize, block: Option<Block>) -> anyhow::Result<()> {
-        let (Keep::Calls(spool), Some(mut block)) = (&mut self.keep, block) else { return Ok(()) };
-        let Numbering { endpoints, breakers, .. } = &self.numberings[worker];
-        block.renumber(if breakers.is_empty() { endpoints } else { breakers });
+    fn spool(&mut self, input: usize, block: Option<Block>) -> anyhow::Result<()> {
+        let (Keep::Calls(spool), Some(block)) = (&mut self.keep, block) else { return Ok(()) };
         spool.push(input as u32, block)
     }
 

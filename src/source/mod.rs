@@ -159,7 +159,7 @@ fn read_recognised(
     let kept = match keep {
         Keep::Counts => None,
         Keep::Calls(spool) => Some(Kept::Calls(spool.finish()?)),
-        Keep::Minutes(minutes) => Some(Kept::Minutes(minutes.finish(&replay.names))),
+        Keep::Minutes(minutes) => Some(Kept::Minutes(minutes.finish(&replay.tabled))),
     };
     let mut reading = conclude(plan, read.into_iter().map(|(_, tally)| tally).collect(), since_ms, until_ms)?;
     reading.summary.notes.extend(twins);
@@ -181,7 +181,7 @@ fn read_tables(
     let Keep::Minutes(minutes) = keep else { return Ok(Vec::new()) };
     let mut sink = TableSink {
         minutes,
-        names: &mut replay.names,
+        names: &mut replay.tabled,
         filters: &plan.input.filters,
         latency: plan.input.wanted.latency.name(),
         requests: 0,

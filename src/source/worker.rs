@@ -77,7 +77,21 @@ impl<'s> Worker<'s> {
         let new_breakers = (self.reported.2..breakers.len()).map(|n| Box::from(breakers.parts(n as u32)[1])).collect();
         let (new_endpoints, new_developers) = (new_endpoints.collect(), new_developers.collect());
         self.reported = (endpoints.len(), developers.len(), breakers.len());
-        let worker = self.number;
-        Ok(Delivery { worker, input, number, chunk, part, block, new_endpoints, new_developers, new_breakers })
+        let forgets_endpoints = self.reader.forget_endpoints();
+        if forgets_endpoints {
+            self.reported.0 = 0;
+        }
+        Ok(Delivery {
+            worker: self.number,
+            input,
+            number,
+            chunk,
+            part,
+            block,
+            new_endpoints,
+            new_developers,
+            new_breakers,
+            forgets_endpoints,
+        })
     }
 }

@@ -246,7 +246,7 @@ impl Horizon {
     pub fn push(&mut self, pane: Pane, mut on_new: impl FnMut(u32)) {
         let number = pane.span.pane;
         let mut total = Counts::default();
-        for (endpoint, EndpointPane { counts, values }) in pane.endpoints {
+        for (endpoint, EndpointPane { counts, values, .. }) in pane.endpoints {
             total.add(&counts);
             let index = endpoint as usize;
             if index >= self.series.len() {
@@ -270,6 +270,56 @@ impl Horizon {
         }
         self.total.current.add(&total);
         self.panes.push_back(PastPane { pane: number, cells_end: self.cells.end(), counts: total });
+    }
+
+    /// Takes one endpoint for a part of another from now on, with all that the horizon holds; whether the one had any
+    /// requests yet, and whether the other had.
+    pub fn unite(&mut self, from: u32, into: u32) -> (bool, bool) {
+        let (from_index, into_index) = (from as usize, into as usize);
+        if self.series.len() <= from_index || self.series[from_index].newest == 0 {
+            return (false, self.series.get(into_index).is_some_and(|series| series.newest > 0));
+        }
+        if self.series.len() <= into_index {
+            self.series.resize_with(into_index + 1, Series::default);
+        }
+        let into_was_seen = self.series[into_index].newest > 0;
+        let cells = self.cells_of(from);
+        cells.iter().for_each(|number| self.cells.queue[(number - self.cells.first) as usize].endpoint = into);
+        let mut cells = [cells, self.cells_of(into)].concat();
+        cells.sort_unstable();
+        let mut previous = 0;
+        for number in &cells {
+            self.links.queue[(number - self.links.first) as usize].previous = previous;
+            previous = number + 1;
+        }
+        self.leave_active(from_index);
+        let from = std::mem::take(&mut self.series[from_index]);
+        let series = &mut self.series[into_index];
+        series.newest = if cells.is_empty() { series.newest.max(from.newest) } else { previous };
+        series.current.add(&from.current);
+        series.history.add(&from.history);
+        series.cells += from.cells;
+        if series.cells > 0 && series.active == 0 {
+            self.active.push(Active { endpoint: into, current_requests: 0, history_requests: 0 });
+            series.active = self.active.len() as u32;
+        }
+        series.refresh(&mut self.active);
+        (true, into_was_seen)
+    }
+
+    /// The numbers of an endpoint's cells in the horizon, newest first.
+    fn cells_of(&self, endpoint: u32) -> Vec<u64> {
+        let view = self.view(endpoint, &self.series[endpoint as usize]);
+        view.links().map(|(number, _)| number).collect()
+    }
+
+    /// Takes an endpoint out of those with a cell in the horizon, if it is there.
+    fn leave_active(&mut self, index: usize) {
+        let Some(position) = (std::mem::take(&mut self.series[index].active) as usize).checked_sub(1) else { return };
+        self.active.swap_remove(position);
+        if let Some(moved) = self.active.get(position) {
+            self.series[moved.endpoint as usize].active = position as u32 + 1;
+        }
     }
 
     /// Moves the current window's end to the end of `end_pane`.
@@ -313,11 +363,7 @@ impl Horizon {
                 series.refresh(&mut self.active);
                 continue;
             }
-            let position = std::mem::take(&mut series.active) as usize - 1;
-            self.active.swap_remove(position);
-            if let Some(moved) = self.active.get(position) {
-                self.series[moved.endpoint as usize].active = position as u32 + 1;
-            }
+            self.leave_active(cell.endpoint as usize);
         }
     }
 
@@ -406,7 +452,7 @@ mod tests {
             let counts = Counts { requests: n, errors: 0, timed: n, duration_ns };
             let max_ns = values.iter().copied().max().unwrap_or(0);
             let run = ValueRun::new(&Rc::new(values.to_vec()), 0..values.len(), max_ns);
-            (*endpoint, EndpointPane { counts, values: ValueRuns::from_iter([run]) })
+            (*endpoint, EndpointPane { counts, values: ValueRuns::from_iter([run]), found_ms: 0 })
         });
         Pane { span: Span { pane: number, first_ms: 0, last_ms: 0 }, endpoints: endpoints.collect() }
     }

@@ -3,7 +3,7 @@
 //! Requests go in chunk by chunk, or rows of a window table; out come rows in one order, whatever the order of the
 //! additions. Rows of one key add up, so tables merge. This module knows neither files nor rules.
 
-use super::pane::{Counts, Span, pane_of};
+use super::pane::{Answer, Cell, Counts, NO_PANE, Span, pane_of};
 use super::value_counts::ValueCounts;
 use crate::backtest::call::{Call, MINUTE_US, Outcome};
 use crate::route::endpoint::EndpointNames;
@@ -25,6 +25,8 @@ pub(crate) struct MinuteKey {
     pub endpoint: u32,
     /// How they ended.
     pub outcome: Outcome,
+    /// Answered with 404.
+    pub not_found: bool,
 }
 
 /// What was counted of the requests of one row, their durations apart.
@@ -53,7 +55,7 @@ impl MinuteCounts {
 /// What one chunk adds to one key.
 #[derive(Debug)]
 pub(crate) struct MinuteCell {
-    /// The key; the endpoint in the worker's numbering.
+    /// The key; the endpoint in the worker's numbering, then in the run's.
     pub key: MinuteKey,
     /// What was counted.
     pub counts: MinuteCounts,
@@ -69,6 +71,8 @@ pub(crate) struct MinuteRequest<'a> {
     pub call: &'a Call,
     /// Its duration in nanoseconds.
     pub duration_ns: Option<u64>,
+    /// How it was answered.
+    pub answer: Answer,
     /// Too far behind the newest.
     pub is_late: bool,
     /// A connection that is long by design.
@@ -85,7 +89,7 @@ pub(crate) struct MinuteBuilder {
 impl MinuteBuilder {
     /// Counts a request.
     pub(crate) fn add(&mut self, request: &MinuteRequest) {
-        let MinuteRequest { timestamp_ms, call, duration_ns, is_late, is_long } = *request;
+        let MinuteRequest { timestamp_ms, call, duration_ns, answer, is_late, is_long } = *request;
         let start_us = call.stamped_start_us();
         let key = MinuteKey {
             late: is_late,
@@ -93,6 +97,7 @@ impl MinuteBuilder {
             started: start_us.div_euclid(MINUTE_US),
             endpoint: call.endpoint,
             outcome: call.outcome,
+            not_found: answer == Answer::NotFound,
         };
         let counts = MinuteCounts {
             requests: 1,
@@ -124,8 +129,8 @@ pub(crate) struct MinuteTable {
 
 impl MinuteTable {
     /// Adds what a chunk found.
-    pub(crate) fn add_cell(&mut self, key: MinuteKey, cell: &MinuteCell) {
-        self.row(key, &cell.counts).extend(&cell.values_ns);
+    pub(crate) fn add_cell(&mut self, cell: &MinuteCell) {
+        self.row(cell.key, &cell.counts).extend(&cell.values_ns);
     }
 
     /// Adds a row whose durations are counted: nanoseconds with how often they occurred.
@@ -146,7 +151,7 @@ impl MinuteTable {
         let mut rows: Vec<MinuteRow> = self.rows.into_iter().map(row).collect();
         rows.sort_unstable_by(|a, b| {
             let when = |key: &MinuteKey| (key.late, key.minute);
-            let rest = |key: &MinuteKey| (key.started, key.outcome);
+            let rest = |key: &MinuteKey| (key.started, key.outcome, key.not_found);
             let by_name = || names.name(a.key.endpoint).cmp(names.name(b.key.endpoint));
             when(&a.key).cmp(&when(&b.key)).then_with(by_name).then_with(|| rest(&a.key).cmp(&rest(&b.key)))
         });
@@ -171,8 +176,15 @@ impl MinuteRow {
         self.values.iter().map(|(_, count)| count).sum()
     }
 
-    /// The row as panes count.
-    pub(crate) fn pane_counts(&self) -> Counts {
+    /// The row as panes count, for an endpoint; its longest duration is left out. Panes of `pane_ms` have to be multiples
+    /// of a minute.
+    pub(crate) fn cell(&self, endpoint: u32, pane_ms: i64) -> Cell {
+        let pane = if self.key.late { NO_PANE } else { self.span(pane_ms).pane };
+        let found_ms = if self.key.not_found { i64::MAX } else { self.counts.ended_ms.0 };
+        Cell { pane, endpoint, counts: self.pane_counts(), max_ns: 0, found_ms }
+    }
+
+    fn pane_counts(&self) -> Counts {
         let requests = self.counts.requests;
         Counts {
             requests,
@@ -233,13 +245,14 @@ mod tests {
 
     fn request(table: &mut MinuteBuilder, timestamp_ms: i64, duration_ns: Option<u64>, status: u16) {
         let call = Call::ended(timestamp_ms, duration_ns, 0, status);
-        table.add(&MinuteRequest { timestamp_ms, call: &call, duration_ns, is_late: false, is_long: false });
+        let answer = if status == 404 { Answer::NotFound } else { Answer::Found };
+        table.add(&MinuteRequest { timestamp_ms, call: &call, duration_ns, answer, is_late: false, is_long: false });
     }
 
     fn rows(builder: &mut MinuteBuilder) -> MinuteRows {
         let (mut names, mut table) = (EndpointNames::default(), MinuteTable::default());
         names.intern([b"GET", b"/", b""], false);
-        builder.finish().iter().for_each(|cell| table.add_cell(cell.key, cell));
+        builder.finish().iter().for_each(|cell| table.add_cell(cell));
         table.finish(&names)
     }
 

@@ -17,6 +17,17 @@ pub fn pane_of(timestamp_ms: i64, pane_ms: i64) -> i64 {
     -(-timestamp_ms).div_euclid(pane_ms)
 }
 
+/// How a request was answered, as far as panes tell it apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// There was something to answer with.
+    Found,
+    /// Status 404.
+    NotFound,
+    /// Status 500 or above.
+    Failed,
+}
+
 /// What happened to one endpoint in one pane.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Counts {
@@ -77,6 +88,8 @@ pub struct Cell {
     pub counts: Counts,
     /// The longest duration, in nanoseconds.
     pub max_ns: u64,
+    /// The first answer other than [`Answer::NotFound`], UTC ms; `i64::MAX` when there was none.
+    pub found_ms: i64,
 }
 
 /// First and last timestamp seen in one pane.
@@ -142,27 +155,30 @@ impl PaneBuilder {
 
     /// Counts a request in the pane of its timestamp.
     #[inline(always)]
-    pub fn add(&mut self, timestamp_ms: i64, endpoint: u32, is_error: bool, duration_ns: Option<u64>) {
+    pub fn add(&mut self, timestamp_ms: i64, endpoint: u32, answer: Answer, duration_ns: Option<u64>) {
         if timestamp_ms <= self.pane_start_ms || timestamp_ms > self.pane_end_ms {
             self.enter_pane(timestamp_ms);
         }
         let span = &mut self.part.spans[self.span];
         span.last_ms = span.last_ms.max(timestamp_ms);
         span.first_ms = span.first_ms.min(timestamp_ms);
-        self.count(self.pane, endpoint, is_error, duration_ns);
+        self.count(self.pane, timestamp_ms, endpoint, answer, duration_ns);
     }
 
     /// Counts a request in the totals only.
-    pub fn add_late(&mut self, endpoint: u32, is_error: bool, duration_ns: Option<u64>) {
-        self.count(NO_PANE, endpoint, is_error, duration_ns);
+    pub fn add_late(&mut self, timestamp_ms: i64, endpoint: u32, answer: Answer, duration_ns: Option<u64>) {
+        self.count(NO_PANE, timestamp_ms, endpoint, answer, duration_ns);
     }
 
     #[inline(always)]
-    fn count(&mut self, pane: i64, endpoint: u32, is_error: bool, duration_ns: Option<u64>) {
+    fn count(&mut self, pane: i64, timestamp_ms: i64, endpoint: u32, answer: Answer, duration_ns: Option<u64>) {
         let cell = self.cell_of(pane, endpoint);
-        let Cell { counts, max_ns, .. } = &mut self.part.cells[cell as usize];
+        let Cell { counts, max_ns, found_ms, .. } = &mut self.part.cells[cell as usize];
         counts.requests += 1;
-        counts.errors += u64::from(is_error);
+        counts.errors += u64::from(answer == Answer::Failed);
+        if answer != Answer::NotFound {
+            *found_ms = (*found_ms).min(timestamp_ms);
+        }
         if let Some(nanos) = duration_ns {
             counts.timed += 1;
             counts.duration_ns += u128::from(nanos);
@@ -190,7 +206,7 @@ impl PaneBuilder {
             self.last_cells.resize(index + 1, unused);
         }
         let cell = self.part.cells.len() as u32;
-        self.part.cells.push(Cell { pane, endpoint, counts: Counts::default(), max_ns: 0 });
+        self.part.cells.push(Cell { pane, endpoint, counts: Counts::default(), max_ns: 0, found_ms: i64::MAX });
         self.last_cells[index] = LastCell { pane, cell, chunk: self.chunk };
         cell
     }
@@ -234,12 +250,29 @@ impl PaneBuilder {
 }
 
 /// One endpoint's part of a pane, all chunks together.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct EndpointPane {
     /// What was counted.
     pub counts: Counts,
     /// The durations, in no particular order.
     pub values: ValueRuns,
+    /// See [`Cell::found_ms`].
+    pub found_ms: i64,
+}
+
+impl Default for EndpointPane {
+    fn default() -> Self {
+        EndpointPane { counts: Counts::default(), values: ValueRuns::default(), found_ms: i64::MAX }
+    }
+}
+
+impl EndpointPane {
+    /// Adds what another has.
+    pub fn append(&mut self, other: EndpointPane) {
+        self.counts.add(&other.counts);
+        self.found_ms = self.found_ms.min(other.found_ms);
+        self.values.append(other.values);
+    }
 }
 
 /// One pane, all endpoints.
@@ -260,18 +293,20 @@ pub struct OpenPanes {
 }
 
 impl OpenPanes {
-    /// Adds one cell's counts and durations; `endpoint` in the run's numbering.
-    pub fn add(&mut self, pane: i64, endpoint: u32, counts: &Counts, values: ValueRun) {
-        if let Some(entry) = self.entry(pane, endpoint) {
-            entry.counts.add(counts);
+    /// Adds one cell, its endpoint in the run's numbering, with its durations.
+    pub fn add(&mut self, cell: &Cell, values: ValueRun) {
+        if let Some(entry) = self.entry(cell.pane, cell.endpoint) {
+            entry.counts.add(&cell.counts);
+            entry.found_ms = entry.found_ms.min(cell.found_ms);
             entry.values.push(values);
         }
     }
 
-    /// The same with durations in nanoseconds and how often each occurred.
-    pub fn add_counted(&mut self, pane: i64, endpoint: u32, counts: &Counts, values: &[(u64, u64)]) {
-        if let Some(entry) = self.entry(pane, endpoint) {
-            entry.counts.add(counts);
+    /// The same with durations in nanoseconds and how often each occurred; what the cell tells of the longest is unused.
+    pub fn add_counted(&mut self, cell: &Cell, values: &[(u64, u64)]) {
+        if let Some(entry) = self.entry(cell.pane, cell.endpoint) {
+            entry.counts.add(&cell.counts);
+            entry.found_ms = entry.found_ms.min(cell.found_ms);
             entry.values.push_counted(values);
         }
     }
@@ -289,6 +324,15 @@ impl OpenPanes {
             endpoints.push((endpoint, EndpointPane::default()));
         }
         endpoints.get_mut(last.1 as usize).map(|(_, entry)| entry)
+    }
+
+    /// Calls `change` with every endpoint's number, to be read or to be given another.
+    pub fn for_each_endpoint(&mut self, mut change: impl FnMut(&mut u32)) {
+        for pane in self.panes.values_mut() {
+            pane.endpoints.iter_mut().for_each(|(endpoint, _)| change(endpoint));
+        }
+        // An endpoint may then stand in a pane more than once, which is no harm.
+        self.last.clear();
     }
 
     /// Opens the pane of `span`, or widens its span.
@@ -327,12 +371,12 @@ mod tests {
     #[test]
     fn values_stay_with_their_cell() {
         let mut builder = PaneBuilder::new(60_000);
-        builder.add(10, 7, false, Some(1));
-        builder.add(20, 3, true, Some(2));
-        builder.add(30, 7, false, None);
-        builder.add(70_000, 7, false, Some(3));
-        builder.add(40, 7, true, Some(4));
-        builder.add_late(3, false, Some(5));
+        builder.add(10, 7, Answer::Found, Some(1));
+        builder.add(20, 3, Answer::Failed, Some(2));
+        builder.add(30, 7, Answer::Found, None);
+        builder.add(70_000, 7, Answer::Found, Some(3));
+        builder.add(40, 7, Answer::Failed, Some(4));
+        builder.add_late(50, 3, Answer::NotFound, Some(5));
         let part = builder.finish();
 
         let mut rest = &part.values_ns[..];
@@ -362,9 +406,9 @@ mod tests {
     #[test]
     fn a_builder_starts_anew_after_finish() {
         let mut builder = PaneBuilder::new(1000);
-        builder.add(10, 0, false, Some(1));
+        builder.add(10, 0, Answer::Found, Some(1));
         builder.finish();
-        builder.add(11, 0, false, Some(2));
+        builder.add(11, 0, Answer::Found, Some(2));
         let part = builder.finish();
         assert_eq!((part.cells.len(), part.values_ns, part.spans.len()), (1, vec![2], 1));
     }

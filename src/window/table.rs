@@ -64,18 +64,23 @@ pub(crate) struct TableRow {
     pub values: Vec<(i64, i64)>,
 }
 
+/// How outcomes are written, and whether the answer was 404, which is a good one.
+const OUTCOMES: [(&str, Outcome, bool); 4] = [
+    ("good", Outcome::Good, false),
+    ("notFound", Outcome::Good, true),
+    ("neither", Outcome::Neither, false),
+    ("failed", Outcome::Failed, false),
+];
+
 /// How an outcome is written.
-pub(crate) fn outcome_name(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Good => "good",
-        Outcome::Neither => "neither",
-        Outcome::Failed => "failed",
-    }
+pub(crate) fn outcome_name(outcome: Outcome, not_found: bool) -> &'static str {
+    let written = OUTCOMES.iter().find(|(_, known, is_missing)| (*known, *is_missing) == (outcome, not_found));
+    written.map_or("", |(name, ..)| name)
 }
 
-/// The outcome of that name.
-pub(crate) fn outcome_named(name: &str) -> Option<Outcome> {
-    [Outcome::Good, Outcome::Neither, Outcome::Failed].into_iter().find(|outcome| outcome_name(*outcome) == name)
+/// The outcome of that name, and whether the answer was 404.
+pub(crate) fn outcome_named(name: &str) -> Option<(Outcome, bool)> {
+    OUTCOMES.iter().find(|(known, ..)| *known == name).map(|(_, outcome, not_found)| (*outcome, *not_found))
 }
 
 /// A time in microseconds as RFC 3339 UTC.
@@ -147,6 +152,8 @@ mod tests {
         }
         assert_eq!(parse_values(""), Some(Vec::new()));
         assert_eq!(values_text(&[(5, 1), (7, 3)]), "5 7*3");
-        assert!(["good", "neither", "failed"].iter().all(|name| outcome_named(name).map(outcome_name) == Some(name)));
+        for (name, outcome, not_found) in OUTCOMES {
+            assert_eq!((outcome_name(outcome, not_found), outcome_named(name)), (name, Some((outcome, not_found))));
+        }
     }
 }

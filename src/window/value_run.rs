@@ -55,6 +55,12 @@ impl ValueRuns {
         self.counted.extend_from_slice(values);
     }
 
+    /// Adds what another has.
+    pub fn append(&mut self, other: ValueRuns) {
+        other.first.into_iter().flatten().chain(other.rest).for_each(|run| self.push(run));
+        self.counted.extend(other.counted);
+    }
+
     /// What [`Self::push_counted`] added; none of it is in the runs.
     pub fn counted(&self) -> &[(u64, u64)] {
         &self.counted

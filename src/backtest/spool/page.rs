@@ -99,10 +99,10 @@ impl Block {
         block
     }
 
-    /// Gives the endpoints other numbers: `numbers[old]`.
-    pub(crate) fn renumber(&mut self, numbers: &[u32]) {
+    /// Gives the endpoints other numbers.
+    pub(crate) fn renumber(&mut self, mut number: impl FnMut(u32) -> u32) {
         for record in self.pages.iter_mut().flat_map(|page| &mut page.records) {
-            record.tag = numbers[(record.tag >> OUTCOME_BITS) as usize] << OUTCOME_BITS | record.tag & OUTCOME_MASK;
+            record.tag = number(record.tag >> OUTCOME_BITS) << OUTCOME_BITS | record.tag & OUTCOME_MASK;
         }
     }
 

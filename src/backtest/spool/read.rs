@@ -26,6 +26,8 @@ pub(crate) struct Stored {
     earlier_seconds: Vec<SecondCounts>,
     calls: u64,
     good_timed: u64,
+    /// What the endpoints in the file are now; empty: what they were.
+    endpoints: Vec<u32>,
 }
 
 /// A call with what decides between equal starts: the number of its page, in input order.
@@ -53,7 +55,12 @@ impl Stored {
         index.sort_by_key(|entry| entry.input);
         let mut index: Vec<(u32, PageEntry)> = (0..).zip(index).collect();
         index.sort_by_key(|(number, entry)| (entry.min_start_us, *number));
-        Stored { file, index, seconds, earlier_seconds, calls, good_timed }
+        Stored { file, index, seconds, earlier_seconds, calls, good_timed, endpoints: Vec::new() }
+    }
+
+    /// Gives the endpoints other numbers from now on: `numbers[old]`.
+    pub(crate) fn renumber(&mut self, numbers: Vec<u32>) {
+        self.endpoints = numbers;
     }
 
     /// Requests.
@@ -141,6 +148,7 @@ impl Stored {
                 Stamps::WholeSeconds => self.spread(entry, record, duration_us.unwrap_or(0), first_ranks),
             };
             let (endpoint, outcome) = (record.endpoint(), record.outcome());
+            let endpoint = self.endpoints.get(endpoint as usize).copied().unwrap_or(endpoint);
             pool.push((Call { start_us, spread_us, duration_us, endpoint, outcome }, number));
         }
         Ok(())

@@ -24,6 +24,7 @@ impl BacktestPlan {
             threads: args.threads,
             chunk_bytes: None,
             no_backtest: false,
+            explain_routes: false,
             input: args.input.clone(),
             selection: args.selection.clone(),
             rules: args.rules.clone(),

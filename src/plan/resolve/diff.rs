@@ -141,6 +141,7 @@ fn replay(
         threads: args.threads,
         chunk_bytes: None,
         no_backtest: true,
+        explain_routes: false,
         input: args.input.clone(),
         selection: args.selection.clone(),
         rules: args.rules.clone(),

@@ -33,6 +33,7 @@ impl WindowsPlan {
             threads: args.threads,
             chunk_bytes: None,
             no_backtest: true,
+            explain_routes: false,
             input: args.input.clone(),
             selection: args.selection.clone(),
             rules: RuleFlags::default(),

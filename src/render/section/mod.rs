@@ -6,6 +6,7 @@
 pub(crate) mod backtest;
 mod finding;
 mod read;
+mod route;
 mod tuned;
 
 pub(crate) use finding::notes;
@@ -28,6 +29,7 @@ pub(crate) fn document(report: &Report) -> Document {
         Some(tuned::recommendation(report)),
         Some(finding::anomalies(report, times)),
         Some(finding::endpoints(report)),
+        report.routes.as_deref().map(route::section),
         Some(finding::usage_spikes(report, times)),
         finding::gaps(report, times),
         finding::notes(report),

@@ -36,7 +36,7 @@ fn table_row(row: &MinuteRow, names: &EndpointNames, latency: &str) -> TableRow 
         method: name.method.clone(),
         route: name.path.clone(),
         start_minute_us: minute_us(key.started),
-        outcome: outcome_name(key.outcome).to_owned(),
+        outcome: outcome_name(key.outcome, key.not_found).to_owned(),
         late: key.late,
         requests: counts.requests as i64,
         long_connections: counts.long_connections as i64,

@@ -52,6 +52,10 @@ pub fn refuse_rules(plan: &ReplayPlan, table: &str) -> anyhow::Result<()> {
              {MINUTE_MS} ms"
         );
     }
+    ensure!(
+        !plan.explains_routes,
+        "{table} is a window table, which keeps routes, not paths: --explain-routes needs the logs"
+    );
     let asks_for_queue = plan.backtest.as_ref().is_some_and(|backtest| backtest.queue_calls.is_some());
     ensure!(
         !asks_for_queue,

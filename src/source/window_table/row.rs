@@ -41,8 +41,8 @@ impl CheckedRow {
             );
         }
         let outcome = outcome_named(&row.outcome);
-        let outcome =
-            outcome.with_context(|| format!("outcome: found `{}`, expected good, neither or failed", row.outcome))?;
+        let (outcome, not_found) = outcome
+            .with_context(|| format!("outcome: found `{}`, expected good, notFound, neither or failed", row.outcome))?;
         let minute = minute_of(row.minute_us, "minute")?;
         let started = minute_of(row.start_minute_us, "startMinute")?;
         let (first_us, last_us) = row.ended_us;
@@ -70,7 +70,7 @@ impl CheckedRow {
             started_us: row.started_us,
         };
         let values = values(&row.values, row.requests - row.long_connections)?;
-        let key = MinuteKey { late: row.late, minute, started, endpoint: 0, outcome };
+        let key = MinuteKey { late: row.late, minute, started, endpoint: 0, outcome, not_found };
         Ok(CheckedRow { latency: row.latency, method: row.method, route: row.route, key, counts, values })
     }
 }

@@ -74,7 +74,7 @@ fn a_row_that_cannot_be_is_an_error_that_names_it() {
     check("12:05:00.000Z,GET", "12:99:00Z,GET", "minute: found `2026-06-01T12:99:00Z`, expected a time");
     check("2026-06-01T12:05:00.000Z,GET", "0001-01-01T00:00:00.000Z,GET", "in the years 102 to 9898");
     check("/a,2026-06-01T12:04:00.000Z", "/a,9999-01-01T00:00:00.000Z", "in the years 102 to 9898");
-    check("good", "fine", "outcome: found `fine`, expected good, neither or failed");
+    check("good", "fine", "outcome: found `fine`, expected good, notFound, neither or failed");
     check("false", "0", "late: found `0`, expected true or false");
     check(",3,1,", ",0,0,", "requests: found 0, expected a number from 1 to 4294967295");
     check(",3,1,", ",-3,0,", "requests: found -3");
