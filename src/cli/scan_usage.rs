@@ -4,7 +4,7 @@ use super::replay::WriteFlags;
 use super::value::UsageKnobFlags;
 use crate::plan::Timezone;
 use crate::plan::scan::{ScanFormat, WebhookStyle};
-use crate::plan::text::{MomentText, above_zero, span_ms, z_threshold};
+use crate::plan::text::{MomentText, above_zero, probability, span_ms, z_threshold};
 use crate::source::postgres::TableName;
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
 use clap::{Args, ValueEnum};
@@ -124,6 +124,15 @@ pub struct UsageRuleFlags {
     /// What a developer without a call in the whole baseline is [default: flag]
     #[arg(long, value_name = "POLICY", env = "LEARN_NEW_DEVELOPER", hide_env = true)]
     pub new_developer: Option<crate::usage::mean5x::NewDeveloper>,
+    /// How improbable calls have to be to stand out, for negative-binomial [default: 0.00001]
+    #[arg(long, value_name = "PROBABILITY", env = "LEARN_SURPRISE", hide_env = true, value_parser = probability)]
+    pub surprise: Option<f64>,
+    /// Learn from this long before the tested windows where nothing is remembered, for negative-binomial [default: 14d]
+    #[arg(long, value_name = "DURATION", env = "LEARN_LEARN_FROM", hide_env = true, value_parser = above_zero)]
+    pub learn_from: Option<i64>,
+    /// Tell also when a spike or a silence is over, for negative-binomial
+    #[arg(long, env = "LEARN_RESOLVE", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub resolve: bool,
     /// The z-score from which a day stands out, 1 to 10, for zscore-daily [default: 3]
     #[arg(long, value_name = "NUMBER", env = "LEARN_THRESHOLD", hide_env = true, value_parser = z_threshold)]
     pub threshold: Option<f64>,
@@ -136,6 +145,8 @@ pub enum RuleName {
     #[default]
     #[value(name = "mean5x")]
     Mean5x,
+    /// Calls that a developer's own days and hours make improbable; also silence
+    NegativeBinomial,
     /// Days of an API far from the mean of its last 30 days
     ZscoreDaily,
 }

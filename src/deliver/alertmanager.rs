@@ -12,7 +12,10 @@ use std::collections::BTreeMap;
 /// Where alerts are posted, under the URL that Alertmanager has.
 pub(super) const PATH: &str = "/api/v2/alerts";
 
-const ALERT_NAME: &str = "LearnUsageSpike";
+const SPIKE_NAME: &str = "LearnUsageSpike";
+
+/// For a developer who fell silent.
+const DROP_NAME: &str = "LearnUsageDrop";
 
 /// One for all: a severity that followed the figures would split an incident into two alerts.
 const SEVERITY: &str = "warning";
@@ -35,8 +38,10 @@ struct Alert<'a> {
 /// # Errors
 /// Those of the serialiser.
 pub(super) fn body(event: &Event, now_ms: i64) -> Result<String, serde_json::Error> {
+    let annotations = annotations(event);
+    let is = |name: &str, value: &str| annotations.get(name).is_some_and(|found| found == value);
     let mut labels = BTreeMap::from([
-        ("alertname", ALERT_NAME),
+        ("alertname", if is("kind", "drop") { DROP_NAME } else { SPIKE_NAME }),
         ("developer", event.developer.as_str()),
         ("rule", event.rule.as_str()),
         ("severity", SEVERITY),
@@ -44,12 +49,10 @@ pub(super) fn body(event: &Event, now_ms: i64) -> Result<String, serde_json::Err
     if !event.source.is_empty() {
         labels.insert("source", &event.source);
     }
-    let alert = Alert {
-        labels,
-        annotations: annotations(event),
-        starts_at: format_time(event.window_start_ms),
-        ends_at: format_time(event.window_end_ms.max(now_ms).saturating_add(HOLD_MS)),
-    };
+    let ends_at_ms =
+        if is("phase", "end") { event.window_end_ms } else { event.window_end_ms.max(now_ms).saturating_add(HOLD_MS) };
+    let starts_at = format_time(event.window_start_ms);
+    let alert = Alert { labels, annotations, starts_at, ends_at: format_time(ends_at_ms) };
     serde_json::to_string(&[alert])
 }
 
@@ -78,10 +81,21 @@ fn figure(value: Value) -> Option<String> {
 }
 
 fn summary(event: &Event, figures: &BTreeMap<String, String>) -> String {
-    let window = format!("from {} to {}", format_time(event.window_start_ms), format_time(event.window_end_ms));
-    match (figures.get("currentCalls"), figures.get("baselineMean")) {
-        (Some(calls), Some(mean)) => format!("{} made {calls} calls {window}, {mean} are usual", event.developer),
-        _ => format!("unusual usage of {} {window}", event.developer),
+    let (start, end) = (format_time(event.window_start_ms), format_time(event.window_end_ms));
+    let who = &event.developer;
+    let usual = figures.get("baselineMean").or(figures.get("expected"));
+    let calls = figures.get("observed").or(figures.get("currentCalls"));
+    let windows = figures.get("scale").filter(|scale| *scale != "1");
+    let is_over = figures.get("phase").is_some_and(|phase| phase == "end");
+    match (calls, usual, windows) {
+        _ if is_over => format!("the usage of {who} is usual again, after {start} to {end}"),
+        (Some(calls), Some(usual), None) => {
+            format!("{who} made {calls} calls from {start} to {end}, {usual} are usual")
+        }
+        (Some(calls), Some(usual), Some(windows)) => {
+            format!("{who} made {calls} calls in the {windows} windows to {end}, {usual} are usual")
+        }
+        _ => format!("unusual usage of {who} from {start} to {end}"),
     }
 }
 
@@ -118,6 +132,24 @@ mod tests {
         }]);
         assert_eq!(alert("", body, START_MS), expected);
         assert_eq!(alert("db/app usage", body, START_MS)[0]["labels"]["source"], "db/app usage");
+    }
+
+    #[test]
+    fn a_silence_has_its_own_name_and_an_end_resolves() {
+        let body = |phase: &str| {
+            format!(
+                r#"{{"data":{{"currentCalls":0,"observed":0,"expected":80.5,"scale":6,"kind":"drop","phase":"{phase}"}}}}"#
+            )
+        };
+        let start = &alert("", &body("start"), START_MS)[0];
+        assert_eq!(start["labels"]["alertname"], "LearnUsageDrop");
+        assert_eq!(
+            start["annotations"]["summary"],
+            "dev\"1 made 0 calls in the 6 windows to 2026-06-01T12:05:00.000Z, 80.5 are usual"
+        );
+        let end = &alert("", &body("end"), START_MS + 7_200_000)[0];
+        assert_eq!(end["labels"], start["labels"]);
+        assert_eq!(end["endsAt"], "2026-06-01T12:05:00.000Z");
     }
 
     #[test]

@@ -4,7 +4,9 @@ use super::{InputName, OutputFormat, OutputPlan, Timezone};
 pub use crate::deliver::webhook::WebhookStyle;
 use crate::report::UsageConfig;
 use crate::source::postgres::DatabasePlan;
+use crate::usage::alert;
 use crate::usage::mean5x::Guards;
+use crate::usage::negative_binomial::Calendar;
 use clap::ValueEnum;
 use std::path::PathBuf;
 
@@ -120,6 +122,8 @@ pub enum Coverage {
 pub enum UsageRule {
     /// More calls than a multiple of the mean of the windows before.
     Mean5x(UsageConfig, Guards),
+    /// Calls that what was learnt of a developer makes improbable.
+    NegativeBinomial(LearningPlan),
     /// Days far from the mean of all days.
     ZscoreDaily {
         /// Standard deviations.
@@ -132,6 +136,7 @@ impl UsageRule {
     pub fn name(&self) -> &'static str {
         match self {
             UsageRule::Mean5x(..) => "mean5x",
+            UsageRule::NegativeBinomial(_) => alert::RULE,
             UsageRule::ZscoreDaily { .. } => "zscore-daily",
         }
     }
@@ -164,6 +169,28 @@ impl ScanFormat {
             ScanFormat::Markdown => OutputFormat::Markdown,
         }
     }
+}
+
+/// How `negative-binomial` learns and tells.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LearningPlan {
+    /// Windows and the days that they are parts of.
+    pub calendar: Calendar,
+    /// Alerts are less likely than this.
+    pub surprise: f64,
+    /// How far before the tested windows learning begins where nothing is remembered, in milliseconds.
+    pub learn_from_ms: i64,
+    /// Whether the end of an episode is told.
+    pub ends: Ends,
+}
+
+/// Whether the end of an episode is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ends {
+    /// As an event of its own.
+    Told,
+    /// Only in the lists of episodes.
+    Untold,
 }
 
 /// Who is told.

@@ -238,6 +238,12 @@ pub(crate) fn z_threshold(text: &str) -> Result<f64, String> {
     number.ok_or_else(|| "expected a number from 1 to 10".to_owned())
 }
 
+/// A probability that something can be less likely than.
+pub(crate) fn probability(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|number| (f64::MIN_POSITIVE..1.0).contains(number));
+    number.ok_or_else(|| "expected a probability above 0 and below 1, such as 0.00001 or 1e-5".to_owned())
+}
+
 /// The first moment of that name; for a time that the clocks skipped, the first moment after it.
 fn zoned_millis(time: NaiveDateTime, zone: chrono_tz::Tz) -> i64 {
     const STEP_MINUTES: i64 = 15;

@@ -4,19 +4,27 @@
 //! every event arrive: findings are queued on disk before anything is told, and forgotten by a receiver's queue
 //! only when that receiver has them. The clock is the source's or the user's.
 
+mod daily;
 mod find;
+mod learn;
+mod range;
 pub mod report;
+mod source;
 
 use crate::deliver::receiver::{Receiver, deliver_pending};
 use crate::deliver::secret::read_secrets;
 use crate::deliver::store::{LOCK_WAIT, Opened, Store};
 use crate::deliver::textfile::{self, ScanMetrics};
 use crate::plan::OutputFormat;
-use crate::plan::scan::{Coverage, ScanPlan};
+use crate::plan::scan::{Coverage, ScanPlan, UsageRule};
 use crate::render;
+use crate::usage::negative_binomial::WARM_UP_WINDOWS;
+use crate::usage::negative_binomial::state::Unreadable;
+use crate::usage::span::AGAIN;
 use crate::usage::state::{Event, PRINTED, Run};
 use find::Found;
-use report::SpikeReport;
+use learn::Learnt;
+use report::{AlertReport, EpisodeReport, SpikeReport};
 use std::process::ExitCode;
 
 /// The key under which results other than ndjson stand beside the receivers.
@@ -45,7 +53,7 @@ pub fn run(plan: &ScanPlan, write_out: WriteOut<'_>, tell: Tell<'_>) -> anyhow::
     }
     let receivers = receivers(plan)?;
     let Some(path) = &plan.state else {
-        let found = find::find(plan, None)?;
+        let found = find::find(plan, None, None)?;
         write_out(&result(plan, &found, None)?)?;
         let code = exit_code(plan, &found, tell)?;
         return Ok(if tell_broken(&found, tell) { ExitCode::from(TROUBLE) } else { code });
@@ -88,7 +96,8 @@ fn scan(
     tell: Tell<'_>,
 ) -> anyhow::Result<ExitCode> {
     let keys: Vec<&str> = receivers.iter().map(Receiver::key).chain([output_key(plan)]).collect();
-    let found = match find::find(plan, store.state().watermark_ms(&keys)) {
+    let learnt = learnt(plan, store, tell);
+    let found = match find::find(plan, store.state().watermark_ms(&keys), learnt) {
         Ok(found) => found,
         Err(error) => {
             // What earlier runs found does not wait for the rows; without a clock nothing is given up.
@@ -98,7 +107,7 @@ fn scan(
         }
     };
     let mut found = found;
-    let events = events(plan, &found)?;
+    let events = events(plan, &found, store)?;
     note_what_is_old(&mut found, &events, &keys, store);
     let catch_up_ms = found.catch_up_ms;
     let events: Vec<Event> = events.into_iter().flatten().collect();
@@ -109,6 +118,9 @@ fn scan(
         catch_up_ms,
         now_ms: found.now_ms,
     });
+    if !found.learnt.is_empty() {
+        store.write_learnt(&found.learnt);
+    }
     let written = result(plan, &found, Some(store)).and_then(|bytes| write_out(&bytes));
     if written.is_ok() {
         let shown: Vec<String> =
@@ -138,11 +150,30 @@ fn tell_broken(found: &Found, tell: Tell<'_>) -> bool {
     true
 }
 
+/// What the rule learnt in earlier runs. Other windows or another zone, or another version: the rule learns anew.
+fn learnt(plan: &ScanPlan, store: &mut Store, tell: Tell<'_>) -> Option<Learnt> {
+    let (UsageRule::NegativeBinomial(learning), Coverage::Clock { .. }) = (&plan.rule, plan.coverage) else {
+        return None;
+    };
+    let bytes = store.read_learnt()?;
+    match learn::read(learning, &bytes) {
+        Ok(learnt) => Some(learnt),
+        Err(reason @ (Unreadable::Calendar(_) | Unreadable::Version(_))) => {
+            tell(&format!("what was learnt is of no use here: {reason}; the rule learns anew from the rows"));
+            None
+        }
+        Err(reason @ (Unreadable::Malformed(_) | Unreadable::Io(_))) => {
+            store.set_learnt_aside(&reason.to_string());
+            None
+        }
+    }
+}
+
 /// The events, in the order of the findings; a window that is not over has none yet.
-fn events(plan: &ScanPlan, found: &Found) -> anyhow::Result<Vec<Option<Event>>> {
+fn events(plan: &ScanPlan, found: &Found, store: &Store) -> anyhow::Result<Vec<Option<Event>>> {
     let identity = plan.identity()?;
     let source = [identity.host, identity.database, identity.table].join(" ").trim().to_owned();
-    let event = |found: &SpikeReport| {
+    let spike_event = |found: &SpikeReport| {
         let SpikeReport { spike, start_ms, .. } = found;
         let window_ms = *start_ms..start_ms.saturating_add(spike.data.window_ms);
         let body = render::scan::event_body(spike)?;
@@ -150,15 +181,37 @@ fn events(plan: &ScanPlan, found: &Found) -> anyhow::Result<Vec<Option<Event>>> 
         let event = Event::new(&source, rule, &spike.developer_id, window_ms, spike.event, &spike.timestamp, body);
         Ok((!spike.partial).then_some(event))
     };
-    found.report.spikes.iter().map(event).collect()
+    let alert_event = |found: &AlertReport| {
+        let mut event = Event::of_alert(&source, &found.alert, render::scan::event_body(&found.alert)?);
+        // Late rows can move the start or the end of an episode that was told: it stays one event.
+        let known = || Event::ids_nearby(&source, &found.alert, AGAIN).find(|id| store.state().was_found(id));
+        if !store.state().was_found(&event.id)
+            && let Some(id) = known()
+        {
+            event.id = id;
+        }
+        Ok((!found.partial).then_some(event))
+    };
+    let spikes = found.report.spikes.iter().map(spike_event);
+    spikes.chain(found.report.alerts.iter().map(alert_event)).collect()
 }
 
 /// Marks what every receiver of this run had before; without receivers, what was shown before.
 fn note_what_is_old(found: &mut Found, events: &[Option<Event>], keys: &[&str], store: &Store) {
     let receivers = if keys.len() > 1 { &keys[..keys.len() - 1] } else { keys };
-    for (spike, event) in found.report.spikes.iter_mut().zip(events) {
+    let report = &mut found.report;
+    let spikes = report.spikes.iter_mut().map(|spike| &mut spike.already_sent);
+    let marks = spikes.chain(report.alerts.iter_mut().map(|alert| &mut alert.already_sent));
+    for (mark, event) in marks.zip(events) {
         let Some(event) = event else { continue };
-        spike.already_sent = receivers.iter().all(|key| store.state().was_taken(key, &event.id));
+        *mark = receivers.iter().all(|key| store.state().was_taken(key, &event.id));
+    }
+    for EpisodeReport { episode, already_sent } in &mut report.episodes {
+        let is_its = |alert: &&AlertReport| {
+            let (alert, data) = (&alert.alert, &alert.alert.data);
+            alert.developer_id == episode.developer_id && data.kind == episode.kind && data.window_end >= episode.start
+        };
+        *already_sent = report.alerts.iter().filter(is_its).all(|alert| alert.already_sent);
     }
 }
 
@@ -210,7 +263,7 @@ fn exit_code(plan: &ScanPlan, found: &Found, tell: Tell<'_>) -> anyhow::Result<E
     if summary.recent_rows == 0 {
         let what = match (plan.coverage, &found.report.settings) {
             (Coverage::Clock { .. }, settings) if settings.window_ms.is_some() => {
-                let windows = settings.baseline_windows.unwrap_or(0) as i64 + 1;
+                let windows = settings.baseline_windows.unwrap_or(WARM_UP_WINDOWS) as i64 + 1;
                 let minutes = settings.window_ms.unwrap_or(0).saturating_mul(windows) as f64 / 60_000.0;
                 format!("no row in the last {minutes} minutes")
             }

@@ -1,9 +1,10 @@
 //! What a scan found: sorted, serialisable, no formatting.
 
 use crate::plan::InputName;
-use crate::plan::scan::{Coverage, ScanPlan, UsageRule, UsageSource};
+use crate::plan::scan::{Coverage, Ends, ScanPlan, UsageRule, UsageSource};
 use crate::report::{UsageSpike, format_time};
 use crate::tuning::optional_number;
+use crate::usage::alert::{UsageAlert, UsageEpisode};
 use crate::usage::mean5x::Finding;
 use crate::usage::zscore_daily::DailyAnomaly;
 use serde::Serialize;
@@ -25,6 +26,10 @@ pub struct ScanReport {
     pub summary: ScanSummary,
     /// What `mean5x` found, by window, then developer.
     pub spikes: Vec<SpikeReport>,
+    /// What `negative-binomial` tells, by window, then developer.
+    pub alerts: Vec<AlertReport>,
+    /// The episodes that `negative-binomial` found or that went on in the tested windows, by start, then developer.
+    pub episodes: Vec<EpisodeReport>,
     /// What `zscore-daily` found, the most severe first.
     pub daily_anomalies: Vec<DailyAnomaly>,
 }
@@ -47,7 +52,7 @@ pub struct SourceReport {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ScanSettings {
-    /// `mean5x` or `zscore-daily`.
+    /// `mean5x`, `negative-binomial` or `zscore-daily`.
     pub rule: &'static str,
     /// Calls must exceed the baseline mean times this.
     #[serde(serialize_with = "optional_number")]
@@ -60,6 +65,13 @@ pub struct ScanSettings {
     pub min_calls: Option<u64>,
     /// `flag` or `skip`.
     pub new_developer: Option<&'static str>,
+    /// Alerts are less likely than this.
+    #[serde(serialize_with = "optional_number")]
+    pub surprise: Option<f64>,
+    /// Milliseconds before the tested windows from which is learnt where nothing is remembered.
+    pub learn_from_ms: Option<i64>,
+    /// Whether the end of an episode is told.
+    pub resolve: Option<bool>,
     /// Standard deviations.
     #[serde(serialize_with = "optional_number")]
     pub threshold: Option<f64>,
@@ -105,6 +117,8 @@ pub struct ScanSummary {
     pub tested_from: Option<String>,
     /// The end of the last window tested.
     pub tested_to: Option<String>,
+    /// The start of the first window that was learnt from; `null` where something was remembered, or the first row began.
+    pub learnt_from: Option<String>,
     /// All findings; of `zscore-daily` at most 100 are listed.
     pub findings: u64,
     /// What the reader should know before trusting a figure.
@@ -136,6 +150,46 @@ impl From<Finding> for SpikeReport {
     }
 }
 
+/// An alert, what led to it, and whether it is news.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AlertReport {
+    /// The event.
+    #[serde(flatten)]
+    pub alert: UsageAlert,
+    /// The window was not over when the rows ended.
+    pub partial: bool,
+    /// Every receiver of this run had it before.
+    pub already_sent: bool,
+    /// Calls in each of the last twelve windows, oldest first.
+    pub trend: Vec<u64>,
+}
+
+impl From<UsageAlert> for AlertReport {
+    /// An alert that nobody has been told yet.
+    fn from(alert: UsageAlert) -> Self {
+        AlertReport { partial: alert.partial, trend: alert.trend.clone(), already_sent: false, alert }
+    }
+}
+
+/// An episode, and whether anything of it is news.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EpisodeReport {
+    /// The episode.
+    #[serde(flatten)]
+    pub episode: UsageEpisode,
+    /// Every receiver of this run had what there is to tell of it before.
+    pub already_sent: bool,
+}
+
+impl From<UsageEpisode> for EpisodeReport {
+    /// An episode that nobody has been told yet.
+    fn from(episode: UsageEpisode) -> Self {
+        EpisodeReport { episode, already_sent: false }
+    }
+}
+
 impl ScanReport {
     /// The report of a run that has found nothing yet.
     pub(super) fn new(plan: &ScanPlan) -> anyhow::Result<Self> {
@@ -145,6 +199,8 @@ impl ScanReport {
             settings: settings(plan),
             summary: ScanSummary::default(),
             spikes: Vec::new(),
+            alerts: Vec::new(),
+            episodes: Vec::new(),
             daily_anomalies: Vec::new(),
         })
     }
@@ -169,11 +225,12 @@ fn settings(plan: &ScanPlan) -> ScanSettings {
         Coverage::Clock { .. } | Coverage::Everything => (None, None),
     };
     let (grace_ms, catch_up_ms) = match (plan.coverage, &plan.rule) {
-        (Coverage::Clock { grace_ms, catch_up_ms, .. }, UsageRule::Mean5x(..)) => (Some(grace_ms), Some(catch_up_ms)),
+        (_, UsageRule::ZscoreDaily { .. }) => (None, None),
+        (Coverage::Clock { grace_ms, catch_up_ms, .. }, _) => (Some(grace_ms), Some(catch_up_ms)),
         _ => (None, None),
     };
     let id_column = match plan.rule {
-        UsageRule::Mean5x(..) => plan.columns.developer.clone(),
+        UsageRule::Mean5x(..) | UsageRule::NegativeBinomial(_) => plan.columns.developer.clone(),
         UsageRule::ZscoreDaily { .. } => plan.columns.api.clone(),
     };
     let common = ScanSettings {
@@ -183,6 +240,9 @@ fn settings(plan: &ScanPlan) -> ScanSettings {
         window_ms: None,
         min_calls: None,
         new_developer: None,
+        surprise: None,
+        learn_from_ms: None,
+        resolve: None,
         threshold: None,
         grace_ms,
         catch_up_ms,
@@ -200,6 +260,13 @@ fn settings(plan: &ScanPlan) -> ScanSettings {
             window_ms: Some(config.window_ms),
             min_calls: Some(guards.min_calls),
             new_developer: Some(guards.new_developer.name()),
+            ..common
+        },
+        UsageRule::NegativeBinomial(learning) => ScanSettings {
+            window_ms: Some(learning.calendar.window_ms()),
+            surprise: Some(learning.surprise),
+            learn_from_ms: Some(learning.learn_from_ms),
+            resolve: Some(learning.ends == Ends::Told),
             ..common
         },
         UsageRule::ZscoreDaily { threshold } => ScanSettings { threshold: Some(*threshold), ..common },

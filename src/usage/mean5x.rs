@@ -8,7 +8,7 @@ use hashbrown::HashMap;
 use std::collections::VecDeque;
 
 /// The event's name in the original.
-const EVENT: &str = "usage.anomaly.detected";
+pub(super) const EVENT: &str = "usage.anomaly.detected";
 
 /// What keeps a spike from being reported; nothing in the original.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 //! Windows are half-open, `[start, start + length)`, aligned to the epoch. This module must not know where
 //! the calls were read.
 
+pub mod alert;
 pub mod count;
 mod developer;
 pub mod mean5x;
@@ -15,9 +16,12 @@ pub use developer::{display_name, is_key_field};
 
 use crate::report::{UsageConfig, UsageSpike};
 use crate::route::endpoint::Interner;
+use alert::{UsageAlert, UsageEpisode};
 use hashbrown::HashMap;
 use mean5x::{Finding, Guards, Mean5x};
+use negative_binomial::NegativeBinomial;
 use std::collections::BTreeMap;
+use std::io;
 
 /// Per-developer windows of a replay, closed in time order.
 pub struct UsageReplay {
@@ -29,26 +33,45 @@ pub struct UsageReplay {
     /// The window of the log's first request.
     first_window: Option<i64>,
     last_request_ms: i64,
-    rule: Mean5x,
+    rule: Rule,
+}
+
+/// What judges the windows.
+enum Rule {
+    Mean5x(Box<Mean5x>),
+    NegativeBinomial(Box<NegativeBinomial>),
 }
 
 impl UsageReplay {
-    /// No calls yet.
+    /// No calls yet, judged by `mean5x`.
     pub fn new(config: UsageConfig) -> Self {
+        Self::with_rule(config.window_ms, Rule::Mean5x(Box::new(Mean5x::new(config))))
+    }
+
+    /// The same with other guards.
+    pub fn guarded(config: UsageConfig, guards: Guards) -> Self {
+        Self::with_rule(config.window_ms, Rule::Mean5x(Box::new(Mean5x::new(config).with_guards(guards))))
+    }
+
+    /// No calls yet, judged by a rule that may have learnt before: of the developers with these names, in its order.
+    pub fn learning(rule: NegativeBinomial, names: Vec<String>) -> Self {
+        let mut usage = Self::with_rule(rule.window_ms(), Rule::NegativeBinomial(Box::new(rule)));
+        for name in names {
+            usage.intern(name.as_bytes(), false);
+        }
+        usage
+    }
+
+    fn with_rule(window_ms: i64, rule: Rule) -> Self {
         UsageReplay {
-            window_ms: config.window_ms,
+            window_ms,
             interner: Interner::default(),
             names: Vec::new(),
             open: BTreeMap::new(),
             first_window: None,
             last_request_ms: i64::MIN,
-            rule: Mean5x::new(config),
+            rule,
         }
-    }
-
-    /// The same with other guards.
-    pub fn with_guards(self, guards: Guards) -> Self {
-        UsageReplay { rule: self.rule.with_guards(guards), ..self }
     }
 
     /// The number of a developer. Keys are told apart by all of their bytes, though little of them is shown.
@@ -82,7 +105,27 @@ impl UsageReplay {
             if end_ms > watermark_ms {
                 return;
             }
-            self.rule.close(window, entry.remove(), first_window);
+            let calls = entry.remove();
+            match &mut self.rule {
+                Rule::Mean5x(rule) => rule.close(window, calls, first_window),
+                Rule::NegativeBinomial(rule) => rule.close(window, calls),
+            }
+        }
+    }
+
+    /// Windows before this one teach `negative-binomial`, but are not told of.
+    pub fn tell_from(&mut self, window: i64) {
+        if let Rule::NegativeBinomial(rule) = &mut self.rule {
+            rule.tell_from(window);
+        }
+    }
+
+    /// Closes every window that ends at or before `end_ms`, those without a call included: that nobody called until then
+    /// is known.
+    pub fn close_to(&mut self, end_ms: i64) {
+        self.advance(end_ms);
+        if let Rule::NegativeBinomial(rule) = &mut self.rule {
+            rule.pass(end_ms.div_euclid(self.window_ms) - 1);
         }
     }
 
@@ -96,9 +139,42 @@ impl UsageReplay {
         self.take_findings().into_iter().map(|finding| finding.spike).collect()
     }
 
-    /// The spikes found with the windows that show them, by window, then developer.
+    /// What `mean5x` found with the windows that show it, by window, then developer.
     pub fn take_findings(&mut self) -> Vec<Finding> {
-        self.rule.take_findings(&self.names, self.last_request_ms)
+        match &mut self.rule {
+            Rule::Mean5x(rule) => rule.take_findings(&self.names, self.last_request_ms),
+            Rule::NegativeBinomial(_) => Vec::new(),
+        }
+    }
+
+    /// What `negative-binomial` tells: its alerts by window, then developer, and its episodes by start, then developer.
+    pub fn take_alerts(&mut self) -> (Vec<UsageAlert>, Vec<UsageEpisode>) {
+        let Rule::NegativeBinomial(rule) = &mut self.rule else { return (Vec::new(), Vec::new()) };
+        let (names, window_ms) = (&self.names, self.window_ms);
+        let read_to_ms = self.last_request_ms.saturating_add(1);
+        let alerts = rule.take_alerts(names);
+        let alerts = alerts.iter().map(|alert| UsageAlert::new(alert, names, window_ms, read_to_ms)).collect();
+        let incidents = rule.take_incidents(names).into_iter();
+        (alerts, incidents.map(|incident| UsageEpisode::new(incident, names, window_ms)).collect())
+    }
+
+    /// Writes what `negative-binomial` has learnt so far, to be gone on from.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn write_learnt(&self, out: &mut dyn io::Write) -> io::Result<()> {
+        match &self.rule {
+            Rule::Mean5x(_) => Ok(()),
+            Rule::NegativeBinomial(rule) => negative_binomial::state::write(rule, &self.names, out),
+        }
+    }
+
+    /// Windows at the start that are not tested: a baseline has to come first.
+    fn untested_windows(&self) -> i64 {
+        match &self.rule {
+            Rule::Mean5x(rule) => rule.baseline_windows(),
+            Rule::NegativeBinomial(_) => negative_binomial::WARM_UP_WINDOWS as i64,
+        }
     }
 
     /// How many developers called.
@@ -112,7 +188,7 @@ impl UsageReplay {
         match self.first_window {
             Some(first) if !self.names.is_empty() => {
                 let windows = self.last_request_ms.div_euclid(self.window_ms) - first + 1;
-                windows.clamp(0, self.rule.baseline_windows()) as u64
+                windows.clamp(0, self.untested_windows()) as u64
             }
             _ => 0,
         }

@@ -12,7 +12,7 @@ pub struct Span {
 }
 
 /// Windows before the watermark's that are tested again, for rows that were written late.
-const AGAIN: i64 = 2;
+pub const AGAIN: i64 = 2;
 
 impl Span {
     /// How many windows these are.

@@ -1,5 +1,5 @@
 //! The committed logs in `fixtures/`, and where they come from: three hours of a small shop's API with an incident and a
-//! developer whose usage spikes. `LEARN_WRITE_FIXTURES=1` writes them anew.
+//! developer whose usage spikes, and four days of usage. `LEARN_WRITE_FIXTURES=1` writes them anew.
 //!
 //! All arithmetic is on whole numbers, so that every platform makes the same bytes.
 
@@ -138,10 +138,37 @@ pub fn access_json() -> String {
     entries().iter().map(line).collect()
 }
 
+/// Four days of two developers from eight to eight, counted by windows of five minutes. On the last day `dev_1` makes six
+/// times as many calls from 13:00 to 13:20, and `dev_2` none from 14:00 to 15:30.
+pub fn usage_days() -> String {
+    const DAY_S: i64 = 86_400;
+    let mut rng = Rng::new(FIXTURE_SEED);
+    let mut text = String::from("developer_id,created_at,calls\n");
+    for window in 0..4 * 288_i64 {
+        let (day, slot) = (window / 288, window % 288);
+        // A parabola from eight to eight, highest at two.
+        let height = (72 * 72 - (slot - 168).pow(2)).max(0);
+        for (developer, most) in [("dev_1", 60), ("dev_2", 90)] {
+            let usual = most * height * rng.range(85, 115) / (72 * 72 * 100);
+            let calls = match (developer, day, slot) {
+                ("dev_1", 3, 156..160) => 6 * usual,
+                ("dev_2", 3, 168..186) => 0,
+                _ => usual,
+            };
+            if calls > 0 {
+                let time = chrono::DateTime::from_timestamp(START_S - DAY_S / 2 + window * 300, 0).unwrap();
+                text += &format!("{developer},{},{calls}\n", time.format("%Y-%m-%dT%H:%M:%SZ"));
+            }
+        }
+    }
+    text
+}
+
 #[test]
 fn committed_fixtures_are_what_the_generator_gives() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
-    for (name, text) in [("access.log", access_log()), ("access.json", access_json())] {
+    for (name, text) in [("access.log", access_log()), ("access.json", access_json()), ("usage-days.csv", usage_days())]
+    {
         let file = folder.join(name);
         if std::env::var_os("LEARN_WRITE_FIXTURES").is_some() {
             std::fs::write(&file, &text).unwrap();

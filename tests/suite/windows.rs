@@ -200,6 +200,47 @@ fn inputs_in_any_order_give_the_same_bytes() {
     }
 }
 
+/// Letters alone, so that a path is no id by its looks.
+fn word(number: usize) -> String {
+    [number / 26 / 26, number / 26, number].iter().map(|digit| char::from(b'a' + (digit % 26) as u8)).collect()
+}
+
+/// A table keeps what one line tells of its route; folding, `(unmatched)` and `(other)` are decided when it is replayed.
+#[test]
+fn routes_are_named_as_from_the_log() {
+    let place = Place::new();
+    let record = |number: usize| {
+        let (path, status) = match number % 4 {
+            0 => (format!("/shop/{}", word(number / 4)), 200),
+            1 => (format!("/{}", word(number)), 404),
+            2 => ("/found/later".to_owned(), if number < 1_000 { 404 } else { 200 }),
+            _ => (format!("/page/{}/of", word(number % 300)), 200),
+        };
+        let timestamp_ms = 1_780_315_200_000 + 5_000 * number as i64;
+        Record { timestamp_ms, method: "GET", path: path.leak(), status, duration_ms: Some((number % 90) as f64) }
+    };
+    let records: Vec<Record> = (0..1_600).map(record).collect();
+    let log = place.log("a.log", &records);
+    let halves =
+        [place.log("even.log", records.iter().step_by(2)), place.log("odd.log", records[1..].iter().step_by(2))];
+    for (made, flags) in [(None, "--max-routes=50"), (None, "--max-routes=10000"), (Some("--raw-paths"), "--raw-paths")]
+    {
+        let of_log = without_requests(replayed(&[flags], &log));
+        for (name, inputs) in [("a.parquet", &[log.as_str()][..]), ("both.csv", &[&halves[1], &halves[0]])] {
+            let table = place.windows(name, inputs, made.as_slice());
+            assert_eq!(without_requests(replayed(&[flags], &table)), of_log, "{name} {flags}");
+            assert_eq!(cycles(&[flags], &table), cycles(&[flags], &log), "{name} {flags}");
+        }
+    }
+    let table = place.windows("a.parquet", &[&log], &[]);
+    let told = |flags: &[&str]| replayed(flags, &table)["endpoints"].to_string();
+    let (folded, limited) = (told(&[]), told(&["--max-routes=50"]));
+    for name in ["/shop/:param", "(unmatched)", "/found/later"] {
+        assert!(folded.contains(name), "{name}: {folded}");
+    }
+    assert!(limited.contains("(other)") && !folded.contains("(other)"), "{limited}");
+}
+
 /// Pruned a minute at a time it is the same as pruned once.
 #[test]
 fn a_rolling_table_holds_what_the_newest_rows_reach_back_to() {

@@ -1,7 +1,8 @@
 //! The state's file: one run at a time, whole or not at all, and never a reason to keep an event back.
 //!
 //! Beside the state `S` stand `S.lock` (held while a scan runs, never removed), `S.journal` (acknowledgements since the
-//! run began) and `S.previous` (the state that the run found, so that a broken `S` costs nothing). A run writes, in this
+//! run began), `S.previous` (the state that the run found, so that a broken `S` costs nothing) and `S.learnt` (what a
+//! rule has learnt; without it the rule learns anew from the rows). A run writes, in this
 //! order: `S.previous`, then `S` with all its findings queued, then one journal line for each acknowledgement as it comes,
 //! then `S` again. Killed anywhere, the next run finds every event that was not acknowledged, and repeats at most the
 //! one whose acknowledgement was under way. Nothing here fails a run: what went wrong is kept as a trouble, to be told
@@ -20,6 +21,9 @@ use std::time::Duration;
 
 /// How long a scan waits for another one to end.
 pub const LOCK_WAIT: Duration = Duration::from_secs(30);
+
+/// The suffix of what a rule has learnt.
+const LEARNT: &str = "learnt";
 
 /// For the user alone: events name customers.
 const FILE_MODE: u32 = 0o600;
@@ -133,6 +137,40 @@ impl Store {
     /// Writes the state. A failure is a trouble.
     pub fn save(&mut self) {
         self.try_save();
+    }
+
+    /// What a rule learnt in earlier runs; `None` when nothing was, or it cannot be read.
+    pub fn read_learnt(&mut self) -> Option<Vec<u8>> {
+        let path = beside(&self.path, LEARNT);
+        match fs::read(&path) {
+            Ok(bytes) => Some(bytes),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => None,
+            Err(error) => {
+                self.add_trouble(format!("{}: cannot be read ({error}); the rule learns anew", path.display()));
+                None
+            }
+        }
+    }
+
+    /// Writes what a rule has learnt; after the state, so that it never knows windows whose findings were lost.
+    pub fn write_learnt(&mut self, bytes: &[u8]) {
+        let path = beside(&self.path, LEARNT);
+        if let Err(error) = write_whole(&path, bytes) {
+            self.add_trouble(format!(
+                "{}: cannot be written ({error}); the next run learns more again",
+                path.display()
+            ));
+        }
+    }
+
+    /// Sets aside what a rule learnt and cannot read, because of `reason`.
+    pub fn set_learnt_aside(&mut self, reason: &str) {
+        let path = beside(&self.path, LEARNT);
+        let kept = match set_aside(&path) {
+            Ok(aside) => format!("it is kept as {}", aside.display()),
+            Err(error) => format!("it cannot be renamed ({error})"),
+        };
+        self.add_trouble(format!("{}: {reason}; {kept}, and the rule learns anew from the rows", path.display()));
     }
 
     fn try_save(&mut self) -> bool {

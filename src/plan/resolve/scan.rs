@@ -3,14 +3,16 @@
 //! Looks names up in the file system; opens no input and connects to nothing.
 
 use super::super::scan::{
-    AmountColumn, Coverage, DeliveryPlan, Resolved, ScanPlan, UsageColumns, UsageRule, UsageSource, WebhookStyle,
+    AmountColumn, Coverage, DeliveryPlan, Ends, LearningPlan, Resolved, ScanPlan, UsageColumns, UsageRule, UsageSource,
+    WebhookStyle,
 };
 use super::super::{InputName, Timezone};
 use super::{files, is_same_file, output_plan, seed_variables};
-use crate::cli::scan_usage::{CoverageFlags, DeliveryFlags, RuleName, ScanUsageArgs, SourceFlags};
+use crate::cli::scan_usage::{CoverageFlags, DeliveryFlags, RuleName, ScanUsageArgs, SourceFlags, UsageRuleFlags};
 use crate::settings::{Environment, Settings, UsageDefaults};
 use crate::source::postgres::{DatabasePlan, DatabaseUrl, TableName};
 use crate::usage::mean5x::Guards;
+use crate::usage::negative_binomial::{Calendar, DEFAULT_SURPRISE};
 use crate::usage::state::{Scope, default_path};
 use anyhow::{Context, anyhow, bail, ensure};
 use std::path::PathBuf;
@@ -19,6 +21,7 @@ use std::time::Duration;
 const DEFAULT_TABLE: &str = "usage_events";
 const DEFAULT_TIMEOUT_MS: i64 = 30_000;
 const DEFAULT_CATCH_UP_MS: i64 = 24 * 3_600_000;
+const DEFAULT_LEARN_FROM_MS: i64 = 14 * 24 * 3_600_000;
 const DEFAULT_Z_THRESHOLD: f64 = 3.0;
 
 impl ScanPlan {
@@ -37,7 +40,7 @@ impl ScanPlan {
         let source = source(args, settings, timezone, environment, &mut warnings)?;
         let columns = columns(&args.source, &settings.usage);
         let coverage = coverage(&args.coverage, &source, timezone)?;
-        let rule = rule(args, settings, environment)?;
+        let rule = rule(args, settings, timezone, environment, &mut warnings)?;
         let mut plan = ScanPlan {
             source,
             columns,
@@ -134,17 +137,51 @@ fn coverage(flags: &CoverageFlags, source: &UsageSource, timezone: Timezone) -> 
     Ok(Coverage::Clock { as_of_ms, grace_ms, catch_up_ms })
 }
 
-fn rule(args: &ScanUsageArgs, settings: &Settings, environment: &Environment) -> anyhow::Result<UsageRule> {
+fn rule(
+    args: &ScanUsageArgs,
+    settings: &Settings,
+    timezone: Timezone,
+    environment: &Environment,
+    warnings: &mut Vec<String>,
+) -> anyhow::Result<UsageRule> {
     let mut chosen = settings.knobs.clone();
     chosen.overlay(seed_variables(environment)?);
     chosen.overlay(args.knobs.0.clone());
-    let flags = &args.rule;
-    Ok(match flags.rule.unwrap_or_default() {
-        RuleName::Mean5x => UsageRule::Mean5x(
-            chosen.knobs().usage,
-            Guards { min_calls: flags.min_calls.unwrap_or(0), new_developer: flags.new_developer.unwrap_or_default() },
-        ),
+    let (flags, config) = (&args.rule, chosen.knobs().usage);
+    let guards =
+        Guards { min_calls: flags.min_calls.unwrap_or(0), new_developer: flags.new_developer.unwrap_or_default() };
+    let rule = match flags.rule.unwrap_or_default() {
+        RuleName::Mean5x => UsageRule::Mean5x(config, guards),
+        RuleName::NegativeBinomial => UsageRule::NegativeBinomial(learning(flags, config.window_ms, timezone)?),
         RuleName::ZscoreDaily => UsageRule::ZscoreDaily { threshold: flags.threshold.unwrap_or(DEFAULT_Z_THRESHOLD) },
+    };
+    let is_guarded = flags.min_calls.is_some() || flags.new_developer.is_some();
+    if is_guarded && !matches!(rule, UsageRule::Mean5x(..)) {
+        warnings.push(format!("--min-calls and --new-developer have no effect on --rule {}", rule.name()));
+    }
+    let is_learning = flags.surprise.is_some() || flags.learn_from.is_some() || flags.resolve;
+    if is_learning && !matches!(rule, UsageRule::NegativeBinomial(_)) {
+        warnings.push(format!("--surprise, --learn-from and --resolve have no effect on --rule {}", rule.name()));
+    }
+    Ok(rule)
+}
+
+fn learning(flags: &UsageRuleFlags, window_ms: i64, timezone: Timezone) -> anyhow::Result<LearningPlan> {
+    Ok(LearningPlan {
+        calendar: calendar(window_ms, timezone)?,
+        surprise: flags.surprise.unwrap_or(DEFAULT_SURPRISE),
+        learn_from_ms: flags.learn_from.unwrap_or(DEFAULT_LEARN_FROM_MS),
+        ends: if flags.resolve { Ends::Told } else { Ends::Untold },
+    })
+}
+
+/// The days that `negative-binomial` learns.
+pub(super) fn calendar(window_ms: i64, timezone: Timezone) -> anyhow::Result<Calendar> {
+    Calendar::new(window_ms, timezone).with_context(|| {
+        format!(
+            "windows of {window_ms} ms do not divide a day as the rule negative-binomial needs it: expected 5 minutes to \
+             an hour, and a whole number of them a day"
+        )
     })
 }
 
@@ -259,6 +296,7 @@ impl ScanPlan {
     fn state_rule(&self) -> String {
         match &self.rule {
             UsageRule::Mean5x(config, _) => format!("{}/{}", self.rule.name(), config.window_ms),
+            UsageRule::NegativeBinomial(learning) => format!("{}/{}", self.rule.name(), learning.calendar.window_ms()),
             UsageRule::ZscoreDaily { .. } => self.rule.name().to_owned(),
         }
     }

@@ -7,10 +7,10 @@ mod section;
 use super::escape::csv_cell;
 use super::{json, markdown, table};
 use crate::plan::{OutputFormat, OutputPlan};
-use crate::report::UsageSpike;
-use crate::scan::report::ScanReport;
+use crate::scan::report::{AlertReport, ScanReport, SpikeReport};
 use crate::usage::zscore_daily::{DailyAnomaly, Direction};
 use anyhow::Context as _;
+use serde::Serialize;
 
 /// The report in the plan's format, whole.
 ///
@@ -32,9 +32,9 @@ pub fn render(report: &ScanReport, output: &OutputPlan) -> anyhow::Result<Vec<u8
 ///
 /// # Errors
 /// When the event cannot be serialised.
-pub fn event_body(spike: &UsageSpike) -> anyhow::Result<String> {
+pub fn event_body(event: &impl Serialize) -> anyhow::Result<String> {
     let mut line = Vec::new();
-    json::append_line(&mut line, spike)?;
+    json::append_line(&mut line, event)?;
     line.pop();
     String::from_utf8(line).context("an event is no UTF-8")
 }
@@ -44,6 +44,9 @@ fn ndjson(report: &ScanReport) -> anyhow::Result<Vec<u8>> {
     for spike in &report.spikes {
         json::append_line(&mut bytes, &spike.spike)?;
     }
+    for alert in &report.alerts {
+        json::append_line(&mut bytes, &alert.alert)?;
+    }
     for anomaly in &report.daily_anomalies {
         json::append_line(&mut bytes, anomaly)?;
     }
@@ -52,41 +55,117 @@ fn ndjson(report: &ScanReport) -> anyhow::Result<Vec<u8>> {
 
 fn csv(report: &ScanReport) -> anyhow::Result<Vec<u8>> {
     let mut writer = ::csv::Writer::from_writer(Vec::new());
-    if report.settings.window_ms.is_some() {
-        writer.write_record([
-            "developerId",
-            "windowStart",
-            "windowEnd",
-            "currentCalls",
-            "baselineMean",
-            "multiplier",
-            "ratio",
-            "windowMs",
-            "partial",
-            "alreadySent",
-        ])?;
-        for spike in &report.spikes {
-            let data = &spike.spike.data;
+    match Shown::of(report) {
+        Shown::Spikes => {
             writer.write_record([
-                csv_cell(&spike.spike.developer_id),
-                data.window_start.clone(),
-                data.window_end.clone(),
-                data.current_calls.to_string(),
-                data.baseline_mean.to_string(),
-                data.multiplier.to_string(),
-                data.ratio.map(|ratio| ratio.to_string()).unwrap_or_default(),
-                data.window_ms.to_string(),
-                spike.partial.to_string(),
-                spike.already_sent.to_string(),
+                "developerId",
+                "windowStart",
+                "windowEnd",
+                "currentCalls",
+                "baselineMean",
+                "multiplier",
+                "ratio",
+                "windowMs",
+                "partial",
+                "alreadySent",
             ])?;
+            report.spikes.iter().try_for_each(|spike| writer.write_record(spike_record(spike)))?;
         }
-    } else {
-        writer.write_record(["apiId", "day", "type", "calls", "revenue", "baselineMean", "stdDev", "zScore"])?;
-        for anomaly in &report.daily_anomalies {
-            writer.write_record(day_record(anomaly))?;
+        Shown::Episodes => {
+            writer.write_record([
+                "developerId",
+                "kind",
+                "phase",
+                "windowStart",
+                "windowEnd",
+                "currentCalls",
+                "scale",
+                "observed",
+                "expected",
+                "ratio",
+                "probability",
+                "profile",
+                "level",
+                "rule",
+                "windowMs",
+                "partial",
+                "alreadySent",
+            ])?;
+            report.alerts.iter().try_for_each(|alert| writer.write_record(alert_record(alert)))?;
+        }
+        Shown::Days => {
+            writer.write_record(["apiId", "day", "type", "calls", "revenue", "baselineMean", "stdDev", "zScore"])?;
+            report.daily_anomalies.iter().try_for_each(|anomaly| writer.write_record(day_record(anomaly)))?;
         }
     }
     writer.into_inner().context("the CSV rows were not written completely")
+}
+
+/// What a rule's findings are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shown {
+    /// Of `mean5x`.
+    Spikes,
+    /// Of `negative-binomial`.
+    Episodes,
+    /// Of `zscore-daily`.
+    Days,
+}
+
+impl Shown {
+    fn of(report: &ScanReport) -> Shown {
+        let settings = &report.settings;
+        match (settings.surprise, settings.threshold) {
+            (Some(_), _) => Shown::Episodes,
+            (None, Some(_)) => Shown::Days,
+            (None, None) => Shown::Spikes,
+        }
+    }
+}
+
+fn spike_record(spike: &SpikeReport) -> [String; 10] {
+    let data = &spike.spike.data;
+    [
+        csv_cell(&spike.spike.developer_id),
+        data.window_start.clone(),
+        data.window_end.clone(),
+        data.current_calls.to_string(),
+        data.baseline_mean.to_string(),
+        data.multiplier.to_string(),
+        data.ratio.map(|ratio| ratio.to_string()).unwrap_or_default(),
+        data.window_ms.to_string(),
+        spike.partial.to_string(),
+        spike.already_sent.to_string(),
+    ]
+}
+
+fn alert_record(alert: &AlertReport) -> [String; 17] {
+    let data = &alert.alert.data;
+    let why = &data.why;
+    [
+        csv_cell(&alert.alert.developer_id),
+        data.kind.to_owned(),
+        data.phase.to_owned(),
+        data.window_start.clone(),
+        data.window_end.clone(),
+        data.current_calls.to_string(),
+        why.scale.to_string(),
+        why.observed.to_string(),
+        why.expected.to_string(),
+        why.ratio.to_string(),
+        scientific(why.probability),
+        why.profile.map(|profile| profile.to_string()).unwrap_or_default(),
+        why.level.to_string(),
+        data.rule.to_owned(),
+        data.window_ms.to_string(),
+        alert.partial.to_string(),
+        alert.already_sent.to_string(),
+    ]
+}
+
+/// A probability as spreadsheets and people read it.
+fn scientific(probability: f64) -> String {
+    format!("{probability:e}")
 }
 
 fn day_record(anomaly: &DailyAnomaly) -> [String; 8] {

@@ -1,16 +1,20 @@
 //! A scan's report as headings, sentences and a table.
 
-use super::super::document::{Block, Column, Document, Fit, Row, Section, Span, Text, Tone};
+use super::super::document::{Block, Column, Document, Fit, Row, Section, Span, Table, Text, Tone};
 use super::super::figure::{count, counted, number};
 use super::super::time::{TimeStyle, log_range};
-use super::direction;
-use crate::scan::report::{ScanReport, SpikeReport};
+use super::{Shown, direction, scientific};
+use crate::scan::report::{EpisodeReport, ScanReport, SpikeReport};
+use crate::usage::alert::UsageEpisode;
 use crate::usage::zscore_daily::DailyAnomaly;
 
 /// What people read.
 pub(super) fn document(report: &ScanReport) -> Document {
-    let is_daily = report.settings.window_ms.is_none();
-    let findings = if is_daily { daily(report) } else { spikes(report) };
+    let findings = match Shown::of(report) {
+        Shown::Spikes => spikes(report),
+        Shown::Episodes => episodes(report),
+        Shown::Days => daily(report),
+    };
     let mut sections = vec![read(report), findings];
     sections.extend(notes(report));
     Document { sections }
@@ -44,7 +48,7 @@ fn spikes(report: &ScanReport) -> Section {
         let data = report.spikes.iter().map(|spike| &spike.spike.data);
         let times = TimeStyle::of_times(data.flat_map(|data| [data.window_start.as_str(), data.window_end.as_str()]));
         let rows = report.spikes.iter().map(|spike| spike_row(spike, times)).collect();
-        vec![Block::Table(super::super::document::Table { columns: spike_columns(), rows, note_title: None })]
+        vec![Block::Table(Table { columns: spike_columns(), rows, note_title: None })]
     };
     Section { title: "Usage spikes".to_owned(), blocks }
 }
@@ -80,6 +84,68 @@ fn spike_row(spike: &SpikeReport, times: TimeStyle) -> Row {
         Span::plain(state),
     ];
     Row { cells, tone: if spike.already_sent { Tone::Normal } else { Tone::Warning }, note: None }
+}
+
+fn episodes(report: &ScanReport) -> Section {
+    let blocks = if report.episodes.is_empty() {
+        vec![Block::Line(Text::plain("No spikes, and no developer fell silent."))]
+    } else {
+        let shown = report.episodes.iter().map(|episode| &episode.episode);
+        let times = TimeStyle::of_times(shown.flat_map(|episode| [episode.start.as_str(), episode.end.as_str()]));
+        let row = |EpisodeReport { episode, already_sent }: &EpisodeReport| {
+            let tone = if *already_sent { Tone::Normal } else { Tone::Warning };
+            Row { tone, ..episode_row(episode, if *already_sent { "sent" } else { "" }, times) }
+        };
+        let rows = report.episodes.iter().map(row).collect();
+        vec![Block::Table(Table { columns: episode_columns(), rows, note_title: Some("Why") })]
+    };
+    Section { title: "Usage episodes".to_owned(), blocks }
+}
+
+/// The columns of episodes.
+pub(in crate::render) fn episode_columns() -> Vec<Column> {
+    vec![
+        Column::left("Developer", Fit::Shorten),
+        Column::left("Kind", Fit::Whole),
+        Column::left("From", Fit::Whole),
+        Column::left("To", Fit::LeaveOut(2)),
+        Column::right("Calls", Fit::Whole),
+        Column::right("Expected", Fit::LeaveOut(3)),
+        Column::right("Ratio", Fit::LeaveOut(4)),
+        Column::left("Trend", Fit::LeaveOut(1)),
+        Column::left("", Fit::LeaveOut(5)),
+    ]
+}
+
+/// An episode, why it began, and what it came to.
+pub(in crate::render) fn episode_row(episode: &UsageEpisode, state: &str, times: TimeStyle) -> Row {
+    let why = &episode.why;
+    let cells = vec![
+        Span::name(&episode.developer_id),
+        Span::plain(episode.kind),
+        Span::plain(times.point(&episode.start)),
+        Span::plain(if episode.over { times.end(&episode.start, &episode.end) } else { "goes on".to_owned() }),
+        Span::plain(number(why.observed)),
+        Span::plain(number(why.expected)),
+        Span::plain(number(why.ratio)),
+        Span::plain(trend(&episode.trend)),
+        Span::plain(state),
+    ];
+    let profile = why.profile.map_or_else(|| "not known yet".to_owned(), number);
+    let sum = count(episode.excess.abs().round() as u64);
+    let came_to = if episode.excess < 0.0 {
+        format!("{sum} calls missing")
+    } else {
+        let peak = counted(episode.peak_calls, "call");
+        format!("{sum} calls too many; largest window {peak} at {}", times.point(&episode.peak))
+    };
+    let began = format!(
+        "p {} over {}; profile {profile}, level {}; {came_to}",
+        scientific(why.probability),
+        counted(u64::from(why.scale), "window"),
+        number(why.level),
+    );
+    Row { cells, tone: Tone::Warning, note: Some(Text::plain(began)) }
 }
 
 /// The most windows that a trend shows; of more, the last.
@@ -122,7 +188,7 @@ fn daily(report: &ScanReport) -> Section {
             Column::right("Revenue", Fit::LeaveOut(2)),
         ];
         let rows = report.daily_anomalies.iter().map(day_row).collect();
-        vec![Block::Table(super::super::document::Table { columns, rows, note_title: None })]
+        vec![Block::Table(Table { columns, rows, note_title: None })]
     };
     Section { title, blocks }
 }

@@ -8,22 +8,34 @@ use polars::prelude::{
 };
 
 /// Rows that are packed together; readers take them one group after the other.
-const GROUP_ROWS: usize = 1 << 16;
+const GROUP_ROWS: usize = 1 << 14;
 
-pub(super) fn render(rows: impl Iterator<Item = TableRow>) -> anyhow::Result<Vec<u8>> {
-    let rows: Vec<TableRow> = rows.collect();
-    let mut frame = DataFrame::new(rows.len(), columns(&rows)?)?;
+pub(super) fn render(mut rows: impl Iterator<Item = TableRow>) -> anyhow::Result<Vec<u8>> {
+    let schema = frame(&[])?.schema().clone();
     let mut bytes = Vec::new();
     // Everything that shapes the bytes is set here, so that they do not depend on the machine.
-    ParquetWriter::new(&mut bytes)
+    let mut writer = ParquetWriter::new(&mut bytes)
         .with_compression(ParquetCompression::Zstd(None))
         .with_statistics(StatisticsOptions::default())
         .with_row_group_size(Some(GROUP_ROWS))
         .with_key_value_metadata(Some(KeyValueMetadata::from_static(vec![seal::unset()])))
         .set_parallel(false)
-        .finish(&mut frame)?;
+        .batched(&schema)?;
+    loop {
+        // One group at a time, so that no more rows than its own are there twice.
+        let group: Vec<TableRow> = rows.by_ref().take(GROUP_ROWS).collect();
+        if group.is_empty() {
+            break;
+        }
+        writer.write_batch(&frame(&group)?)?;
+    }
+    writer.finish()?;
     seal::set(&mut bytes)?;
     Ok(bytes)
+}
+
+fn frame(rows: &[TableRow]) -> anyhow::Result<DataFrame> {
+    Ok(DataFrame::new(rows.len(), columns(rows)?)?)
 }
 
 fn columns(rows: &[TableRow]) -> anyhow::Result<Vec<Column>> {

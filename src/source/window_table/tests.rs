@@ -59,6 +59,16 @@ fn rows_of_one_key_add_up_and_filtered_ones_are_counted() {
     assert_eq!((rows.rows.len(), lines), (0, 2));
 }
 
+/// One row more than Parquet packs together, and two more than are read at once.
+#[test]
+fn rows_of_several_groups_come_back() {
+    let row = |number: u32| ROW.replace("/a", &format!("/{number:05}"));
+    let content = format!("{HEADER}{}", (0..=1 << 14).map(row).collect::<String>());
+    let (rows, _, lines) = rows_of(&parquet(&content), &[]).unwrap();
+    assert_eq!(lines, (1 << 14) + 1);
+    assert_eq!(rows, rows_of(content.as_bytes(), &[]).unwrap().0);
+}
+
 #[test]
 fn a_row_that_cannot_be_is_an_error_that_names_it() {
     let check = |from: &str, to: &str, expected: &str| {

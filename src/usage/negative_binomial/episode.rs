@@ -37,7 +37,7 @@ impl Phase {
 /// An incident of one developer; windows are counted from the epoch.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Episode {
-    /// Its first flagged window.
+    /// Its first flagged window; of a silence the first empty one.
     pub start: i64,
     /// Its last one so far.
     pub last: i64,
@@ -78,11 +78,23 @@ impl Evidence {
 
 impl Episode {
     fn new(window: i64, calls: u32, evidence: Evidence) -> Self {
+        let start = match evidence.kind {
+            Kind::Spike => window,
+            Kind::Drop => window.saturating_sub(i64::from(evidence.scale) - 1),
+        };
         let told_ratio = evidence.ratio();
         let mut episode =
-            Episode { start: window, last: window, peak: window, peak_calls: calls, excess: 0.0, evidence, told_ratio };
-        episode.excess = excess(calls, &evidence);
+            Episode { start, last: window, peak: window, peak_calls: calls, excess: 0.0, evidence, told_ratio };
+        episode.note_excess(calls, &evidence);
         episode
+    }
+
+    fn note_excess(&mut self, calls: u32, evidence: &Evidence) {
+        match evidence.kind {
+            Kind::Spike => self.excess += f64::from(calls) - evidence.expected / f64::from(evidence.scale.max(1)),
+            // What is expected counts from the last call on.
+            Kind::Drop => self.excess = -evidence.expected,
+        }
     }
 
     fn extend(&mut self, window: i64, calls: u32, evidence: &Evidence) {
@@ -92,7 +104,7 @@ impl Episode {
             return;
         }
         self.last = window;
-        self.excess += excess(calls, evidence);
+        self.note_excess(calls, evidence);
         if calls > self.peak_calls {
             (self.peak, self.peak_calls) = (window, calls);
         }
@@ -104,11 +116,6 @@ impl Episode {
             Kind::Drop => true,
         }
     }
-}
-
-/// Calls of one window above, or for a drop below, what was expected.
-fn excess(calls: u32, evidence: &Evidence) -> f64 {
-    f64::from(calls) - evidence.expected / f64::from(evidence.scale.max(1))
 }
 
 /// What a window makes of a developer's episode: one that is over, and what is to be told of the present one.
@@ -180,11 +187,11 @@ mod tests {
     #[test]
     fn a_drop_is_over_with_the_first_call() {
         let mut slot = None;
-        let drop = evidence(Kind::Drop, 0.0);
+        let drop = Evidence { scale: 6, ..evidence(Kind::Drop, 0.0) };
         assert_eq!(advance(&mut slot, 1, 0, Some(&drop)).1, Some(Phase::Start));
         assert_eq!(advance(&mut slot, 2, 0, Some(&drop)), (None, None));
         let (over, phase) = advance(&mut slot, 3, 5, None);
-        assert_eq!((over.map(|over| (over.start, over.last)), phase), (Some((1, 2)), None));
+        assert_eq!((over.map(|over| (over.start, over.last)), phase), (Some((-4, 2)), None));
         advance(&mut slot, 4, 0, Some(&drop));
         let (over, phase) = advance(&mut slot, 5, 90, Some(&evidence(Kind::Spike, 90.0)));
         assert_eq!((over.unwrap().evidence.kind, phase), (Kind::Drop, Some(Phase::Start)));

@@ -115,6 +115,11 @@ impl NegativeBinomial {
         self.told_from = window;
     }
 
+    /// Milliseconds of a window.
+    pub fn window_ms(&self) -> i64 {
+        self.calendar.window_ms()
+    }
+
     /// The last window taken.
     pub fn last_window(&self) -> Option<i64> {
         self.last.map(|(window, _)| window)

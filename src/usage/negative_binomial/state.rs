@@ -8,6 +8,7 @@ use super::code::{Code, Reader};
 use super::developer::Developer;
 use super::population::Population;
 use super::{NegativeBinomial, STALE_DAYS};
+use hashbrown::HashSet;
 use std::io::{self, Read, Write};
 
 /// What such bytes begin with.
@@ -100,10 +101,13 @@ pub fn read(
     }
     let mut rule = NegativeBinomial { population: header.population, ..NegativeBinomial::new(calendar, surprise) };
     rule.last = Some((header.last, header.day));
-    let mut names = Vec::new();
+    let (mut names, mut seen) = (Vec::new(), HashSet::new());
     for _ in 0..header.developers {
         read_record(input, &mut bytes)?;
         let (name, developer) = read_developer(&bytes).ok_or(Unreadable::Malformed("a developer is not whole"))?;
+        if !seen.insert(name.clone()) {
+            return Err(Unreadable::Malformed("a developer stands in it twice"));
+        }
         names.push(name);
         rule.developers.push(Some(Box::new(developer)));
     }

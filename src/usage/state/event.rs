@@ -4,6 +4,7 @@
 
 use super::digest::{digest, hex};
 use crate::report::UsageSpike;
+use crate::usage::alert::{UsageAlert, UsageAlertData};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
@@ -73,6 +74,32 @@ impl Event {
             body,
         }
     }
+}
+
+impl Event {
+    /// An event of one phase of an episode: two phases may share a window.
+    pub fn of_alert(source: &str, alert: &UsageAlert, body: String) -> Event {
+        let (window_ms, data) = (alert.window_ms.0..alert.window_ms.1, &alert.data);
+        let id = phase_id(source, alert, &window_ms);
+        let event = Event::new(source, data.rule, &alert.developer_id, window_ms, alert.event, &alert.timestamp, body);
+        Event { id, ..event }
+    }
+
+    /// The ids under which this alert may have been told before rows that were written late moved its window, by at most
+    /// `windows`.
+    pub fn ids_nearby<'a>(source: &'a str, alert: &'a UsageAlert, windows: i64) -> impl Iterator<Item = String> + 'a {
+        let steps = (1..=windows).flat_map(|step| [step, -step]);
+        steps.map(move |step| {
+            let by_ms = step.saturating_mul(alert.data.window_ms);
+            let (start_ms, end_ms) = alert.window_ms;
+            phase_id(source, alert, &(start_ms.saturating_add(by_ms)..end_ms.saturating_add(by_ms)))
+        })
+    }
+}
+
+fn phase_id(source: &str, alert: &UsageAlert, window_ms: &Range<i64>) -> String {
+    let UsageAlertData { rule, kind, phase, .. } = &alert.data;
+    id(source, &format!("{rule}/{kind}/{phase}"), &alert.developer_id, window_ms)
 }
 
 fn id(source: &str, rule: &str, developer: &str, window_ms: &Range<i64>) -> String {

@@ -158,6 +158,11 @@ impl State {
         self.last_success_ms = Some(now_ms);
     }
 
+    /// Whether the event with this id was found before.
+    pub fn was_found(&self, id: &str) -> bool {
+        self.counted.contains_key(id)
+    }
+
     /// Whether the receiver with this key took the event with this id.
     pub fn was_taken(&self, receiver: &str, id: &str) -> bool {
         self.receivers.get(receiver).is_some_and(|mailbox| mailbox.taken.contains_key(id))

@@ -6,6 +6,8 @@ mod delivery;
 mod disk;
 mod faults;
 mod files;
+mod judged;
+mod learning;
 mod receiver;
 mod recipes;
 mod schema;

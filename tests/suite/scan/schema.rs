@@ -60,6 +60,36 @@ fn json_is_valid() {
     }
 }
 
+/// A day of one developer, and a burst at its end.
+fn burst() -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("burst.csv");
+    let row = |window: i64| {
+        let calls = if window == 600 { 900 } else { 20 + window % 5 };
+        format!("dev_1,{},{calls}\n", 1_780_272_000 + window * 300)
+    };
+    let rows: String = (0..=600).map(row).collect();
+    std::fs::write(&file, format!("developer_id,created_at,calls\n{rows}")).unwrap();
+    let name = file.to_str().unwrap().to_owned();
+    (folder, name)
+}
+
+#[test]
+fn alerts_and_episodes_are_valid() {
+    let (_folder, file) = burst();
+    let args = ["scan-usage", &file, "--calls-column", "calls", "--rule", "negative-binomial"];
+    let json: Value = serde_json::from_str(&stdout_of(&[&args[..], &["-f", "json"]].concat(), b"")).unwrap();
+    let validator_of = validator(FILES[0]);
+    for at in ["", "/settings", "/summary", "/alerts/0", "/alerts/0/data", "/episodes/0"] {
+        assert_tight(&validator_of, &json, at);
+    }
+    let lines = stdout_of(&[&args[..], &["-f", "ndjson"]].concat(), b"");
+    assert_eq!(lines.lines().count(), 1, "{lines}");
+    let event: Value = serde_json::from_str(&lines).unwrap();
+    assert_tight(&validator(FILES[1]), &event, "");
+    assert_tight(&validator(FILES[1]), &event, "/data");
+}
+
 #[test]
 fn every_ndjson_line_is_an_event() {
     let validator = validator(FILES[1]);
