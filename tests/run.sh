@@ -47,6 +47,7 @@ list_needs() {
     postgresql 'postgresql-server postgresql' 'postgresql postgresql-client' postgresql postgresql
   need 'Redis' 'command -v redis-server && command -v redis-cli' 'redis-server redis-tools' redis redis redis redis
   # initdb refuses root; the tests step down with it.
+  need 'Python 3' 'python3 --version' python3 python3 python3 python python3
   need 'setpriv' 'command -v setpriv || test "$(id -u)" -ne 0' util-linux util-linux setpriv util-linux util-linux
   need 'gzip, bzip2, xz and zstd' 'command -v gzip && command -v bzip2 && command -v xz && command -v zstd' \
     'gzip bzip2 xz-utils zstd' 'gzip bzip2 xz zstd' 'gzip bzip2 xz zstd' 'gzip bzip2 xz zstd' 'xz zstd'

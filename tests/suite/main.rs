@@ -8,6 +8,7 @@ mod binary;
 mod breaker_by;
 mod cases;
 mod commands;
+mod compare;
 mod cycle;
 mod documented;
 mod evidence;
