@@ -15,6 +15,8 @@ use crate::route::declared::DeclaredRoutes;
 use crate::route::naming::NamingPlan;
 use crate::tuning::TunableConfig;
 use crate::tuning::evidence::EvidenceConfig;
+use crate::usage::alert;
+use crate::usage::negative_binomial::Calendar;
 use backtest::BacktestPlan;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -284,14 +286,35 @@ pub struct RulesPlan {
     pub tuner: TunerConfig,
     /// The loop's pace.
     pub looping: LoopConfig,
-    /// The spike rule.
+    /// Windows of usage, and the numbers of `mean5x`.
     pub usage: UsageConfig,
+    /// The rule that finds usage spikes.
+    pub spikes: SpikeRule,
     /// Limits of memory and CPU.
     pub optimization: OptimizationConfig,
     /// Where the loop starts from.
     pub current: TunableConfig,
     /// Keep every cycle for the output.
     pub keep_cycles: bool,
+}
+
+/// The rule that finds usage spikes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SpikeRule {
+    /// More calls than a multiple of the mean of the windows before.
+    Mean5x,
+    /// Calls that what was learnt of a developer makes improbable.
+    NegativeBinomial(Calendar),
+}
+
+impl SpikeRule {
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            SpikeRule::Mean5x => "mean5x",
+            SpikeRule::NegativeBinomial(_) => alert::RULE,
+        }
+    }
 }
 
 /// What `--rules` names.

@@ -13,11 +13,11 @@ mod windows;
 use super::backtest::BacktestPlan;
 use super::text::{StatusRange, TimeText};
 use super::{
-    Filter, InputName, InputPlan, OutputFormat, OutputPlan, ReplayPlan, RuleChoice, RuleSet, RulesPlan, TimeBound,
-    Timezone, Wanted,
+    Filter, InputName, InputPlan, OutputFormat, OutputPlan, ReplayPlan, RuleChoice, RuleSet, RulesPlan, SpikeRule,
+    TimeBound, Timezone, Wanted,
 };
 use crate::cli::Color;
-use crate::cli::replay::{ReplayArgs, SelectionFlags, WriteFlags};
+use crate::cli::replay::{ReplayArgs, SelectionFlags, SpikeRuleName, WriteFlags};
 use crate::report::{InputSettings, format_time};
 use crate::request::MAX_EXTRA_FIELDS;
 use crate::route::declared::{DeclaredRoutes, list, openapi};
@@ -252,8 +252,27 @@ fn rules_plan(
         None => TunableConfig::default(),
     };
     let Knobs { anomaly, tuner, looping, usage, optimization, evidence } = knobs;
+    let spikes = match args.rules.spike_rule.unwrap_or_default() {
+        SpikeRuleName::Mean5x => SpikeRule::Mean5x,
+        SpikeRuleName::NegativeBinomial => {
+            let timezone = args.input.layout.timezone.or(settings.input.timezone).unwrap_or_default();
+            SpikeRule::NegativeBinomial(scan::calendar(usage.window_ms, timezone)?)
+        }
+    };
     let keep_cycles = format == OutputFormat::Ndjson;
-    Ok(RulesPlan { rules, choice, evidence, anomaly, tuner, looping, usage, optimization, current, keep_cycles })
+    Ok(RulesPlan {
+        rules,
+        choice,
+        evidence,
+        anomaly,
+        tuner,
+        looping,
+        usage,
+        spikes,
+        optimization,
+        current,
+        keep_cycles,
+    })
 }
 
 /// Reads the config that a flag names.

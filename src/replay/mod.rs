@@ -69,7 +69,7 @@ impl Replay {
         Replay {
             names: EndpointNames::default(),
             tabled: EndpointNames::default(),
-            usage: UsageReplay::new(plan.usage),
+            usage: UsageReplay::of(&plan),
             intake: Intake::new(Naming::new(naming)),
             explained: Explained::default(),
             engine,
@@ -197,6 +197,7 @@ impl Replay {
     /// Says that nothing is still to come.
     pub fn finish(&mut self) {
         self.advance(i64::MAX);
+        self.usage.finish();
         let Replay { intake, feedback, names, .. } = self;
         let end_ms = match &mut self.engine {
             Engine::Event(engine) => engine.end_ms(),

@@ -231,6 +231,7 @@ mod tests {
             tuner,
             looping,
             usage,
+            spikes: crate::plan::SpikeRule::Mean5x,
             optimization,
             current,
             keep_cycles: false,

@@ -1,12 +1,13 @@
 //! A finished replay and what is known of its reading, put together as a report.
 
 use super::{Engine, Kept, Replay, SecondLook};
-use crate::plan::{ReplayPlan, RuleChoice, RuleSet};
+use crate::plan::{ReplayPlan, RuleChoice, RuleSet, SpikeRule};
 use crate::report::{
     Input, InputSettings, Recommended, RecommendedBreaker, RecommendedBulkhead, RecommendedClient, Report,
     SCHEMA_VERSION, Settings, Summary, format_time,
 };
 use crate::route::naming::{OTHER, UNMATCHED};
+use crate::usage::negative_binomial::Phase;
 
 /// Share of the cycles at the floor from which the published rules' habit is explained.
 const NOTABLE_FLOOR_SHARE: f64 = 0.5;
@@ -50,6 +51,8 @@ impl Replay {
             }
         };
         let usage_spikes = self.usage.take_spikes();
+        let (mut usage_alerts, usage_episodes) = self.usage.take_alerts();
+        usage_alerts.retain(|alert| alert.data.phase != Phase::End.name());
         let summary = Summary {
             errors: sum.errors,
             cycles: self.feedback.cycle_count,
@@ -75,6 +78,7 @@ impl Replay {
                 anomaly_config: rules.anomaly,
                 tuner_config: rules.tuner,
                 loop_config: rules.looping,
+                spike_rule: rules.spikes.name(),
                 usage: rules.usage,
                 evidence: rules.evidence,
                 optimization: (rules.rules == RuleSet::ZScore).then_some(rules.optimization),
@@ -89,6 +93,8 @@ impl Replay {
             endpoints,
             routes,
             usage_spikes,
+            usage_episodes: matches!(rules.spikes, SpikeRule::NegativeBinomial(_)).then_some(usage_episodes),
+            usage_alerts,
             evidence,
             backtest,
             cycles: std::mem::take(&mut self.feedback.cycles),

@@ -30,7 +30,10 @@ pub(crate) fn document(report: &Report) -> Document {
         Some(finding::anomalies(report, times)),
         Some(finding::endpoints(report)),
         report.routes.as_deref().map(route::section),
-        Some(finding::usage_spikes(report, times)),
+        Some(match &report.usage_episodes {
+            Some(episodes) => finding::usage_episodes(report, episodes, times),
+            None => finding::usage_spikes(report, times),
+        }),
         finding::gaps(report, times),
         finding::notes(report),
     ];
