@@ -2,6 +2,7 @@
 //!
 //! `Plan::resolve` makes every cross-check; past this point no flag exists. It must not read a log.
 
+pub mod advise;
 pub mod backtest;
 pub mod diff;
 pub mod formats;
@@ -143,8 +144,9 @@ pub struct Wanted {
     pub developer: Option<String>,
     /// Logged fields that `--where`, `--group-by` and `--breaker-by` read; at most [`crate::request::MAX_EXTRA_FIELDS`].
     pub extras: Vec<String>,
-    /// Logged fields that are read where a log of named fields has them, after the extras.
-    pub resources: &'static [&'static str],
+    /// Fields that are read where the log has them, after the extras: of each the names that it goes by, the likeliest
+    /// first; at most [`crate::request::MAX_OPTIONAL_FIELDS`].
+    pub optional: &'static [&'static [&'static str]],
     /// Zone of stamps without one.
     pub timezone: Timezone,
 }

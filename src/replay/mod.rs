@@ -18,6 +18,7 @@ mod report;
 mod second_look;
 mod totals;
 
+use crate::advise::trace::Trace;
 use crate::plan::{ReplayPlan, RuleSet, RulesPlan};
 use crate::route::endpoint::{EndpointNames, Interner};
 use crate::route::naming::{Naming, NamingPlan};
@@ -163,6 +164,11 @@ impl Replay {
                 }
             }
         }
+    }
+
+    /// The same for what was kept for the analyses.
+    pub(crate) fn name_trace(&mut self, trace: &mut Trace) {
+        trace.renumber(self.intake.naming.endpoints_by_serial(&mut self.names));
     }
 
     /// Takes one request in arrival order (`published`); its endpoint is a leaf.

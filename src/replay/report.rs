@@ -1,6 +1,7 @@
 //! A finished replay and what is known of its reading, put together as a report.
 
 use super::{Engine, Kept, Replay, SecondLook};
+use crate::advise::trace::Trace;
 use crate::plan::{ReplayPlan, RuleChoice, RuleSet, SpikeRule};
 use crate::report::{
     Input, InputSettings, Recommended, RecommendedBreaker, RecommendedBulkhead, RecommendedClient, Report,
@@ -22,6 +23,8 @@ pub struct Reading {
     pub summary: Summary,
     /// What a second look can go over, when the plan keeps it or an input was a window table.
     pub(crate) kept: Option<Kept>,
+    /// Every request with all that the analyses look at, when they are to run.
+    pub(crate) trace: Option<Trace>,
 }
 
 impl Replay {
