@@ -8,9 +8,11 @@
 //! |---|---|
 //! | `config` | every number that can be set |
 //! | `trace` | all requests in order of time, read back as often as need be |
+//! | `balance` | the health of upstreams, their weights, and ejections |
 //! | `forecast` | smoothed durations, and how good they are as forecasts |
 //! | `scale` | how many replicas the load needs |
 
+pub mod balance;
 pub mod config;
 pub mod forecast;
 pub mod scale;
@@ -20,6 +22,7 @@ use crate::backtest::spool::Stored;
 use crate::plan::advise::AdvisePlan;
 use crate::report::{Report, format_time};
 use crate::route::endpoint::EndpointNames;
+use balance::Balance;
 use forecast::Forecast;
 use serde::Serialize;
 use trace::Trace;
@@ -30,25 +33,28 @@ use trace::Trace;
 pub enum Analysis {
     /// How long requests will take.
     Forecast,
+    /// How healthy upstreams are.
+    Balance,
     /// How many replicas the load needs.
     Scale,
 }
 
 impl Analysis {
     /// All of them, in the order of the report.
-    pub const ALL: [Analysis; 2] = [Analysis::Forecast, Analysis::Scale];
+    pub const ALL: [Analysis; 3] = [Analysis::Forecast, Analysis::Balance, Analysis::Scale];
 
     /// Its name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Analysis::Forecast => "forecast",
+            Analysis::Balance => "balance",
             Analysis::Scale => "scale",
         }
     }
 
     /// Whether it has something that another program reads.
     pub(crate) fn writes_config(self) -> bool {
-        matches!(self, Analysis::Scale)
+        matches!(self, Analysis::Balance | Analysis::Scale)
     }
 }
 
@@ -67,6 +73,9 @@ pub struct Advice {
     /// `forecast`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub forecast: Option<forecast::report::ForecastReport>,
+    /// `balance`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub balance: Option<balance::report::BalanceReport>,
     /// `scale`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scale: Option<scale::report::ScaleReport>,
@@ -123,15 +132,19 @@ pub(crate) fn run(plan: &AdvisePlan, kept: &Kept, names: &EndpointNames) -> anyh
     let wants = |analysis| plan.wants(analysis).then_some(analysis);
     let mut left_out = Vec::new();
     let mut forecast = wants(Analysis::Forecast).map(|_| Forecast::new(plan.config.forecast));
+    let mut balance = wants(Analysis::Balance).map(|_| Balance::new(plan.config.balance, &kept.trace));
     kept.trace.replay(|visit| {
         forecast.iter_mut().for_each(|forecast| forecast.take(visit));
+        balance.iter_mut().for_each(|balance| balance.take(visit));
         Ok(())
     })?;
     let timezone = plan.replay.input.wanted.timezone;
     let forecast = forecast.map(|forecast| forecast.finish(kept, names, timezone));
+    let balance = balance.map(|balance| balance.finish(kept, names, &plan.upstream));
     let scale = wants(Analysis::Scale).map(|_| scale::run(plan, kept)).transpose()?;
     Ok(Advice {
         forecast: possible(forecast, Analysis::Forecast, &mut left_out),
+        balance: possible(balance, Analysis::Balance, &mut left_out),
         scale: possible(scale, Analysis::Scale, &mut left_out),
         left_out,
     })

@@ -1,8 +1,8 @@
 //! `learn advise`: its analyses and their flags, in the groups of its help.
 
 use super::replay::{InputFlags, SelectionFlags, WriteFlags};
-use super::value::{AdviceKnobFlags, ForecastKnobFlags, ScaleKnobFlags};
-use crate::plan::advise::{AdviceFormat, object_name};
+use super::value::{AdviceKnobFlags, BalanceKnobFlags, ForecastKnobFlags, ScaleKnobFlags};
+use crate::plan::advise::{AdviceFormat, object_name, upstream_name};
 use crate::plan::text::thread_count;
 use crate::settings::knob::Chosen;
 use clap::{Args, Subcommand};
@@ -13,6 +13,7 @@ Without an analysis, all that the log supports, in one report that says what was
 
 Examples:
   learn advise access.log
+  learn advise balance access.log -f config -o upstream.conf
   learn advise scale access.log --replicas 4 --concurrency-per-replica 8
   learn advise scale access.log --deployment shop -f config | kubectl apply -f -
 
@@ -35,6 +36,8 @@ pub struct AdviseArgs {
 pub enum Only {
     /// How long requests will take, and whether that can be known
     Forecast(Box<AnalysisArgs<ForecastKnobFlags>>),
+    /// How healthy the upstreams are, weights for nginx, and whom Envoy would have ejected
+    Balance(Box<AnalysisArgs<BalanceFlags>>),
     /// How many replicas the load needs, and a HorizontalPodAutoscaler
     Scale(Box<AnalysisArgs<ScaleFlags>>),
 }
@@ -82,6 +85,8 @@ pub trait OwnFlags {
 pub struct Names {
     /// `--deployment`
     pub deployment: Option<String>,
+    /// `--upstream-name`
+    pub upstream: Option<String>,
 }
 
 /// The flags of all analyses.
@@ -90,9 +95,32 @@ pub struct AllFlags {
     /// Their knobs.
     #[command(flatten)]
     pub knobs: AdviceKnobFlags,
+    /// What `balance` writes.
+    #[command(flatten)]
+    pub balance: BalanceNames,
     /// What `scale` writes.
     #[command(flatten)]
     pub scale: ScaleNames,
+}
+
+/// The flags of `balance`.
+#[derive(Args, Clone, Debug)]
+pub struct BalanceFlags {
+    /// Its knobs.
+    #[command(flatten)]
+    pub knobs: BalanceKnobFlags,
+    /// What it writes.
+    #[command(flatten)]
+    pub names: BalanceNames,
+}
+
+/// What `balance` writes.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Balance")]
+pub struct BalanceNames {
+    /// The name of the nginx upstream block [default: backend]
+    #[arg(long, value_name = "NAME", env = "LEARN_UPSTREAM_NAME", hide_env = true, value_parser = upstream_name)]
+    pub upstream_name: Option<String>,
 }
 
 /// The flags of `scale`.
@@ -121,7 +149,7 @@ impl OwnFlags for AllFlags {
     }
 
     fn names(&self) -> Names {
-        Names { deployment: self.scale.deployment.clone() }
+        Names { deployment: self.scale.deployment.clone(), upstream: self.balance.upstream_name.clone() }
     }
 }
 
@@ -135,12 +163,22 @@ impl OwnFlags for ForecastKnobFlags {
     }
 }
 
+impl OwnFlags for BalanceFlags {
+    fn knobs(&self) -> &Chosen {
+        &self.knobs.0
+    }
+
+    fn names(&self) -> Names {
+        Names { upstream: self.names.upstream_name.clone(), ..Names::default() }
+    }
+}
+
 impl OwnFlags for ScaleFlags {
     fn knobs(&self) -> &Chosen {
         &self.knobs.0
     }
 
     fn names(&self) -> Names {
-        Names { deployment: self.names.deployment.clone() }
+        Names { deployment: self.names.deployment.clone(), ..Names::default() }
     }
 }

@@ -151,6 +151,8 @@ some_knobs!(AdviceKnobFlags, advice_knobs);
 analysis_knobs! {
     /// Those of `forecast`.
     ForecastKnobFlags, forecast_knobs, "forecast", ["max-gap"];
+    /// Those of `balance`.
+    BalanceKnobFlags, balance_knobs, "balance", ["max-gap"];
     /// Those of `scale`.
     ScaleKnobFlags, scale_knobs, "scale", ["max-gap", "cpu-threshold", "target-latency", "throughput-target"];
 }

@@ -16,6 +16,8 @@ pub struct AdvisePlan {
     pub config: AdviseConfig,
     /// The Deployment that a HorizontalPodAutoscaler scales.
     pub deployment: String,
+    /// The nginx `upstream` block that weights are written for.
+    pub upstream: String,
 }
 
 impl AdvisePlan {
@@ -39,7 +41,7 @@ pub enum AdviceFormat {
     Csv,
     /// For pull requests and wikis
     Markdown,
-    /// What another program takes: of scale a HorizontalPodAutoscaler
+    /// What another program takes: of balance an nginx upstream block, of scale a HorizontalPodAutoscaler
     Config,
 }
 
@@ -63,19 +65,25 @@ const MAX_OBJECT_NAME: usize = 253;
 /// Reads the name of a Kubernetes object, a DNS subdomain.
 pub(crate) fn object_name(text: &str) -> Result<String, String> {
     let is_inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let is_label =
-        |label: &str| {
-            let bytes = label.as_bytes();
-            bytes.iter().all(|byte| is_inner(*byte) || *byte == b'-')
-                && bytes.first().copied().is_some_and(is_inner)
-                && bytes.last().copied().is_some_and(is_inner)
-        };
+    let is_label = |label: &str| {
+        let bytes = label.as_bytes();
+        bytes.iter().all(|byte| is_inner(*byte) || *byte == b'-')
+            && bytes.first().copied().is_some_and(is_inner)
+            && bytes.last().copied().is_some_and(is_inner)
+    };
     let is_name = text.len() <= MAX_OBJECT_NAME && text.split('.').all(is_label);
     is_name.then(|| text.to_owned()).ok_or_else(|| {
         "expected the name of a Kubernetes object: lower-case letters, digits, `-` and `.`, beginning and ending with a \
          letter or digit"
             .to_owned()
     })
+}
+
+/// Reads the name of an nginx `upstream` block.
+pub(crate) fn upstream_name(text: &str) -> Result<String, String> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    let is_name = !text.is_empty() && text.bytes().all(is_plain);
+    is_name.then(|| text.to_owned()).ok_or_else(|| "expected letters, digits, `.`, `_` and `-`".to_owned())
 }
 
 #[cfg(test)]

@@ -440,7 +440,13 @@ fn conclude(
     }
     let (since, until) = (since_ms.map(format_time), until_ms.map(format_time));
     let settings = InputSettings { since, until, ..plan.input.as_given.clone() };
-    Ok(Reading { inputs: tallies.into_iter().map(|tally| tally.input).collect(), settings, summary, kept: None, trace: None })
+    Ok(Reading {
+        inputs: tallies.into_iter().map(|tally| tally.input).collect(),
+        settings,
+        summary,
+        kept: None,
+        trace: None,
+    })
 }
 
 /// Share of late requests from which the result says less about the log than about its clocks.

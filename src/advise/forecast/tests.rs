@@ -36,8 +36,7 @@ fn confidence_falls_with_the_variance() {
 
 #[test]
 fn ten_requests_make_a_forecast() {
-    let default =
-        Prediction { forecast_ms: 50.0, confidence: 0.3, recommended: Action::Cache, applied: Action::None };
+    let default = Prediction { forecast_ms: 50.0, confidence: 0.3, recommended: Action::Cache, applied: Action::None };
     assert_eq!(predict(&[7; 9], 0), default);
     assert_eq!((predict(&[7; 10], 0).forecast_ms, predict(&[7; 10], 0).confidence), (7.0, 1.0));
 }
@@ -69,7 +68,7 @@ fn what_a_cache_answers_often_needs_none() {
 
 #[test]
 fn an_action_is_applied_above_the_threshold_alone() {
-    // Variances of 300.0 and 299.9 ms^2 around 100: confidence 0.7 is not above 0.7.
+    // Variances of 100 and 81 ms^2: confidences of 0.9 and 0.919.
     let config = ForecastConfig { prediction_threshold: 0.9, ..ForecastConfig::default() };
     let applied = |durations_ms: &[u64]| smooth(durations_ms, CacheState::Unsaid).predict(0, &config).applied;
     assert_eq!(applied(&[30, 50].repeat(10)), Action::None);

@@ -89,11 +89,7 @@ pub(super) fn autoscaler(deployment: &str, fewest: u64, most: u64, capacity: &Ca
         kind: "HorizontalPodAutoscaler",
         metadata: Metadata { name: deployment.to_owned() },
         spec: Spec {
-            scale_target_ref: ScaleTarget {
-                api_version: "apps/v1",
-                kind: "Deployment",
-                name: deployment.to_owned(),
-            },
+            scale_target_ref: ScaleTarget { api_version: "apps/v1", kind: "Deployment", name: deployment.to_owned() },
             min_replicas: replicas(fewest),
             max_replicas: replicas(most),
             metrics: [Metric {

@@ -121,7 +121,8 @@ fn items(list: Option<&[u8]>) -> impl Iterator<Item = &[u8]> {
     std::iter::from_fn(move || {
         let list = rest?;
         let is_separator = |at: &usize| {
-            list[*at] == b',' || (list[*at] == b':' && *at > 0 && list[at - 1] == b' ' && list.get(at + 1) == Some(&b' '))
+            list[*at] == b','
+                || (list[*at] == b':' && *at > 0 && list[at - 1] == b' ' && list.get(at + 1) == Some(&b' '))
         };
         let end = (0..list.len()).find(is_separator);
         rest = end.map(|end| &list[end + 1..]);

@@ -1,5 +1,6 @@
 //! What comes back out of a trace, against a plain stable sort.
 
+use super::record::{Priority, Try};
 use super::*;
 use proptest::prelude::*;
 

@@ -11,6 +11,7 @@ use crate::settings::{Environment, Settings};
 use anyhow::ensure;
 
 const DEFAULT_DEPLOYMENT: &str = "service";
+const DEFAULT_UPSTREAM: &str = "backend";
 
 impl AdvisePlan {
     /// Decides everything about a run. The strings are warnings.
@@ -25,6 +26,7 @@ impl AdvisePlan {
         match &args.only {
             None => resolve(None, &args.all, settings, environment),
             Some(Only::Forecast(args)) => resolve(Some(Analysis::Forecast), args, settings, environment),
+            Some(Only::Balance(args)) => resolve(Some(Analysis::Balance), args, settings, environment),
             Some(Only::Scale(args)) => resolve(Some(Analysis::Scale), args, settings, environment),
         }
     }
@@ -36,6 +38,7 @@ impl AdviseArgs {
         match &self.only {
             None => self.all.settings.as_deref(),
             Some(Only::Forecast(args)) => args.settings.as_deref(),
+            Some(Only::Balance(args)) => args.settings.as_deref(),
             Some(Only::Scale(args)) => args.settings.as_deref(),
         }
     }
@@ -69,7 +72,9 @@ fn resolve<F: clap::Args + OwnFlags>(
     let mut chosen = settings.knobs.clone();
     chosen.overlay(args.own.knobs().clone());
     let names = args.own.names();
+    let upstream = names.upstream.unwrap_or_else(|| DEFAULT_UPSTREAM.to_owned());
     let plan = AdvisePlan {
+        upstream,
         replay,
         only,
         config: chosen.knobs().advise,
@@ -87,7 +92,7 @@ fn check_format(only: Option<Analysis>, format: AdviceFormat) -> anyhow::Result<
     };
     ensure!(
         format != AdviceFormat::Config || only.writes_config(),
-        "--format config: `learn advise {}` has nothing that another program reads; `scale` has",
+        "--format config: `learn advise {}` has nothing that another program reads; `balance` and `scale` have",
         only.name()
     );
     Ok(())

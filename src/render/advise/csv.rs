@@ -4,8 +4,8 @@
 
 use super::super::escape::csv_cell;
 use anyhow::Context;
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde::Serialize;
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use std::fmt;
 
 /// The header and the rows, all of one type.

@@ -2,17 +2,20 @@
 //!
 //! Each analysis has a file here, with its section for people and its rows for programs.
 
+mod balance;
 mod csv;
 mod forecast;
 mod scale;
 
 use super::document::{Block, Document, Section, Text};
 use super::{json, markdown, section, table};
+use crate::advise::balance::report::BalanceReport;
 use crate::advise::config::AdviseConfig;
-use crate::advise::{AdviceReport, Advice, Analysis};
+use crate::advise::{Advice, AdviceReport, Analysis};
 use crate::plan::OutputFormat;
 use crate::plan::advise::AdvisePlan;
 use crate::report::{Input, InputSettings, OptimizationConfig, SCHEMA_VERSION, Summary};
+use anyhow::Context;
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -75,6 +78,7 @@ fn document(AdviceReport { report, advice }: &AdviceReport) -> Document {
     let sections = [
         Some(section::input(report)),
         advice.forecast.as_ref().map(forecast::section),
+        advice.balance.as_ref().map(balance::section),
         advice.scale.as_ref().map(scale::section),
         left_out(advice),
         section::notes(report),
@@ -83,7 +87,8 @@ fn document(AdviceReport { report, advice }: &AdviceReport) -> Document {
 }
 
 fn left_out(advice: &Advice) -> Option<Section> {
-    let line = |left: &crate::advise::LeftOut| Text::plain(left.analysis.name()).then_plain(": ").then_prose(&left.reason);
+    let line =
+        |left: &crate::advise::LeftOut| Text::plain(left.analysis.name()).then_plain(": ").then_prose(&left.reason);
     let list = Block::List(advice.left_out.iter().map(line).collect());
     (!advice.left_out.is_empty()).then(|| Section { title: "Left out".to_owned(), blocks: vec![list] })
 }
@@ -92,6 +97,10 @@ fn lines(AdviceReport { report, advice }: &AdviceReport) -> anyhow::Result<Vec<u
     let mut bytes = Vec::new();
     if let Some(forecast) = &advice.forecast {
         append(&mut bytes, "forecast.endpoint", &forecast.endpoints)?;
+    }
+    if let Some(balance) = &advice.balance {
+        append(&mut bytes, "balance.upstream", &balance.upstreams)?;
+        append(&mut bytes, "balance.ejection", &balance.ejections)?;
     }
     if let Some(scale) = &advice.scale {
         append(&mut bytes, "scale.window", &scale.windows)?;
@@ -110,6 +119,7 @@ fn append<T: Serialize>(bytes: &mut Vec<u8>, r#type: &'static str, rows: &[T]) -
 fn rows(advice: &Advice) -> anyhow::Result<Vec<u8>> {
     match advice {
         Advice { forecast: Some(forecast), .. } => csv::render(&forecast.endpoints),
+        Advice { balance: Some(balance), .. } => csv::render(&balance.upstreams),
         Advice { scale: Some(scale), .. } => csv::render(&scale.windows),
         _ => Ok(Vec::new()),
     }
@@ -118,7 +128,16 @@ fn rows(advice: &Advice) -> anyhow::Result<Vec<u8>> {
 /// What another program takes of the one analysis there is.
 fn config(advice: &Advice) -> anyhow::Result<Vec<u8>> {
     match advice {
+        Advice { balance: Some(balance), .. } => nginx_upstream(balance),
         Advice { scale: Some(scale), .. } => json::pretty(&scale.horizontal_pod_autoscaler),
         _ => Ok(Vec::new()),
     }
+}
+
+fn nginx_upstream(balance: &BalanceReport) -> anyhow::Result<Vec<u8>> {
+    let block = balance.nginx_upstream.as_ref();
+    Ok(block
+        .context("no upstream is logged with an address; add $upstream_addr to the log_format")?
+        .clone()
+        .into_bytes())
 }

@@ -12,7 +12,8 @@ const BUSIEST: usize = 5;
 /// What the load needs, the moments to act, the busiest windows.
 pub(super) fn section(scale: &ScaleReport) -> Section {
     let times = TimeStyle::of_times(scale.windows.iter().flat_map(|row| [row.from.as_str(), row.to.as_str()]));
-    let mut blocks: Vec<Block> = sentences(scale, times).into_iter().map(|line| Block::Line(Text::plain(line))).collect();
+    let mut blocks: Vec<Block> =
+        sentences(scale, times).into_iter().map(|line| Block::Line(Text::plain(line))).collect();
     if scale.moves.is_empty() {
         blocks.push(Block::Line(Text::plain("An autoscaler would have left the number as it is.")));
     } else {
