@@ -220,13 +220,14 @@ fn show_formats(plan: &FormatsPlan) -> anyhow::Result<ExitCode> {
 fn advise_on_logs(plan: &AdvisePlan) -> anyhow::Result<ExitCode> {
     let output = &plan.replay.output;
     check_out(output)?;
-    let mut replay = replay::Replay::new(plan.replay.rules);
+    let mut replay = replay::Replay::new(plan.replay.rules, plan.replay.input.naming());
     let bar = progress_bar(&plan.replay);
     let read = source::read_visits(&plan.replay, &mut replay, &|bytes| bar.inc(bytes));
     bar.finish_and_clear();
-    let (calls, trace, reading) = read?;
-    let advice = advise::run(plan, &advise::Kept { calls, trace }, &replay.names)?;
+    let (calls, mut trace, reading) = read?;
     replay.finish();
+    replay.name_trace(&mut trace);
+    let advice = advise::run(plan, &advise::Kept { calls, trace }, &replay.names)?;
     let report = replay.into_report(&plan.replay, reading, SecondLook::default());
     let found = AdviceReport { report, advice };
     let bytes = render::advise::render(&found, plan)?;

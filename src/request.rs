@@ -44,6 +44,7 @@ pub struct Request<'a> {
 }
 
 /// What one line turned out to be.
+#[allow(clippy::large_enum_variant, reason = "a line is looked at once and never stored")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Line<'a> {
     /// A request.

@@ -54,6 +54,9 @@ Examples:
   What would these two configs have done to last week's traffic?
     learn backtest access.log --config old.json --config new.json
 
+  What would the load balancer, the autoscaler and the cache make of this log?
+    learn advise access.log
+
   Keep the last day as exact counts, and replay it with what came since:
     learn windows day.parquet access.log.1 --retain 24h -o day.parquet
     learn replay day.parquet access.log
@@ -100,7 +103,7 @@ pub enum Command {
     ScanUsage(Box<scan_usage::ScanUsageArgs>),
     /// Test configs on a log: what each would have cut, rejected and let through
     Backtest(Box<backtest::BacktestArgs>),
-    /// Ask a log for advice: scaling, and whether its figures hold on requests that they were not made from
+    /// Ask a log for advice: forecasts, upstream weights, scaling, and whether their figures hold
     Advise(Box<advise::AdviseArgs>),
     /// Write a log's exact counts by minute as a table that replay and backtest read back, and that merges
     Windows(Box<windows::WindowsArgs>),

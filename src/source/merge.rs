@@ -201,7 +201,7 @@ pub enum Keep {
     /// Nothing.
     Counts,
     /// Each of them, for the analyses also with all that they look at.
-    Calls(Spool, Option<TraceSpool>),
+    Calls(Spool, Option<Box<TraceSpool>>),
     /// Their counts by minute, in place of all others.
     Minutes(MinuteTable),
 }

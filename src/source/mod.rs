@@ -173,7 +173,7 @@ fn read_recognised(
     let mut keep = match keeps {
         Keeps::Counts => Keep::Counts,
         Keeps::Calls => Keep::Calls(Spool::create()?, None),
-        Keeps::Visits => Keep::Calls(Spool::create()?, Some(TraceSpool::create()?)),
+        Keeps::Visits => Keep::Calls(Spool::create()?, Some(Box::new(TraceSpool::create()?))),
         Keeps::Minutes => Keep::Minutes(MinuteTable::default()),
     };
     let mut read = read_tables(plan, tables, &mut keep, replay, progress)?;
@@ -187,7 +187,7 @@ fn read_recognised(
     let (kept, trace) = match keep {
         Keep::Counts => (None, None),
         Keep::Calls(spool, trace) => {
-            (Some(Kept::Calls(spool.finish()?)), trace.map(TraceSpool::finish).transpose()?)
+            (Some(Kept::Calls(spool.finish()?)), trace.map(|trace| trace.finish()).transpose()?)
         }
         Keep::Minutes(minutes) => (Some(Kept::Minutes(minutes.finish(&replay.tabled))), None),
     };

@@ -43,7 +43,7 @@ enum Of {
         names: Vec<String>,
         /// By the trace's number, the place in that order.
         places: Vec<usize>,
-        outliers: Outliers,
+        outliers: Box<Outliers>,
     },
     Endpoints,
 }
@@ -59,7 +59,7 @@ impl Balance {
         let observed = vec![Health::default(); names.len()];
         let of = match names.len() {
             0 => Of::Endpoints,
-            hosts => Of::Upstreams { names, places, outliers: Outliers::new(config, hosts) },
+            hosts => Of::Upstreams { names, places, outliers: Box::new(Outliers::new(config, hosts)) },
         };
         Balance { config, of, observed, retried: 0 }
     }
@@ -95,7 +95,7 @@ impl Balance {
         let basis = kept.basis();
         Ok(match of {
             Of::Upstreams { names, outliers, .. } => {
-                BalanceReport::of_upstreams(basis, &config, names, &observed, retried, outliers, block)
+                BalanceReport::of_upstreams(basis, &config, names, &observed, retried, *outliers, block)
             }
             Of::Endpoints => {
                 let seen = (0..).zip(observed).filter(|(_, health)| health.tries() > 0);

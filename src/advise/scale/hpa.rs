@@ -110,7 +110,7 @@ pub(super) fn autoscaler(deployment: &str, fewest: u64, most: u64, capacity: &Ca
 /// A quantity as Kubernetes writes it: whole, or in thousandths, at least one.
 fn quantity(value: f64) -> String {
     let thousandths = (value * 1000.0).round().max(1.0) as u64;
-    if thousandths % 1000 == 0 { (thousandths / 1000).to_string() } else { format!("{thousandths}m") }
+    if thousandths.is_multiple_of(1000) { (thousandths / 1000).to_string() } else { format!("{thousandths}m") }
 }
 
 #[cfg(test)]

@@ -58,6 +58,7 @@ fn resolve<F: clap::Args + OwnFlags>(
         threads: args.threads,
         chunk_bytes: None,
         no_backtest: true,
+        explain_routes: false,
         input: args.input.clone(),
         selection: args.selection.clone(),
         rules: RuleFlags::default(),

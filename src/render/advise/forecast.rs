@@ -9,10 +9,10 @@ use crate::advise::forecast::report::{EndpointForecast, ForecastReport, TestResu
 pub(super) fn section(forecast: &ForecastReport) -> Section {
     let columns = vec![
         Column::left("Endpoint", Fit::Shorten),
-        Column::right("Forecast ms", Fit::Whole),
-        Column::right("Mean ms", Fit::LeaveOut(2)),
-        Column::right("Confidence", Fit::LeaveOut(3)),
-        Column::left("Recommended", Fit::LeaveOut(4)),
+        Column::right("Forecast", Fit::Whole),
+        Column::right("Mean", Fit::LeaveOut(2)),
+        Column::right("Conf %", Fit::LeaveOut(3)),
+        Column::left("Advice", Fit::LeaveOut(4)),
         Column::left("Applied", Fit::LeaveOut(1)),
         Column::right("Missed by", Fit::Whole),
         Column::right("Naive", Fit::Whole),
@@ -22,9 +22,9 @@ pub(super) fn section(forecast: &ForecastReport) -> Section {
     blocks.extend(coverage(&forecast.overall).map(|line| Block::Line(Text::plain(line))));
     blocks.extend(capped_table(columns, &forecast.endpoints, row));
     blocks.push(Block::Line(Text::plain(format!(
-        "Rests on {}. Confidence is the plugin's: 1 - variance / 1 000 ms^2, which calls every endpoint with a standard \
+        "Rests on {}. Forecasts are in ms. Conf is the plugin's: 1 - variance / 1 000 ms^2, which calls every endpoint with a standard \
          deviation above 32 ms hopeless. Missed by and Naive are the mean errors of the forecast and of the last window's \
-         mean, in ms.",
+         mean.",
         counted(forecast.basis.requests, "request")
     ))));
     Section { title: "Forecast".to_owned(), blocks }
@@ -49,7 +49,7 @@ fn row(endpoint: &EndpointForecast) -> Row {
         endpoint_name(&endpoint.method, &endpoint.path, endpoint.group.as_deref()),
         Span::plain(millis(endpoint.forecast_ms)),
         Span::plain(millis(endpoint.mean_ms)),
-        Span::plain(format!("{} %", percent(endpoint.confidence))),
+        Span::plain(percent(endpoint.confidence)),
         Span::plain(endpoint.recommended_action.name()),
         Span::plain(endpoint.applied_action.name()),
         optional_cell(endpoint.test.mae_ms, millis),
