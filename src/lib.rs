@@ -22,6 +22,7 @@
 //! | `replay` | the feedback loop over a log |
 //! | `diff` | two configs and tolerances in, what moved out |
 //! | `handover` | `learn diff` and `learn publish` from plan to exit code |
+//! | `advise` | analyses of the whole log: what to scale, weigh, cache |
 //! | `backtest` | what a config would have done to the traffic |
 //! | `usage` | calls per developer, the spike rules, and what a scan remembers |
 //! | `scan` | one scan of a usage table or of files, from its rows to its receivers |
@@ -33,14 +34,15 @@
 //!
 //! Invariants:
 //!
-//! 1. Only `source`, `deliver`, `plan`, `settings`, this file and the temporary file of `backtest::spool` touch
-//!    the world; no other module prints, exits, unwraps or reads a clock.
+//! 1. Only `source`, `deliver`, `plan`, `settings`, this file and the temporary files of `backtest::spool` and
+//!    `advise::trace` touch the world; no other module prints, exits, unwraps or reads a clock.
 //! 2. A bad line never ends a run: it is counted, with file, line, column and reason.
 //! 3. Replay is causal: nothing at time T depends on a request after T.
 //! 4. Same input and plan, same bytes: no hash order, no clock, no thread count in the output.
 //! 5. Panes merge: two halves aggregated apart and added are the whole, exactly (`published`, which lives by
 //!    arrival order, apart).
 
+pub mod advise;
 pub mod backtest;
 pub mod cli;
 pub mod deliver;
@@ -62,8 +64,10 @@ pub mod tuning;
 pub mod usage;
 pub mod window;
 
+use advise::AdviceReport;
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
+use plan::advise::AdvisePlan;
 use plan::formats::FormatsPlan;
 use plan::scan::Resolved;
 use plan::windows::WindowsPlan;
@@ -111,6 +115,12 @@ pub fn run(cli: cli::Cli) -> anyhow::Result<ExitCode> {
             let (plan, warnings) = plan::backtest::BacktestPlan::resolve(&args, &settings, &environment)?;
             tell_unless_quiet(&plan.output, &warnings);
             replay_logs(&plan, render::backtest::render)
+        }
+        cli::Command::Advise(args) => {
+            let (settings, environment) = load_settings(args.settings())?;
+            let (plan, warnings) = plan::advise::AdvisePlan::resolve(&args, &settings, &environment)?;
+            tell_unless_quiet(&plan.replay.output, &warnings);
+            advise_on_logs(&plan)
         }
         cli::Command::Windows(args) => {
             let (settings, environment) = load_settings(args.settings.as_deref())?;
@@ -206,6 +216,29 @@ fn show_formats(plan: &FormatsPlan) -> anyhow::Result<ExitCode> {
     Ok(code)
 }
 
+/// `learn advise`: reads, analyses, renders.
+fn advise_on_logs(plan: &AdvisePlan) -> anyhow::Result<ExitCode> {
+    let output = &plan.replay.output;
+    check_out(output)?;
+    let mut replay = replay::Replay::new(plan.replay.rules, plan.replay.input.naming());
+    let bar = progress_bar(&plan.replay);
+    let read = source::read_visits(&plan.replay, &mut replay, &|bytes| bar.inc(bytes));
+    bar.finish_and_clear();
+    let (calls, mut trace, reading) = read?;
+    replay.finish();
+    replay.name_trace(&mut trace);
+    let advice = advise::run(plan, &advise::Kept { calls, trace }, &replay.names)?;
+    let report = replay.into_report(&plan.replay, reading, SecondLook::default());
+    let found = AdviceReport { report, advice };
+    let bytes = render::advise::render(&found, plan)?;
+    tell_unless_quiet(output, &unsaid_of_log(&plan.replay, &found.report.summary));
+    if let (Some(_), [left_out]) = (plan.only, &found.advice.left_out[..]) {
+        bail!("{}: {}", left_out.analysis.name(), left_out.reason)
+    }
+    write_out(output.file.as_deref(), &bytes)?;
+    report_broken_inputs(&plan.replay, &found.report.inputs)
+}
+
 /// Reads and replays what the plan names.
 ///
 /// # Errors
@@ -232,17 +265,20 @@ pub fn replay_report(plan: &ReplayPlan) -> anyhow::Result<Report> {
 
 /// What the formats for programs leave for a message: where some of the log or of the config is missing.
 fn unsaid(plan: &ReplayPlan, report: &Report) -> Vec<String> {
-    let format = plan.output.format;
-    let mut messages = Vec::new();
-    if !matches!(format, OutputFormat::Table | OutputFormat::Markdown) {
-        messages.extend(rejected_lines(plan, &report.summary));
-        messages.extend(report.summary.notes.iter().cloned());
-    }
-    if format == OutputFormat::Config {
+    let mut messages = unsaid_of_log(plan, &report.summary);
+    if plan.output.format == OutputFormat::Config {
         let say = |setting| format!("{setting} could not be recommended; the current value is carried over");
         messages.extend(render::carried_over(report).into_iter().map(say));
     }
     messages
+}
+
+/// What the formats for programs leave for a message about the log.
+fn unsaid_of_log(plan: &ReplayPlan, summary: &Summary) -> Vec<String> {
+    if matches!(plan.output.format, OutputFormat::Table | OutputFormat::Markdown) {
+        return Vec::new();
+    }
+    rejected_lines(plan, summary).into_iter().chain(summary.notes.iter().cloned()).collect()
 }
 
 /// How many lines were rejected, the first of them, and where all of them are.

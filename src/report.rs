@@ -6,6 +6,7 @@
 use crate::backtest::report::BacktestReport;
 use crate::tuning::evidence::{Evidence, EvidenceConfig};
 use crate::tuning::{TunableConfig, number, optional_number};
+use crate::usage::alert::{UsageAlert, UsageEpisode};
 use serde::Serialize;
 
 /// The version of the JSON document; it rises when a key changes its meaning or goes away.
@@ -38,8 +39,14 @@ pub struct Report {
     /// What made each route; absent without `--explain-routes`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub routes: Option<Vec<RouteRow>>,
-    /// Developers whose usage spiked, by window, then developer.
+    /// Developers whose usage spiked, by window, then developer; empty under `negative-binomial`.
     pub usage_spikes: Vec<UsageSpike>,
+    /// Improbable usage and silence, by start, then developer; absent under `mean5x`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub usage_episodes: Option<Vec<UsageEpisode>>,
+    /// The same as events, for the `ndjson` format.
+    #[serde(skip)]
+    pub usage_alerts: Vec<UsageAlert>,
     /// What the whole log supports; absent with `--no-backtest` unless it is what is recommended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evidence: Option<EvidenceReport>,
@@ -129,6 +136,8 @@ pub struct Settings {
     pub tuner_config: TunerConfig,
     /// `[loopConfig]`.
     pub loop_config: LoopConfig,
+    /// The rule that found usage spikes: `mean5x` or `negative-binomial`.
+    pub spike_rule: &'static str,
     /// `[usage]`.
     pub usage: UsageConfig,
     /// `[optimization]`; `zscore` only.

@@ -3,8 +3,14 @@
 //! A `Request` borrows from the line it was parsed from, so that no line allocates. It must not know
 //! which format it came from.
 
-/// How many fields beyond the fixed ones a run can ask for (`--where`, `--group-by`).
+/// How many fields beyond the fixed ones a user can ask for (`--where`, `--group-by`).
 pub const MAX_EXTRA_FIELDS: usize = 4;
+
+/// How many fields a run can look for itself, beside those.
+pub(crate) const MAX_OPTIONAL_FIELDS: usize = 8;
+
+/// The values of both kinds that a request carries: first those asked for, then those looked for.
+pub const EXTRA_VALUES: usize = MAX_EXTRA_FIELDS + MAX_OPTIONAL_FIELDS;
 
 /// Switching protocols: the connection lives on, its duration is no latency.
 pub(crate) const SWITCHING_PROTOCOLS: u16 = 101;
@@ -33,11 +39,12 @@ pub struct Request<'a> {
     pub long_lived: bool,
     /// Who called, as logged; `None` when absent, empty or `-`.
     pub developer: Option<&'a [u8]>,
-    /// The values of the extra fields, in the order in which they were asked for.
-    pub extras: [Option<&'a [u8]>; MAX_EXTRA_FIELDS],
+    /// The values of the extra fields: those asked for, in their order, then those looked for.
+    pub extras: [Option<&'a [u8]>; EXTRA_VALUES],
 }
 
 /// What one line turned out to be.
+#[allow(clippy::large_enum_variant, reason = "a line is looked at once and never stored")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Line<'a> {
     /// A request.

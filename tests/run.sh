@@ -52,6 +52,7 @@ list_needs() {
   need 'gzip, bzip2, xz and zstd' 'command -v gzip && command -v bzip2 && command -v xz && command -v zstd' \
     'gzip bzip2 xz-utils zstd' 'gzip bzip2 xz zstd' 'gzip bzip2 xz zstd' 'gzip bzip2 xz zstd' 'xz zstd'
   need 'script' 'command -v script' bsdutils util-linux util-linux-misc util-linux util-linux
+  need 'nginx' 'PATH=$PATH:/usr/sbin nginx -v' nginx nginx nginx nginx nginx
   need 'promtool' 'promtool --version' prometheus golang-github-prometheus prometheus prometheus prometheus
   need 'Alertmanager' 'prometheus-alertmanager --version || alertmanager --version' \
     prometheus-alertmanager golang-github-prometheus-alertmanager alertmanager alertmanager alertmanager

@@ -3,6 +3,7 @@
 //! Arguments and `LEARN_*` variables go in, typed values come out. It must not open a file or look at
 //! two values together; that is `plan`'s work.
 
+pub mod advise;
 pub mod backtest;
 pub mod completions;
 pub mod diff;
@@ -53,6 +54,9 @@ Examples:
   What would these two configs have done to last week's traffic?
     learn backtest access.log --config old.json --config new.json
 
+  What would the load balancer, the autoscaler and the cache make of this log?
+    learn advise access.log
+
   Keep the last day as exact counts, and replay it with what came since:
     learn windows day.parquet access.log.1 --retain 24h -o day.parquet
     learn replay day.parquet access.log
@@ -99,6 +103,8 @@ pub enum Command {
     ScanUsage(Box<scan_usage::ScanUsageArgs>),
     /// Test configs on a log: what each would have cut, rejected and let through
     Backtest(Box<backtest::BacktestArgs>),
+    /// Ask a log for advice: forecasts, upstream weights, scaling, and whether their figures hold
+    Advise(Box<advise::AdviseArgs>),
     /// Write a log's exact counts by minute as a table that replay and backtest read back, and that merges
     Windows(Box<windows::WindowsArgs>),
     /// Show the known log formats, or which one a log is in and how its first request is read
@@ -160,8 +166,10 @@ mod tests {
         let mut command = Cli::command();
         command.build();
         let mut flags = 0;
-        let commands = ["replay", "scan-usage", "backtest", "windows", "formats", "diff", "publish"]
+        let commands = ["replay", "scan-usage", "backtest", "advise", "windows", "formats", "diff", "publish"]
             .map(|name| command.find_subcommand(name).unwrap());
+        let analyses = command.find_subcommand("advise").unwrap().get_subcommands();
+        let commands: Vec<_> = commands.into_iter().chain(analyses).collect();
         for argument in
             commands.iter().flat_map(|command| command.get_arguments()).filter(|argument| argument.get_id() != "help")
         {

@@ -3,8 +3,8 @@
 use super::value::{Color, KnobFlags};
 use crate::plan::text::{Condition, StatusRange, TimeText, route_count, share, thread_count};
 use crate::plan::{FieldOverride, Latency, OutputFormat, RuleChoice, Timezone};
-use clap::Args;
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
+use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
 const AFTER_HELP: &str = "\
@@ -159,6 +159,20 @@ pub struct RuleFlags {
     /// The TunableConfig in force, as JSON; the replay starts from it [default: the package's defaults]
     #[arg(long, value_name = "FILE", env = "LEARN_CURRENT", hide_env = true)]
     pub current: Option<PathBuf>,
+    /// The rule that finds usage spikes [default: mean5x]
+    #[arg(long, value_name = "RULE", env = "LEARN_SPIKE_RULE", hide_env = true)]
+    pub spike_rule: Option<SpikeRuleName>,
+}
+
+/// The rules that find usage spikes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum SpikeRuleName {
+    /// More calls than a multiple of the mean of the windows before
+    #[default]
+    #[value(name = "mean5x")]
+    Mean5x,
+    /// Calls that a developer's own days and hours make improbable; also silence
+    NegativeBinomial,
 }
 
 /// What to write.

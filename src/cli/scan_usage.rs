@@ -133,6 +133,10 @@ pub struct UsageRuleFlags {
     /// Tell also when a spike or a silence is over, for negative-binomial
     #[arg(long, env = "LEARN_RESOLVE", hide_env = true, value_parser = BoolishValueParser::new())]
     pub resolve: bool,
+    /// Show what mean5x and negative-binomial tell of a range, side by side, and send nothing
+    #[arg(long, env = "LEARN_COMPARE", hide_env = true, value_parser = BoolishValueParser::new())]
+    #[arg(conflicts_with = "rule")]
+    pub compare: bool,
     /// The z-score from which a day stands out, 1 to 10, for zscore-daily [default: 3]
     #[arg(long, value_name = "NUMBER", env = "LEARN_THRESHOLD", hide_env = true, value_parser = z_threshold)]
     pub threshold: Option<f64>,

@@ -4,7 +4,7 @@
 
 use crate::plan::scan::WebhookStyle;
 use crate::plan::{Latency, OutputFormat, RuleChoice, RuleSet};
-use crate::settings::knob::{Chosen, Given, KNOBS, Knob, KnobValue};
+use crate::settings::knob::{ADVICE_KNOBS, Chosen, Given, KNOBS, Knob, KnobValue};
 use crate::usage::mean5x::NewDeveloper;
 use clap::builder::{BoolishValueParser, PossibleValue, ValueParser};
 use clap::parser::ValueSource;
@@ -91,6 +91,31 @@ fn order_knobs() -> impl Iterator<Item = &'static Knob> {
     KNOBS.iter().filter(|knob| ["lateness", "max-gap"].contains(&knob.flag))
 }
 
+/// Those of one analysis.
+macro_rules! analysis_knobs {
+    ($($(#[$doc:meta])* $flags:ident, $knobs:ident, $section:literal, $shared:expr;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug, Default)]
+        pub struct $flags(pub Chosen);
+
+        fn $knobs() -> impl Iterator<Item = &'static Knob> {
+            advice_knobs().filter(|knob| knob.section == $section || $shared.contains(&knob.flag))
+        }
+
+        some_knobs!($flags, $knobs);
+    )*};
+}
+
+/// Those of all analyses.
+#[derive(Clone, Debug, Default)]
+pub struct AdviceKnobFlags(pub Chosen);
+
+/// Those of the rules that analyses share, then their own.
+fn advice_knobs() -> impl Iterator<Item = &'static Knob> {
+    let shared = ["max-gap", "max-memory", "cpu-threshold"];
+    KNOBS.iter().filter(move |knob| shared.contains(&knob.flag)).chain(ADVICE_KNOBS)
+}
+
 /// Makes flags of some of the knobs.
 macro_rules! some_knobs {
     ($flags:ty, $knobs:path) => {
@@ -121,6 +146,16 @@ macro_rules! some_knobs {
 
 some_knobs!(UsageKnobFlags, usage_knobs);
 some_knobs!(OrderKnobFlags, order_knobs);
+some_knobs!(AdviceKnobFlags, advice_knobs);
+
+analysis_knobs! {
+    /// Those of `forecast`.
+    ForecastKnobFlags, forecast_knobs, "forecast", ["max-gap"];
+    /// Those of `balance`.
+    BalanceKnobFlags, balance_knobs, "balance", ["max-gap"];
+    /// Those of `scale`.
+    ScaleKnobFlags, scale_knobs, "scale", ["max-gap", "cpu-threshold", "target-latency", "throughput-target"];
+}
 
 fn set_knobs(knobs: impl Iterator<Item = &'static Knob>, matches: &ArgMatches, chosen: &mut Chosen) {
     for knob in knobs {
@@ -171,7 +206,7 @@ impl clap::Args for KnobFlags {
             .action(ArgAction::SetTrue)
             .value_parser(BoolishValueParser::new())
             .overrides_with(SWITCH)
-            .help_heading(heading("anomalyConfig"))
+            .help_heading(heading("anomalyConfig", ""))
             .help(format!("Short for --{SWITCH} false"));
         command.args(KNOBS.iter().map(knob_arg)).arg(switch_off)
     }
@@ -193,12 +228,18 @@ fn knob_arg(knob: &'static Knob) -> Arg {
         .value_parser(ValueParser::new(|text: &str| knob.read(text).map_err(|expected| format!("expected {expected}"))))
         .allow_negative_numbers(true)
         .overrides_with_all(overridden)
-        .help_heading(heading(knob.section))
+        .help_heading(heading(knob.section, knob.key))
         .help(format!("{} [default: {}]{seed_variable}", knob.help, knob.default_text()))
 }
 
-fn heading(section: &str) -> &'static str {
+fn heading(section: &str, key: &str) -> &'static str {
     match section {
+        "optimization" if key.ends_with("Latency") || key.ends_with("Target") => "Targets",
+        "forecast" => "Forecast",
+        "balance" => "Balance",
+        "scale" => "Scale",
+        "allocate" => "Allocate",
+        "cache" => "Cache",
         "anomalyConfig" => "Anomalies",
         "tunerConfig" => "Tuner",
         "loopConfig" => "Loop",

@@ -2,6 +2,7 @@
 //!
 //! `Plan::resolve` makes every cross-check; past this point no flag exists. It must not read a log.
 
+pub mod advise;
 pub mod backtest;
 pub mod diff;
 pub mod formats;
@@ -15,6 +16,8 @@ use crate::route::declared::DeclaredRoutes;
 use crate::route::naming::NamingPlan;
 use crate::tuning::TunableConfig;
 use crate::tuning::evidence::EvidenceConfig;
+use crate::usage::alert;
+use crate::usage::negative_binomial::Calendar;
 use backtest::BacktestPlan;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -141,8 +144,9 @@ pub struct Wanted {
     pub developer: Option<String>,
     /// Logged fields that `--where`, `--group-by` and `--breaker-by` read; at most [`crate::request::MAX_EXTRA_FIELDS`].
     pub extras: Vec<String>,
-    /// Logged fields that are read where a log of named fields has them, after the extras.
-    pub resources: &'static [&'static str],
+    /// Fields that are read where the log has them, after the extras: of each the names that it goes by, the likeliest
+    /// first; at most [`crate::request::MAX_OPTIONAL_FIELDS`].
+    pub optional: &'static [&'static [&'static str]],
     /// Zone of stamps without one.
     pub timezone: Timezone,
 }
@@ -284,14 +288,35 @@ pub struct RulesPlan {
     pub tuner: TunerConfig,
     /// The loop's pace.
     pub looping: LoopConfig,
-    /// The spike rule.
+    /// Windows of usage, and the numbers of `mean5x`.
     pub usage: UsageConfig,
+    /// The rule that finds usage spikes.
+    pub spikes: SpikeRule,
     /// Limits of memory and CPU.
     pub optimization: OptimizationConfig,
     /// Where the loop starts from.
     pub current: TunableConfig,
     /// Keep every cycle for the output.
     pub keep_cycles: bool,
+}
+
+/// The rule that finds usage spikes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SpikeRule {
+    /// More calls than a multiple of the mean of the windows before.
+    Mean5x,
+    /// Calls that what was learnt of a developer makes improbable.
+    NegativeBinomial(Calendar),
+}
+
+impl SpikeRule {
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            SpikeRule::Mean5x => "mean5x",
+            SpikeRule::NegativeBinomial(_) => alert::RULE,
+        }
+    }
 }
 
 /// What `--rules` names.

@@ -2,6 +2,7 @@
 //!
 //! Looks names up in the file system and reads `--current`; opens no log and prints nothing.
 
+mod advise;
 mod backtest;
 mod diff;
 mod files;
@@ -13,11 +14,11 @@ mod windows;
 use super::backtest::BacktestPlan;
 use super::text::{StatusRange, TimeText};
 use super::{
-    Filter, InputName, InputPlan, OutputFormat, OutputPlan, ReplayPlan, RuleChoice, RuleSet, RulesPlan, TimeBound,
-    Timezone, Wanted,
+    Filter, InputName, InputPlan, OutputFormat, OutputPlan, ReplayPlan, RuleChoice, RuleSet, RulesPlan, SpikeRule,
+    TimeBound, Timezone, Wanted,
 };
 use crate::cli::Color;
-use crate::cli::replay::{ReplayArgs, SelectionFlags, WriteFlags};
+use crate::cli::replay::{ReplayArgs, SelectionFlags, SpikeRuleName, WriteFlags};
 use crate::report::{InputSettings, format_time};
 use crate::request::MAX_EXTRA_FIELDS;
 use crate::route::declared::{DeclaredRoutes, list, openapi};
@@ -73,9 +74,9 @@ fn input_plan(
     let mut wanted = layout.wanted;
     let timezone = wanted.timezone;
     let (since, until) = time_range(selection, timezone, &files)?;
-    wanted.resources = if rules == RuleSet::ZScore { RESOURCE_FIELDS } else { &[] };
+    wanted.optional = if rules == RuleSet::ZScore { RESOURCE_FIELDS } else { &[] };
     let (filters, group_by) = selection_of(selection, &mut wanted);
-    check_extras(&wanted, rules)?;
+    check_extras(&wanted)?;
     let raw_paths = flags.raw_paths.or(defaults.raw_paths).unwrap_or(false);
     let routes_file = flags.routes_file.as_deref().or(defaults.routes_file.as_deref());
     let openapi = flags.openapi.as_deref().or(defaults.openapi.as_deref());
@@ -192,17 +193,11 @@ fn selection_of(selection: &SelectionFlags, wanted: &mut Wanted) -> (Vec<Filter>
     (filters, group_by)
 }
 
-/// Whether there is room for all fields that are asked for and for those that the rules look for.
-fn check_extras(wanted: &Wanted, rules: RuleSet) -> anyhow::Result<()> {
-    let Wanted { extras, resources, .. } = wanted;
-    let reads = if resources.is_empty() {
-        String::new()
-    } else {
-        format!(", and --rules {} reads {} itself", rules.name(), resources.join(" and "))
-    };
+/// Whether there is room for all fields that are asked for.
+fn check_extras(Wanted { extras, .. }: &Wanted) -> anyhow::Result<()> {
     ensure!(
-        extras.len() + resources.len() <= MAX_EXTRA_FIELDS,
-        "--where, --group-by and --breaker-by name {} different fields ({}){reads}; at most {MAX_EXTRA_FIELDS} can be read",
+        extras.len() <= MAX_EXTRA_FIELDS,
+        "--where, --group-by and --breaker-by name {} different fields ({}); at most {MAX_EXTRA_FIELDS} can be read",
         extras.len(),
         extras.join(", ")
     );
@@ -251,9 +246,28 @@ fn rules_plan(
         Some(path) => read_config("--current", path)?,
         None => TunableConfig::default(),
     };
-    let Knobs { anomaly, tuner, looping, usage, optimization, evidence } = knobs;
+    let Knobs { anomaly, tuner, looping, usage, optimization, evidence, advise: _ } = knobs;
+    let spikes = match args.rules.spike_rule.unwrap_or_default() {
+        SpikeRuleName::Mean5x => SpikeRule::Mean5x,
+        SpikeRuleName::NegativeBinomial => {
+            let timezone = args.input.layout.timezone.or(settings.input.timezone).unwrap_or_default();
+            SpikeRule::NegativeBinomial(scan::calendar(usage.window_ms, timezone)?)
+        }
+    };
     let keep_cycles = format == OutputFormat::Ndjson;
-    Ok(RulesPlan { rules, choice, evidence, anomaly, tuner, looping, usage, optimization, current, keep_cycles })
+    Ok(RulesPlan {
+        rules,
+        choice,
+        evidence,
+        anomaly,
+        tuner,
+        looping,
+        usage,
+        spikes,
+        optimization,
+        current,
+        keep_cycles,
+    })
 }
 
 /// Reads the config that a flag names.

@@ -124,6 +124,8 @@ pub enum UsageRule {
     Mean5x(UsageConfig, Guards),
     /// Calls that what was learnt of a developer makes improbable.
     NegativeBinomial(LearningPlan),
+    /// Both of these, side by side.
+    Compare(UsageConfig, Guards, LearningPlan),
     /// Days far from the mean of all days.
     ZscoreDaily {
         /// Standard deviations.
@@ -137,6 +139,7 @@ impl UsageRule {
         match self {
             UsageRule::Mean5x(..) => "mean5x",
             UsageRule::NegativeBinomial(_) => alert::RULE,
+            UsageRule::Compare(..) => "compare",
             UsageRule::ZscoreDaily { .. } => "zscore-daily",
         }
     }

@@ -6,6 +6,7 @@
 //! `section` puts the report together as a `document` for people, which `table` and `markdown` lay out;
 //! the other formats write the report's own fields.
 
+pub mod advise;
 pub mod backtest;
 mod config;
 mod csv;

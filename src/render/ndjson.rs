@@ -36,6 +36,7 @@ pub(crate) fn render(report: &Report) -> anyhow::Result<Vec<u8>> {
     append_all(&mut bytes, "endpoint", &report.endpoints)?;
     append_all(&mut bytes, "route", report.routes.as_deref().unwrap_or_default())?;
     append_all(&mut bytes, "spike", &report.usage_spikes)?;
+    append_all(&mut bytes, "spike", &report.usage_alerts)?;
     let outcome = Outcome { summary: &report.summary, current: &report.current, recommended: &report.recommended };
     append_all(&mut bytes, "summary", &[outcome])?;
     Ok(bytes)

@@ -9,6 +9,7 @@ use crate::report::*;
 use crate::settings::knob::Knobs;
 use crate::tuning::evidence::{Evidence, EvidenceConfig, EvidenceFit, Supported};
 use crate::tuning::{CircuitBreaker, TunableConfig};
+use crate::usage::alert::{RULE, UsageAlert, UsageAlertData, UsageEpisode, Why};
 
 fn text(value: &str) -> Option<String> {
     Some(value.to_owned())
@@ -21,6 +22,7 @@ fn settings() -> Settings {
         anomaly_config: anomaly,
         tuner_config: tuner,
         loop_config: looping,
+        spike_rule: "mean5x",
         usage,
         optimization: None,
         evidence: EvidenceConfig::default(),
@@ -63,6 +65,8 @@ pub(crate) fn empty() -> Report {
         endpoints: Vec::new(),
         routes: None,
         usage_spikes: Vec::new(),
+        usage_episodes: None,
+        usage_alerts: Vec::new(),
         evidence: None,
         backtest: None,
         cycles: Vec::new(),
@@ -276,6 +280,55 @@ fn endpoints() -> Vec<EndpointRow> {
         p99_ms: None,
     };
     vec![search, orders]
+}
+
+/// A run whose usage was judged by `negative-binomial`.
+pub(crate) fn learned() -> Report {
+    let mut report = busy();
+    report.settings.spike_rule = RULE;
+    report.usage_spikes.clear();
+    let time = "2026-06-01T12:00:00.000Z".to_owned();
+    let why = Why {
+        scale: 3,
+        observed: 300.0,
+        expected: 61.25,
+        ratio: 4.898,
+        probability: 1.2e-12,
+        profile: Some(58.5),
+        level: 62.0,
+    };
+    report.usage_episodes = Some(vec![UsageEpisode {
+        developer_id: "dev_123".to_owned(),
+        kind: "spike",
+        start: time.clone(),
+        end: time.clone(),
+        over: true,
+        peak: time.clone(),
+        peak_calls: 120,
+        excess: 230.5,
+        why: why.clone(),
+        trend: vec![20; 12],
+        window_ms: (0, 0),
+    }]);
+    report.usage_alerts = vec![UsageAlert {
+        event: "usage.anomaly.detected",
+        timestamp: time.clone(),
+        developer_id: "dev_123".to_owned(),
+        data: UsageAlertData {
+            window_start: time.clone(),
+            window_end: time,
+            current_calls: 120,
+            why,
+            rule: RULE,
+            kind: "spike",
+            phase: "start",
+            window_ms: 300_000,
+        },
+        partial: false,
+        trend: vec![20; 12],
+        window_ms: (0, 0),
+    }];
+    report
 }
 
 fn spike(developer: &str, ratio: Option<f64>, partial: bool) -> UsageSpike {

@@ -40,7 +40,7 @@ fn ndjson_lines(report: &Report) -> Vec<Value> {
 }
 
 /// Keys that may be absent, by the contract.
-const OPTIONAL: [&str; 4] = ["group", "evidence", "backtest", "routes"];
+const OPTIONAL: [&str; 5] = ["group", "evidence", "backtest", "usageEpisodes", "routes"];
 
 fn assert_valid(validator: &Validator, document: &Value) {
     let errors: Vec<String> =
@@ -108,14 +108,18 @@ fn the_json_document_fits_its_schema_tightly() {
     let validator = validator(REPLAY);
     assert_valid(&validator, &replay_document(&sample::empty()));
     assert_tight(&validator, &replay_document(&sample::busy()));
+    assert_tight(&validator, &replay_document(&sample::learned()));
     assert_tight(&validator, &replay_document(&grouped()));
 }
 
 #[test]
 fn every_ndjson_line_fits_its_schema_tightly() {
     let validator = validator(NDJSON_LINE);
-    for line in
-        ndjson_lines(&sample::empty()).iter().chain(&ndjson_lines(&sample::busy())).chain(&ndjson_lines(&grouped()))
+    for line in ndjson_lines(&sample::empty())
+        .iter()
+        .chain(&ndjson_lines(&sample::busy()))
+        .chain(&ndjson_lines(&sample::learned()))
+        .chain(&ndjson_lines(&grouped()))
     {
         assert_tight(&validator, line);
     }

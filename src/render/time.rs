@@ -78,7 +78,9 @@ fn shown_times(report: &Report) -> impl Iterator<Item = &String> + Clone {
     let episodes = report.anomalies.iter().flat_map(|episode| [&episode.from, &episode.to]);
     let spikes = report.usage_spikes.iter().flat_map(|spike| [&spike.data.window_start, &spike.data.window_end]);
     let gaps = report.summary.gaps.iter().chain(&report.summary.skipped_gaps).flat_map(|gap| [&gap.from, &gap.to]);
-    episodes.chain(spikes).chain(gaps)
+    let incidents = report.usage_episodes.iter().flatten();
+    let incidents = incidents.flat_map(|episode| [&episode.start, &episode.end]);
+    episodes.chain(spikes).chain(incidents).chain(gaps)
 }
 
 /// `2026-06-01T12:05:00.000Z` into its date and clock; `None` for any other shape.

@@ -18,6 +18,7 @@ mod report;
 mod second_look;
 mod totals;
 
+use crate::advise::trace::Trace;
 use crate::plan::{ReplayPlan, RuleSet, RulesPlan};
 use crate::route::endpoint::{EndpointNames, Interner};
 use crate::route::naming::{Naming, NamingPlan};
@@ -69,7 +70,7 @@ impl Replay {
         Replay {
             names: EndpointNames::default(),
             tabled: EndpointNames::default(),
-            usage: UsageReplay::new(plan.usage),
+            usage: UsageReplay::of(&plan),
             intake: Intake::new(Naming::new(naming)),
             explained: Explained::default(),
             engine,
@@ -165,6 +166,11 @@ impl Replay {
         }
     }
 
+    /// The same for what was kept for the analyses.
+    pub(crate) fn name_trace(&mut self, trace: &mut Trace) {
+        trace.renumber(self.intake.naming.endpoints_by_serial(&mut self.names));
+    }
+
     /// Takes one request in arrival order (`published`); its endpoint is a leaf.
     pub fn arrive(&mut self, arrival: Arrival) {
         if let Engine::Arrival(engine) = &mut self.engine {
@@ -197,6 +203,7 @@ impl Replay {
     /// Says that nothing is still to come.
     pub fn finish(&mut self) {
         self.advance(i64::MAX);
+        self.usage.finish();
         let Replay { intake, feedback, names, .. } = self;
         let end_ms = match &mut self.engine {
             Engine::Event(engine) => engine.end_ms(),

@@ -220,7 +220,8 @@ mod tests {
 
     /// A loop with a cooldown of four minutes between changes.
     fn plan() -> RulesPlan {
-        let Knobs { anomaly, tuner, mut looping, usage, optimization, evidence } = Settings::default().knobs.knobs();
+        let Knobs { anomaly, tuner, mut looping, usage, optimization, evidence, .. } =
+            Settings::default().knobs.knobs();
         looping.cooldown_between_changes_ms = (4 * MINUTE_MS) as f64;
         let current = TunableConfig::default();
         RulesPlan {
@@ -231,6 +232,7 @@ mod tests {
             tuner,
             looping,
             usage,
+            spikes: crate::plan::SpikeRule::Mean5x,
             optimization,
             current,
             keep_cycles: false,

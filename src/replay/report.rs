@@ -1,12 +1,14 @@
 //! A finished replay and what is known of its reading, put together as a report.
 
 use super::{Engine, Kept, Replay, SecondLook};
-use crate::plan::{ReplayPlan, RuleChoice, RuleSet};
+use crate::advise::trace::Trace;
+use crate::plan::{ReplayPlan, RuleChoice, RuleSet, SpikeRule};
 use crate::report::{
     Input, InputSettings, Recommended, RecommendedBreaker, RecommendedBulkhead, RecommendedClient, Report,
     SCHEMA_VERSION, Settings, Summary, format_time,
 };
 use crate::route::naming::{OTHER, UNMATCHED};
+use crate::usage::negative_binomial::Phase;
 
 /// Share of the cycles at the floor from which the published rules' habit is explained.
 const NOTABLE_FLOOR_SHARE: f64 = 0.5;
@@ -21,6 +23,8 @@ pub struct Reading {
     pub summary: Summary,
     /// What a second look can go over, when the plan keeps it or an input was a window table.
     pub(crate) kept: Option<Kept>,
+    /// Every request with all that the analyses look at, when they are to run.
+    pub(crate) trace: Option<Trace>,
 }
 
 impl Replay {
@@ -50,6 +54,8 @@ impl Replay {
             }
         };
         let usage_spikes = self.usage.take_spikes();
+        let (mut usage_alerts, usage_episodes) = self.usage.take_alerts();
+        usage_alerts.retain(|alert| alert.data.phase != Phase::End.name());
         let summary = Summary {
             errors: sum.errors,
             cycles: self.feedback.cycle_count,
@@ -75,6 +81,7 @@ impl Replay {
                 anomaly_config: rules.anomaly,
                 tuner_config: rules.tuner,
                 loop_config: rules.looping,
+                spike_rule: rules.spikes.name(),
                 usage: rules.usage,
                 evidence: rules.evidence,
                 optimization: (rules.rules == RuleSet::ZScore).then_some(rules.optimization),
@@ -89,6 +96,8 @@ impl Replay {
             endpoints,
             routes,
             usage_spikes,
+            usage_episodes: matches!(rules.spikes, SpikeRule::NegativeBinomial(_)).then_some(usage_episodes),
+            usage_alerts,
             evidence,
             backtest,
             cycles: std::mem::take(&mut self.feedback.cycles),

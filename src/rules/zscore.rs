@@ -31,7 +31,7 @@ const LONGEST_NS: u64 = 10_000_000_000_000_000;
 const BYTES_PER_MB: f64 = 1_048_576.0;
 
 /// The logged fields of a request's memory in bytes and of its CPU figure, in the plugin's own names.
-pub(crate) const RESOURCE_FIELDS: &[&str] = &["memoryUsage", "cpuUsage"];
+pub(crate) const RESOURCE_FIELDS: &[&[&str]] = &[&["memoryUsage"], &["cpuUsage"]];
 
 /// One request as the rules see it.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -10,6 +10,7 @@ use crate::report::{UsageConfig, format_time};
 use crate::source::postgres::{Database, Explained};
 use crate::source::usage::{CountedBy, Extent, UsageGroup, UsageQuery};
 use crate::usage::UsageReplay;
+use crate::usage::compare::compare;
 use crate::usage::mean5x::Guards;
 use crate::usage::negative_binomial::{Phase, WARM_UP_WINDOWS};
 use crate::usage::span::{AGAIN, Span};
@@ -47,7 +48,9 @@ pub(super) fn explain(plan: &ScanPlan) -> anyhow::Result<Explained> {
     let query = match &plan.rule {
         UsageRule::Mean5x(config, _) => tested(Frame::of(config), &database),
         // What every run but the first one reads.
-        UsageRule::NegativeBinomial(learning) => tested(Frame::recent(learning), &database),
+        UsageRule::NegativeBinomial(learning) | UsageRule::Compare(_, _, learning) => {
+            tested(Frame::recent(learning), &database)
+        }
         UsageRule::ZscoreDaily { .. } => {
             query(by, days(plan.coverage, as_of_ms(plan).unwrap_or(database.now_ms())), DAY_MS)
         }
@@ -63,6 +66,7 @@ pub(super) fn find(plan: &ScanPlan, watermark_ms: Option<i64>, learnt: Option<Le
     match &plan.rule {
         UsageRule::Mean5x(config, guards) => find_spikes(plan, config, *guards, watermark_ms),
         UsageRule::NegativeBinomial(learning) => find_episodes(plan, learning, watermark_ms, learnt),
+        UsageRule::Compare(config, guards, learning) => find_differences(plan, config, *guards, learning),
         UsageRule::ZscoreDaily { threshold } => find_days(plan, *threshold),
     }
 }
@@ -92,6 +96,8 @@ struct Opened<'a> {
 /// Rows that were counted.
 struct Counted {
     usage: UsageReplay,
+    /// A second rule that sees the same rows, and the first window that it needs.
+    beside: Option<(UsageReplay, i64)>,
     tally: Tally,
     span: Span,
     not_tested: u64,
@@ -110,13 +116,24 @@ impl<'a> Opened<'a> {
     }
 
     /// Counts the tested windows and `before` windows before them.
-    fn count(self, usage: UsageReplay, before: usize) -> anyhow::Result<Counted> {
+    fn count(self, usage: UsageReplay, before: usize, beside: Option<UsageReplay>) -> anyhow::Result<Counted> {
         let Opened { plan, source, frame, now_ms, known } = self;
         let before_frame = Frame { baseline_windows: before, ..frame };
         let tally = Tally::default();
         let (span, not_tested) = known.unwrap_or((Span { first: 0, last: -1 }, 0));
-        let mut counted =
-            Counted { usage, tally, span, not_tested, now_ms, extent: None, rows_without_time: 0, broken: None };
+        let first = known.map_or(i64::MIN, |(span, _)| span.first.saturating_sub(frame.baseline_windows as i64));
+        let beside = beside.map(|usage| (usage, first));
+        let mut counted = Counted {
+            usage,
+            beside,
+            tally,
+            span,
+            not_tested,
+            now_ms,
+            extent: None,
+            rows_without_time: 0,
+            broken: None,
+        };
         match (source, known) {
             (Source::Database(database), Some(_)) => counted.read_in_pieces(*database, plan, before_frame)?,
             (source, known) => {
@@ -155,6 +172,12 @@ impl Counted {
         if let Some(id) = self.tally.note(&group) {
             let developer = self.usage.intern(id.as_bytes(), false);
             self.usage.add(group.window, developer, group.calls);
+            if let Some((beside, first)) = &mut self.beside
+                && group.window >= *first
+            {
+                let developer = beside.intern(id.as_bytes(), false);
+                beside.add(group.window, developer, group.calls);
+            }
         }
     }
 
@@ -256,7 +279,7 @@ fn find_spikes(
 ) -> anyhow::Result<Found> {
     let frame = Frame::of(config);
     let opened = Opened::open(plan, frame, watermark_ms)?;
-    let mut counted = opened.count(UsageReplay::guarded(*config, guards), frame.baseline_windows)?;
+    let mut counted = opened.count(UsageReplay::guarded(*config, guards), frame.baseline_windows, None)?;
     counted.usage.advance(counted.end_ms(frame.window_ms));
     let mut report = counted.report(plan, frame)?;
     report.spikes = counted.usage.take_findings().into_iter().map(SpikeReport::from).collect();
@@ -274,7 +297,7 @@ fn find_episodes(
     let frame = Frame::recent(learning);
     let opened = Opened::open(plan, frame, watermark_ms)?;
     let start = learn::start(learning, learnt, opened.known.map(|(span, _)| span));
-    let mut counted = opened.count(start.usage, start.windows_before)?;
+    let mut counted = opened.count(start.usage, start.windows_before, None)?;
     counted.usage.tell_from(counted.span.first);
     let mut learnt = Vec::new();
     if counted.span.count() > 0 {
@@ -293,6 +316,40 @@ fn find_episodes(
     report.summary.findings = report.alerts.len() as u64;
     report.summary.learnt_from = start.learnt_from_ms.map(format_time);
     Ok(counted.found(plan, frame, report, learnt))
+}
+
+/// Both rules over the same rows.
+fn find_differences(
+    plan: &ScanPlan,
+    config: &UsageConfig,
+    guards: Guards,
+    learning: &LearningPlan,
+) -> anyhow::Result<Found> {
+    let frame = Frame::of(config);
+    let frame = Frame { baseline_windows: frame.baseline_windows.max(WARM_UP_WINDOWS), ..frame };
+    let opened = Opened::open(plan, frame, None)?;
+    let start = learn::start(learning, None, opened.known.map(|(span, _)| span));
+    let before = start.windows_before.max(frame.baseline_windows);
+    let mut counted = opened.count(start.usage, before, Some(UsageReplay::guarded(*config, guards)))?;
+    let end_ms = counted.end_ms(frame.window_ms);
+    counted.usage.tell_from(counted.span.first);
+    if counted.span.count() > 0 {
+        counted.usage.close_to(end_ms);
+    }
+    let (mut alerts, episodes) = counted.usage.take_alerts();
+    alerts.retain(|alert| learning.ends == Ends::Told || alert.data.phase != Phase::End.name());
+    let mut spikes = Vec::new();
+    if let Some((mut beside, _)) = counted.beside.take() {
+        beside.note_span(counted.span.bounds_ms(config.baseline_windows, config.window_ms).0, end_ms.saturating_sub(1));
+        beside.advance(end_ms);
+        spikes = beside.take_findings();
+    }
+    let mut report = counted.report(plan, frame)?;
+    let tested_ms = (counted.span.count() as i64).saturating_mul(frame.window_ms);
+    report.comparison = Some(compare(&spikes, &alerts, &episodes, tested_ms));
+    report.summary.findings = (spikes.len() + alerts.len()) as u64;
+    report.summary.learnt_from = start.learnt_from_ms.map(format_time);
+    Ok(counted.found(plan, frame, report, Vec::new()))
 }
 
 /// What the reader should know before trusting a figure.

@@ -1,11 +1,12 @@
 //! What a scan found: sorted, serialisable, no formatting.
 
 use crate::plan::InputName;
-use crate::plan::scan::{Coverage, Ends, ScanPlan, UsageRule, UsageSource};
-use crate::report::{UsageSpike, format_time};
+use crate::plan::scan::{Coverage, Ends, LearningPlan, ScanPlan, UsageRule, UsageSource};
+use crate::report::{UsageConfig, UsageSpike, format_time};
 use crate::tuning::optional_number;
 use crate::usage::alert::{UsageAlert, UsageEpisode};
-use crate::usage::mean5x::Finding;
+use crate::usage::compare::Comparison;
+use crate::usage::mean5x::{Finding, Guards};
 use crate::usage::zscore_daily::DailyAnomaly;
 use serde::Serialize;
 
@@ -32,6 +33,9 @@ pub struct ScanReport {
     pub episodes: Vec<EpisodeReport>,
     /// What `zscore-daily` found, the most severe first.
     pub daily_anomalies: Vec<DailyAnomaly>,
+    /// What two rules tell; absent without `--compare`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub comparison: Option<Comparison>,
 }
 
 /// Where the rows were.
@@ -52,7 +56,7 @@ pub struct SourceReport {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ScanSettings {
-    /// `mean5x`, `negative-binomial` or `zscore-daily`.
+    /// `mean5x`, `negative-binomial`, `compare` (both) or `zscore-daily`.
     pub rule: &'static str,
     /// Calls must exceed the baseline mean times this.
     #[serde(serialize_with = "optional_number")]
@@ -202,6 +206,7 @@ impl ScanReport {
             alerts: Vec::new(),
             episodes: Vec::new(),
             daily_anomalies: Vec::new(),
+            comparison: None,
         })
     }
 }
@@ -230,7 +235,9 @@ fn settings(plan: &ScanPlan) -> ScanSettings {
         _ => (None, None),
     };
     let id_column = match plan.rule {
-        UsageRule::Mean5x(..) | UsageRule::NegativeBinomial(_) => plan.columns.developer.clone(),
+        UsageRule::Mean5x(..) | UsageRule::NegativeBinomial(_) | UsageRule::Compare(..) => {
+            plan.columns.developer.clone()
+        }
         UsageRule::ZscoreDaily { .. } => plan.columns.api.clone(),
     };
     let common = ScanSettings {
@@ -253,22 +260,25 @@ fn settings(plan: &ScanPlan) -> ScanSettings {
         time_column: plan.columns.time.clone(),
         calls_column: plan.columns.calls.clone(),
     };
+    let of_mean5x = |config: &UsageConfig, guards: &Guards, common: ScanSettings| ScanSettings {
+        multiplier: Some(config.multiplier),
+        baseline_windows: Some(config.baseline_windows),
+        window_ms: Some(config.window_ms),
+        min_calls: Some(guards.min_calls),
+        new_developer: Some(guards.new_developer.name()),
+        ..common
+    };
+    let of_learning = |learning: &LearningPlan, common: ScanSettings| ScanSettings {
+        window_ms: Some(learning.calendar.window_ms()),
+        surprise: Some(learning.surprise),
+        learn_from_ms: Some(learning.learn_from_ms),
+        resolve: Some(learning.ends == Ends::Told),
+        ..common
+    };
     match &plan.rule {
-        UsageRule::Mean5x(config, guards) => ScanSettings {
-            multiplier: Some(config.multiplier),
-            baseline_windows: Some(config.baseline_windows),
-            window_ms: Some(config.window_ms),
-            min_calls: Some(guards.min_calls),
-            new_developer: Some(guards.new_developer.name()),
-            ..common
-        },
-        UsageRule::NegativeBinomial(learning) => ScanSettings {
-            window_ms: Some(learning.calendar.window_ms()),
-            surprise: Some(learning.surprise),
-            learn_from_ms: Some(learning.learn_from_ms),
-            resolve: Some(learning.ends == Ends::Told),
-            ..common
-        },
+        UsageRule::Mean5x(config, guards) => of_mean5x(config, guards, common),
+        UsageRule::NegativeBinomial(learning) => of_learning(learning, common),
+        UsageRule::Compare(config, guards, learning) => of_learning(learning, of_mean5x(config, guards, common)),
         UsageRule::ZscoreDaily { threshold } => ScanSettings { threshold: Some(*threshold), ..common },
     }
 }

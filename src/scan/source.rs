@@ -62,7 +62,7 @@ impl<'a> Source<'a> {
 /// Whose calls the plan's rule counts.
 pub(super) fn counted_by(plan: &ScanPlan) -> CountedBy {
     match plan.rule {
-        UsageRule::Mean5x(..) | UsageRule::NegativeBinomial(_) => CountedBy::Developer,
+        UsageRule::Mean5x(..) | UsageRule::NegativeBinomial(_) | UsageRule::Compare(..) => CountedBy::Developer,
         UsageRule::ZscoreDaily { .. } => CountedBy::Api,
     }
 }

@@ -3,7 +3,7 @@
 //! Reads by hand rather than through serde, because a wrong key has to be told with its line, the
 //! nearest known key and the section where it belongs. Opens no file.
 
-use super::knob::{Given, KNOBS, Knob, KnobValue};
+use super::knob::{Given, Knob, KnobValue, all_knobs};
 use super::{InputDefaults, Settings, UsageDefaults};
 use crate::nearest::nearest;
 use crate::plan::text::{above_zero, route_count, share, thread_count};
@@ -34,8 +34,21 @@ const RETENTION_PERIOD: &str = "retentionPeriod";
 const USAGE: &str = "usage";
 const USAGE_NAME_KEYS: [&str; 6] =
     ["table", "developerColumn", "timeColumn", "callsColumn", "apiColumn", "amountColumn"];
-const SECTIONS: [&str; 8] =
-    ["anomalyConfig", "tunerConfig", "loopConfig", USAGE, "optimization", "evidence", METRICS, INPUT];
+const SECTIONS: [&str; 13] = [
+    "anomalyConfig",
+    "tunerConfig",
+    "loopConfig",
+    USAGE,
+    "optimization",
+    "evidence",
+    "forecast",
+    "balance",
+    "scale",
+    "allocate",
+    "cache",
+    METRICS,
+    INPUT,
+];
 
 /// Something wrong, and the byte at which it stands.
 struct Problem {
@@ -140,7 +153,7 @@ impl Reader<'_> {
                 usage_name(key, value, &mut self.settings.usage)?;
                 continue;
             }
-            let known = KNOBS.iter().find(|knob| knob.section == table.name && knob.key == key.name);
+            let known = all_knobs().find(|knob| knob.section == table.name && knob.key == key.name);
             let knob = known.ok_or_else(|| unknown(table.name, key, value))?;
             let origin = format!("{}:{}: {}", self.path.display(), line_of(self.text, key.at), knob.key);
             self.settings.knobs.set(knob, Given { value: knob_value(knob, key, value)?, origin });
@@ -303,7 +316,7 @@ fn known_keys() -> impl Iterator<Item = (&'static str, &'static str)> {
     let input = INPUT_KEYS.iter().map(|key| (INPUT, *key));
     let fields = Role::ALL.into_iter().map(|role| (FIELDS, role.name()));
     let names = USAGE_NAME_KEYS.iter().map(|key| (USAGE, *key)).chain([(METRICS, RETENTION_PERIOD)]);
-    top.chain(KNOBS.iter().map(|knob| (knob.section, knob.key))).chain(names).chain(input).chain(fields)
+    top.chain(all_knobs().map(|knob| (knob.section, knob.key))).chain(names).chain(input).chain(fields)
 }
 
 fn unknown(section: &str, key: Key<'_>, value: &Spanned<DeValue<'_>>) -> Problem {
@@ -339,7 +352,7 @@ mod tests {
 
     #[test]
     fn every_knob_is_reachable_under_its_key() {
-        for knob in KNOBS {
+        for knob in all_knobs() {
             let value = ["1", "false", "7ms", "0.5"].into_iter().find_map(|text| knob.read(text).ok());
             let text = match value.unwrap() {
                 KnobValue::Switch(on) => on.to_string(),

@@ -10,6 +10,8 @@ use super::filter::{admits, passes_filter};
 use super::lines::MAX_LINE_BYTES;
 use super::marks::{LineMarks, Marks, for_each_line, for_each_marked_line};
 use super::rejected::RejectedLine;
+use crate::advise::trace::TraceBlock;
+use crate::advise::trace::fields::Visits;
 use crate::backtest::call::Call;
 use crate::plan::{Filter, ReplayPlan, RuleSet};
 use crate::replay::Replay;
@@ -42,6 +44,8 @@ pub enum Keeps {
     Counts,
     /// Each of them.
     Calls,
+    /// The same, and once more with all that the analyses look at.
+    Visits,
     /// Their counts by minute, in place of all others.
     Minutes,
 }
@@ -67,8 +71,8 @@ pub struct ChunkPlan {
     pub max_gap_ms: i64,
     keeps_arrivals: bool,
     keeps_observations: bool,
-    /// Index of the first of the logged resources among a request's extras.
-    resources_at: usize,
+    /// Index of the first of the optional fields among a request's extras.
+    optional_at: usize,
     keeps: Keeps,
     keeps_all_rejects: bool,
     keeps_paths: bool,
@@ -92,7 +96,7 @@ impl ChunkPlan {
             max_gap_ms: plan.rules.looping.max_gap_ms,
             keeps_arrivals: plan.rules.rules == RuleSet::Published,
             keeps_observations: plan.rules.rules == RuleSet::ZScore,
-            resources_at: plan.input.wanted.extras.len(),
+            optional_at: plan.input.wanted.extras.len(),
             keeps,
             keeps_all_rejects: plan.input.rejects.is_some(),
             keeps_paths: plan.explains_routes,
@@ -162,6 +166,8 @@ pub struct ChunkPart {
     pub minutes: Vec<MinuteCell>,
     /// The paths of each endpoint, for `--explain-routes`.
     pub(crate) paths: HashMap<u32, EndpointPaths>,
+    /// Requests one by one, as the analyses want them.
+    pub visits: TraceBlock,
 }
 
 /// Turns chunks into parts; one per worker.
@@ -177,6 +183,7 @@ pub struct ChunkReader {
     admitted: Vec<bool>,
     panes: PaneBuilder,
     minutes: MinuteBuilder,
+    visits: Visits,
     usage: UsageBuilder,
     route: Vec<u8>,
     marks: Marks,
@@ -200,6 +207,7 @@ impl ChunkReader {
             admitted: Vec::new(),
             panes: PaneBuilder::new(plan.pane_ms),
             minutes: MinuteBuilder::default(),
+            visits: Visits::default(),
             usage: UsageBuilder::new(plan.usage_window_ms),
             route: Vec::new(),
             marks: Marks::default(),
@@ -340,7 +348,10 @@ impl ChunkReader {
         let developer = request.developer.map(|id| self.developers.intern([id, key_mark, b""]));
         self.part.late += u64::from(is_late);
         let call = |breaker| Call::ended(timestamp_ms, duration_ns, breaker, request.status);
-        if self.plan.keeps == Keeps::Calls {
+        if self.plan.keeps == Keeps::Visits {
+            self.visits.push(request, self.plan.optional_at, endpoint, duration);
+        }
+        if matches!(self.plan.keeps, Keeps::Calls | Keeps::Visits) {
             let breaker = self.breaker_of(request, endpoint);
             self.part.calls.push(call(breaker));
         }
@@ -373,7 +384,7 @@ impl ChunkReader {
 
     fn observe(&mut self, request: &Request, endpoint: u32, answer: Answer, duration_ns: Option<u64>) {
         let resource = |index: usize| {
-            let text = request.extras.get(self.plan.resources_at + index).copied().flatten()?;
+            let text = request.extras.get(self.plan.optional_at + index).copied().flatten()?;
             std::str::from_utf8(text).ok()?.parse().ok().filter(|figure: &f64| figure.is_finite())
         };
         self.part.observations.push(Observation {
@@ -441,6 +452,7 @@ impl ChunkReader {
         part.kept_span_ms = (part.kept > 0).then_some((self.kept_first_ms, self.kept_last_ms));
         part.panes = self.panes.finish();
         part.minutes = self.minutes.finish();
+        part.visits = self.visits.finish();
         part.usage = self.usage.finish();
         part
     }

@@ -8,6 +8,7 @@ use super::chunk::{Before, ChunkPart, ChunkReader};
 use super::format::InputFormat;
 use super::lines::Chunk;
 use super::tally::InputTally;
+use crate::advise::trace::{TraceBlock, TraceSpool};
 use crate::backtest::spool::{Block, Spool};
 use crate::replay::Replay;
 use crate::route::endpoint::Interner;
@@ -133,6 +134,7 @@ impl Numbering {
     /// Puts the run's numbers in the place of a worker's: leaves, and their serial numbers where they stay.
     fn renumber(&self, part: &mut ChunkPart, block: Option<&mut Block>, replay: &mut Replay) {
         for_each_endpoint(part, |endpoint| *endpoint = self.endpoints[*endpoint as usize]);
+        part.visits.renumber(|endpoint| replay.serial(self.endpoints[endpoint as usize]));
         match block {
             Some(block) if self.breakers.is_empty() => {
                 block.renumber(|endpoint| replay.serial(self.endpoints[endpoint as usize]));
@@ -189,7 +191,7 @@ impl Grouping {
         let has_groups = self != Grouping::None;
         match keep {
             Keep::Minutes(_) => replay.tabled.intern([method, route, group], has_groups),
-            Keep::Counts | Keep::Calls(_) => replay.leaf([method, route, group], has_groups),
+            Keep::Counts | Keep::Calls(..) => replay.leaf([method, route, group], has_groups),
         }
     }
 }
@@ -198,8 +200,8 @@ impl Grouping {
 pub enum Keep {
     /// Nothing.
     Counts,
-    /// Each of them.
-    Calls(Spool),
+    /// Each of them, for the analyses also with all that they look at.
+    Calls(Spool, Option<Box<TraceSpool>>),
     /// Their counts by minute, in place of all others.
     Minutes(MinuteTable),
 }
@@ -316,8 +318,10 @@ impl<'a> Merge<'a> {
                 }
                 _ => (worker, (part, block)),
             };
+            let mut part = part;
+            let visits = std::mem::take(&mut part.visits);
             self.merge(input, worker, part, file_bytes);
-            self.spool(input, block)?;
+            self.spool(input, block, visits)?;
             if chunk.is_some() {
                 merged(input, self.inputs[input].newest_ms);
             }
@@ -454,9 +458,12 @@ impl<'a> Merge<'a> {
         state.tally.add(&part, file_bytes);
     }
 
-    /// Keeps a chunk's requests for the backtest.
-    fn spool(&mut self, input: usize, block: Option<Block>) -> anyhow::Result<()> {
-        let (Keep::Calls(spool), Some(block)) = (&mut self.keep, block) else { return Ok(()) };
+    /// Keeps a chunk's requests for the second look.
+    fn spool(&mut self, input: usize, block: Option<Block>, visits: TraceBlock) -> anyhow::Result<()> {
+        let (Keep::Calls(spool, trace), Some(block)) = (&mut self.keep, block) else { return Ok(()) };
+        if let Some(trace) = trace {
+            trace.push(input as u32, visits)?;
+        }
         spool.push(input as u32, block)
     }
 

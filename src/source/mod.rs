@@ -36,10 +36,12 @@ pub(crate) mod wall;
 pub(crate) mod window_table;
 mod worker;
 
-use crate::backtest::spool::{Spool, Stamps};
+use crate::advise::trace::{Trace, TraceSpool};
+use crate::backtest::spool::{Spool, Stamps, Stored};
 use crate::plan::{InputName, ReplayPlan, TimeBound};
 use crate::replay::{Kept, Reading, Replay};
 use crate::report::{InputSettings, Summary, format_time};
+use crate::request::DecimalMs;
 use crate::window::minute::MinuteTable;
 use anyhow::bail;
 use chunk::{ChunkPlan, ChunkReader, Keeps};
@@ -126,6 +128,31 @@ pub fn read_minutes(plan: &ReplayPlan, replay: &mut Replay, progress: &dyn Fn(u6
     read_recognised(plan, recognise_all(plan)?, Keeps::Minutes, replay, progress)
 }
 
+/// The same for the analyses: every request is kept, as calls and with all that the analyses look at.
+///
+/// # Errors
+/// Those of [`read`], and a window table.
+pub(crate) fn read_visits(
+    plan: &ReplayPlan,
+    replay: &mut Replay,
+    progress: &dyn Fn(u64),
+) -> anyhow::Result<(Stored, Trace, Reading)> {
+    let inputs = recognise_all(plan)?;
+    if let Some((table, _)) = inputs.tables.first() {
+        bail!("{} is a window table, which keeps no single requests: `learn advise` needs the logs", table.shown)
+    }
+    let mut reading = read_recognised(plan, inputs, Keeps::Visits, replay, progress)?;
+    match (reading.kept.take(), reading.trace.take()) {
+        (Some(Kept::Calls(calls)), Some(trace)) => Ok((calls, trace, reading)),
+        _ => bail!("no request was kept"),
+    }
+}
+
+/// A duration as logs write it, a number in a unit that this power of ten turns into milliseconds.
+pub(crate) fn duration_of(text: &[u8], unit_exponent: i8) -> Option<DecimalMs> {
+    value::duration(text, unit_exponent).ok().flatten()
+}
+
 fn read_recognised(
     plan: &ReplayPlan,
     Inputs { logs, tables }: Inputs,
@@ -145,7 +172,8 @@ fn read_recognised(
     let (since_ms, until_ms) = (resolve(plan.input.since, end_ms), resolve(plan.input.until, end_ms));
     let mut keep = match keeps {
         Keeps::Counts => Keep::Counts,
-        Keeps::Calls => Keep::Calls(Spool::create()?),
+        Keeps::Calls => Keep::Calls(Spool::create()?, None),
+        Keeps::Visits => Keep::Calls(Spool::create()?, Some(Box::new(TraceSpool::create()?))),
         Keeps::Minutes => Keep::Minutes(MinuteTable::default()),
     };
     let mut read = read_tables(plan, tables, &mut keep, replay, progress)?;
@@ -156,15 +184,17 @@ fn read_recognised(
     let (tallies, keep) = read_chunks(plan, &chunk_plan, logs, &formats, keep, replay, progress)?;
     read.extend(firsts.into_iter().zip(tallies));
     read.sort_by(|(a_ms, a), (b_ms, b)| (a_ms, &a.input.path).cmp(&(b_ms, &b.input.path)));
-    let kept = match keep {
-        Keep::Counts => None,
-        Keep::Calls(spool) => Some(Kept::Calls(spool.finish()?)),
-        Keep::Minutes(minutes) => Some(Kept::Minutes(minutes.finish(&replay.tabled))),
+    let (kept, trace) = match keep {
+        Keep::Counts => (None, None),
+        Keep::Calls(spool, trace) => {
+            (Some(Kept::Calls(spool.finish()?)), trace.map(|trace| trace.finish()).transpose()?)
+        }
+        Keep::Minutes(minutes) => (Some(Kept::Minutes(minutes.finish(&replay.tabled))), None),
     };
     let mut reading = conclude(plan, read.into_iter().map(|(_, tally)| tally).collect(), since_ms, until_ms)?;
     reading.summary.notes.extend(twins);
     reading.summary.notes.extend(end.into_iter().flat_map(|end| end.notes));
-    Ok(Reading { kept, ..reading })
+    Ok(Reading { kept, trace, ..reading })
 }
 
 /// What is missing from a result over window tables, beside what is `null` in it.
@@ -410,7 +440,13 @@ fn conclude(
     }
     let (since, until) = (since_ms.map(format_time), until_ms.map(format_time));
     let settings = InputSettings { since, until, ..plan.input.as_given.clone() };
-    Ok(Reading { inputs: tallies.into_iter().map(|tally| tally.input).collect(), settings, summary, kept: None })
+    Ok(Reading {
+        inputs: tallies.into_iter().map(|tally| tally.input).collect(),
+        settings,
+        summary,
+        kept: None,
+        trace: None,
+    })
 }
 
 /// Share of late requests from which the result says less about the log than about its clocks.

@@ -110,6 +110,9 @@ pub struct UsageEpisode {
     pub why: Why,
     /// Calls in each of the last twelve windows, oldest first.
     pub trend: Vec<u64>,
+    /// `start` and `end`, UTC milliseconds since the epoch.
+    #[serde(skip)]
+    pub window_ms: (i64, i64),
 }
 
 impl From<&Evidence> for Why {
@@ -163,18 +166,20 @@ impl UsageEpisode {
     /// The episode in windows of this length.
     pub(super) fn new(incident: Incident, names: &[String], window_ms: i64) -> Self {
         let Incident { developer, episode, trend, is_over } = incident;
-        let time = |window: i64| format_time(window.saturating_mul(window_ms));
+        let time_ms = |window: i64| window.saturating_mul(window_ms);
+        let (start_ms, end_ms) = (time_ms(episode.start), time_ms(episode.last.saturating_add(1)));
         UsageEpisode {
             developer_id: names[developer as usize].clone(),
             kind: episode.evidence.kind.name(),
-            start: time(episode.start),
-            end: time(episode.last.saturating_add(1)),
+            start: format_time(start_ms),
+            end: format_time(end_ms),
             over: is_over,
-            peak: time(episode.peak),
+            peak: format_time(time_ms(episode.peak)),
             peak_calls: u64::from(episode.peak_calls),
             excess: round4(episode.excess),
             why: Why::from(&episode.evidence),
             trend,
+            window_ms: (start_ms, end_ms),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! the calls were read.
 
 pub mod alert;
+pub mod compare;
 pub mod count;
 mod developer;
 pub mod mean5x;
@@ -14,6 +15,7 @@ pub mod zscore_daily;
 
 pub use developer::{display_name, is_key_field};
 
+use crate::plan::{RulesPlan, SpikeRule};
 use crate::report::{UsageConfig, UsageSpike};
 use crate::route::endpoint::Interner;
 use alert::{UsageAlert, UsageEpisode};
@@ -48,7 +50,17 @@ impl UsageReplay {
         Self::with_rule(config.window_ms, Rule::Mean5x(Box::new(Mean5x::new(config))))
     }
 
-    /// The same with other guards.
+    /// No calls yet, judged by the plan's rule.
+    pub fn of(plan: &RulesPlan) -> Self {
+        match plan.spikes {
+            SpikeRule::Mean5x => Self::new(plan.usage),
+            SpikeRule::NegativeBinomial(calendar) => {
+                Self::learning(NegativeBinomial::new(calendar, negative_binomial::DEFAULT_SURPRISE), Vec::new())
+            }
+        }
+    }
+
+    /// The same as [`UsageReplay::new`] with other guards.
     pub fn guarded(config: UsageConfig, guards: Guards) -> Self {
         Self::with_rule(config.window_ms, Rule::Mean5x(Box::new(Mean5x::new(config).with_guards(guards))))
     }
@@ -129,9 +141,12 @@ impl UsageReplay {
         }
     }
 
-    /// Closes every window.
+    /// Closes every window up to that of the last request.
     pub fn finish(&mut self) {
         self.advance(i64::MAX);
+        if let Rule::NegativeBinomial(rule) = &mut self.rule {
+            rule.pass(self.last_request_ms.div_euclid(self.window_ms));
+        }
     }
 
     /// The spikes found, by window, then developer.

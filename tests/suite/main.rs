@@ -4,6 +4,7 @@
 //! `bash tests/run.sh` installs what the suite needs and runs it. A missing tool is a failure, never a skipped test.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed test says what failed by panicking")]
 
+mod advise;
 mod binary;
 mod breaker_by;
 mod cases;
@@ -24,6 +25,7 @@ mod reference;
 mod rng;
 mod scan;
 mod schema;
+mod shop_fixture;
 mod thresholds;
 mod traffic;
 mod windows;

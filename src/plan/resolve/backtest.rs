@@ -37,7 +37,7 @@ impl BacktestPlan {
         let (mut plan, warnings) = ReplayPlan::resolve(&replay, settings, environment)?;
         if let Some(field) = &args.breaker_by {
             plan.input.breaker_by = Some(plan.input.wanted.extra(field));
-            check_extras(&plan.input.wanted, plan.rules.rules)?;
+            check_extras(&plan.input.wanted)?;
         }
         let mut configs = Vec::new();
         for path in &args.configs {

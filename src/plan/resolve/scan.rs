@@ -151,16 +151,17 @@ fn rule(
     let guards =
         Guards { min_calls: flags.min_calls.unwrap_or(0), new_developer: flags.new_developer.unwrap_or_default() };
     let rule = match flags.rule.unwrap_or_default() {
+        _ if flags.compare => UsageRule::Compare(config, guards, learning(flags, config.window_ms, timezone)?),
         RuleName::Mean5x => UsageRule::Mean5x(config, guards),
         RuleName::NegativeBinomial => UsageRule::NegativeBinomial(learning(flags, config.window_ms, timezone)?),
         RuleName::ZscoreDaily => UsageRule::ZscoreDaily { threshold: flags.threshold.unwrap_or(DEFAULT_Z_THRESHOLD) },
     };
     let is_guarded = flags.min_calls.is_some() || flags.new_developer.is_some();
-    if is_guarded && !matches!(rule, UsageRule::Mean5x(..)) {
+    if is_guarded && !matches!(rule, UsageRule::Mean5x(..) | UsageRule::Compare(..)) {
         warnings.push(format!("--min-calls and --new-developer have no effect on --rule {}", rule.name()));
     }
     let is_learning = flags.surprise.is_some() || flags.learn_from.is_some() || flags.resolve;
-    if is_learning && !matches!(rule, UsageRule::NegativeBinomial(_)) {
+    if is_learning && !matches!(rule, UsageRule::NegativeBinomial(_) | UsageRule::Compare(..)) {
         warnings.push(format!("--surprise, --learn-from and --resolve have no effect on --rule {}", rule.name()));
     }
     Ok(rule)
@@ -197,14 +198,22 @@ fn delivery(flags: &DeliveryFlags) -> DeliveryPlan {
 
 fn check(plan: &ScanPlan, args: &ScanUsageArgs) -> anyhow::Result<()> {
     let flags = &args.delivery;
-    if let UsageRule::ZscoreDaily { .. } = plan.rule {
+    let looks_back = match plan.rule {
+        UsageRule::ZscoreDaily { .. } => Some("--rule zscore-daily"),
+        UsageRule::Compare(..) => Some("--compare"),
+        UsageRule::Mean5x(..) | UsageRule::NegativeBinomial(_) => None,
+    };
+    if let Some(flag) = looks_back {
         let is_delivering = flags.deliver || flags.state.is_some() || flags.textfile.is_some();
         ensure!(
             !is_delivering && flags.webhooks.is_empty() && flags.alertmanagers.is_empty(),
-            "--rule zscore-daily looks back and sends nothing: take --webhook, --alertmanager, --textfile, --state and \
-             --deliver out"
+            "{flag} looks back and sends nothing: take --webhook, --alertmanager, --textfile, --state and --deliver out"
         );
     }
+    ensure!(
+        !matches!((plan.rule, plan.coverage), (UsageRule::Compare(..), Coverage::Clock { .. })),
+        "--compare needs a range: --from, and --to unless it ends now"
+    );
     ensure!(
         flags.webhook_secret_file.is_none() || !flags.webhooks.is_empty(),
         "--webhook-secret-file signs webhooks, and there is no --webhook"
@@ -227,7 +236,7 @@ fn state(
     environment: &Environment,
     warnings: &mut Vec<String>,
 ) -> anyhow::Result<Option<PathBuf>> {
-    if let UsageRule::ZscoreDaily { .. } = plan.rule {
+    if let UsageRule::ZscoreDaily { .. } | UsageRule::Compare(..) = plan.rule {
         return Ok(None);
     }
     let only_looks = !matches!(plan.coverage, Coverage::Clock { .. }) && !flags.deliver && flags.state.is_none();
@@ -297,7 +306,7 @@ impl ScanPlan {
         match &self.rule {
             UsageRule::Mean5x(config, _) => format!("{}/{}", self.rule.name(), config.window_ms),
             UsageRule::NegativeBinomial(learning) => format!("{}/{}", self.rule.name(), learning.calendar.window_ms()),
-            UsageRule::ZscoreDaily { .. } => self.rule.name().to_owned(),
+            UsageRule::Compare(..) | UsageRule::ZscoreDaily { .. } => self.rule.name().to_owned(),
         }
     }
 }

@@ -47,7 +47,7 @@ fn settings(text: &str) -> Settings {
 
 fn rules(plan: &ReplayPlan) -> Knobs {
     let RulesPlan { anomaly, tuner, looping, usage, optimization, evidence, .. } = plan.rules;
-    Knobs { anomaly, tuner, looping, usage, optimization, evidence }
+    Knobs { anomaly, tuner, looping, usage, optimization, evidence, ..Knobs::default() }
 }
 
 /// A value that is not the knob's default, and what it makes of the defaults.

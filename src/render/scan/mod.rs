@@ -2,12 +2,13 @@
 //!
 //! The table and Markdown share one document; the other formats write the report's own fields.
 
-mod section;
+pub(super) mod section;
 
 use super::escape::csv_cell;
 use super::{json, markdown, table};
 use crate::plan::{OutputFormat, OutputPlan};
 use crate::scan::report::{AlertReport, ScanReport, SpikeReport};
+use crate::usage::compare::{Agreement, Comparison, DeveloperComparison};
 use crate::usage::zscore_daily::{DailyAnomaly, Direction};
 use anyhow::Context as _;
 use serde::Serialize;
@@ -46,6 +47,9 @@ fn ndjson(report: &ScanReport) -> anyhow::Result<Vec<u8>> {
     }
     for alert in &report.alerts {
         json::append_line(&mut bytes, &alert.alert)?;
+    }
+    if let Some(comparison) = &report.comparison {
+        json::append_line(&mut bytes, comparison)?;
     }
     for anomaly in &report.daily_anomalies {
         json::append_line(&mut bytes, anomaly)?;
@@ -93,6 +97,18 @@ fn csv(report: &ScanReport) -> anyhow::Result<Vec<u8>> {
             ])?;
             report.alerts.iter().try_for_each(|alert| writer.write_record(alert_record(alert)))?;
         }
+        Shown::Comparison(comparison) => {
+            writer.write_record([
+                "developerId",
+                "mean5xAlerts",
+                "negativeBinomialAlerts",
+                "both",
+                "onlyMean5x",
+                "onlyNegativeBinomial",
+                "silences",
+            ])?;
+            comparison.developers.iter().try_for_each(|one| writer.write_record(developer_record(one)))?;
+        }
         Shown::Days => {
             writer.write_record(["apiId", "day", "type", "calls", "revenue", "baselineMean", "stdDev", "zScore"])?;
             report.daily_anomalies.iter().try_for_each(|anomaly| writer.write_record(day_record(anomaly)))?;
@@ -102,19 +118,24 @@ fn csv(report: &ScanReport) -> anyhow::Result<Vec<u8>> {
 }
 
 /// What a rule's findings are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Shown {
+#[derive(Clone, Copy, Debug)]
+enum Shown<'a> {
     /// Of `mean5x`.
     Spikes,
     /// Of `negative-binomial`.
     Episodes,
+    /// Of both.
+    Comparison(&'a Comparison),
     /// Of `zscore-daily`.
     Days,
 }
 
-impl Shown {
-    fn of(report: &ScanReport) -> Shown {
+impl<'a> Shown<'a> {
+    fn of(report: &'a ScanReport) -> Shown<'a> {
         let settings = &report.settings;
+        if let Some(comparison) = &report.comparison {
+            return Shown::Comparison(comparison);
+        }
         match (settings.surprise, settings.threshold) {
             (Some(_), _) => Shown::Episodes,
             (None, Some(_)) => Shown::Days,
@@ -161,6 +182,13 @@ fn alert_record(alert: &AlertReport) -> [String; 17] {
         alert.partial.to_string(),
         alert.already_sent.to_string(),
     ]
+}
+
+fn developer_record(one: &DeveloperComparison) -> [String; 7] {
+    let Agreement { both, only_mean5x, only_negative_binomial, silences } = one.agreement;
+    let counts = [one.mean5x_alerts, one.negative_binomial_alerts, both, only_mean5x, only_negative_binomial, silences];
+    let [a, b, c, d, e, f] = counts.map(|count| count.to_string());
+    [csv_cell(&one.developer_id), a, b, c, d, e, f]
 }
 
 /// A probability as spreadsheets and people read it.

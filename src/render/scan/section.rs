@@ -5,7 +5,8 @@ use super::super::figure::{count, counted, number};
 use super::super::time::{TimeStyle, log_range};
 use super::{Shown, direction, scientific};
 use crate::scan::report::{EpisodeReport, ScanReport, SpikeReport};
-use crate::usage::alert::UsageEpisode;
+use crate::usage::alert::{RULE, UsageEpisode};
+use crate::usage::compare::{Agreement, Comparison, DeveloperComparison, Told};
 use crate::usage::zscore_daily::DailyAnomaly;
 
 /// What people read.
@@ -13,9 +14,11 @@ pub(super) fn document(report: &ScanReport) -> Document {
     let findings = match Shown::of(report) {
         Shown::Spikes => spikes(report),
         Shown::Episodes => episodes(report),
+        Shown::Comparison(comparison) => differences(comparison),
         Shown::Days => daily(report),
     };
     let mut sections = vec![read(report), findings];
+    sections.extend(report.comparison.as_ref().and_then(who));
     sections.extend(notes(report));
     Document { sections }
 }
@@ -84,6 +87,58 @@ fn spike_row(spike: &SpikeReport, times: TimeStyle) -> Row {
         Span::plain(state),
     ];
     Row { cells, tone: if spike.already_sent { Tone::Normal } else { Tone::Warning }, note: None }
+}
+
+/// The most developers that a comparison names.
+const MOST_DEVELOPERS: usize = 20;
+
+fn differences(comparison: &Comparison) -> Section {
+    let row = |rule: &str, told: &Told| {
+        let cells = [told.alerts, told.incidents, told.developers].map(|value| Span::plain(count(value)));
+        let [alerts, incidents, developers] = cells;
+        let per_day = Span::plain(number(told.alerts_per_day));
+        Row::new(vec![Span::plain(rule), alerts, per_day, incidents, developers])
+    };
+    let columns = vec![
+        Column::left("Rule", Fit::Whole),
+        Column::right("Alerts", Fit::Whole),
+        Column::right("A day", Fit::Whole),
+        Column::right("Incidents", Fit::Whole),
+        Column::right("Developers", Fit::Whole),
+    ];
+    let rows = vec![row("mean5x", &comparison.mean5x), row(RULE, &comparison.negative_binomial)];
+    let Agreement { both, only_mean5x, only_negative_binomial, silences } = comparison.agreement;
+    let agreement = format!(
+        "Found by both: {}. Only by mean5x: {}. Only by {RULE}: {} (silences: {}).",
+        count(both),
+        count(only_mean5x),
+        count(only_negative_binomial),
+        count(silences)
+    );
+    let blocks = vec![Block::Table(Table { columns, rows, note_title: None }), Block::Line(Text::plain(agreement))];
+    Section { title: format!("What each rule tells in {} days", number(comparison.days)), blocks }
+}
+
+/// Those of whom most is told.
+fn who(comparison: &Comparison) -> Option<Section> {
+    let columns = vec![
+        Column::left("Developer", Fit::Shorten),
+        Column::right("Alerts of mean5x", Fit::Whole),
+        Column::right("of negative-binomial", Fit::Whole),
+        Column::right("Found by both", Fit::LeaveOut(1)),
+    ];
+    let row = |one: &DeveloperComparison| {
+        let counts = [one.mean5x_alerts, one.negative_binomial_alerts, one.agreement.both];
+        let cells = counts.map(|value| Span::plain(count(value)));
+        Row::new([Span::name(&one.developer_id)].into_iter().chain(cells).collect())
+    };
+    let developers = &comparison.developers;
+    let rows: Vec<Row> = developers.iter().take(MOST_DEVELOPERS).map(row).collect();
+    let mut blocks = vec![Block::Table(Table { columns, rows, note_title: None })];
+    if let Some(rest) = developers.len().checked_sub(MOST_DEVELOPERS).filter(|rest| *rest > 0) {
+        blocks.push(Block::Line(Text::plain(format!("and {} more (use -f csv).", count(rest as u64)))));
+    }
+    (!developers.is_empty()).then(|| Section { title: "Of whom".to_owned(), blocks })
 }
 
 fn episodes(report: &ScanReport) -> Section {

@@ -4,7 +4,9 @@ use super::super::document::{Block, Column, Fit, Row, Section, Span, Text, Tone}
 use super::super::figure::{count, counted, millis, number, percent};
 use super::super::time::TimeStyle;
 use super::{MOST_ROWS, capped_list, capped_table, endpoint_name, optional_cell};
+use crate::render::scan::section as scan;
 use crate::report::{EndpointRow, Episode, Gap, Metric, Report, Severity, UsageSpike};
+use crate::usage::alert::UsageEpisode;
 
 /// Anomalies folded into episodes; by time, or the most severe when there are too many to show.
 pub(super) fn anomalies(report: &Report, times: TimeStyle) -> Section {
@@ -138,12 +140,36 @@ pub(super) fn usage_spikes(report: &Report, times: TimeStyle) -> Section {
         let partial = spikes.iter().take(MOST_ROWS).any(|spike| spike.partial);
         capped_table(spike_columns(partial), &spikes, |spike| spike_row(spike, times, partial))
     };
-    let untested = report.summary.usage_windows_not_tested;
-    if untested > 0 {
-        let windows = counted(untested, "usage window");
-        blocks.push(Block::Line(Text::plain(format!("{windows} not tested: too little log before."))));
-    }
+    blocks.extend(untested(report));
     Section { title, blocks }
+}
+
+/// Improbable usage and silence; by start, or those of the most calls when there are too many to show.
+pub(super) fn usage_episodes(report: &Report, episodes: &[UsageEpisode], times: TimeStyle) -> Section {
+    let mut shown: Vec<&UsageEpisode> = episodes.iter().collect();
+    let title = if shown.len() > MOST_ROWS {
+        shown.sort_by(|a, b| b.excess.abs().total_cmp(&a.excess.abs()));
+        format!("Usage episodes, the largest of {}", count(shown.len() as u64))
+    } else {
+        "Usage episodes".to_owned()
+    };
+    let mut blocks = if shown.is_empty() {
+        vec![Block::Line(Text::plain(no_spikes(report)))]
+    } else {
+        let mut blocks = capped_table(scan::episode_columns(), &shown, |episode| scan::episode_row(episode, "", times));
+        if let Some(Block::Table(table)) = blocks.first_mut() {
+            table.note_title = Some("Why");
+        }
+        blocks
+    };
+    blocks.extend(untested(report));
+    Section { title, blocks }
+}
+
+fn untested(report: &Report) -> Option<Block> {
+    let untested = report.summary.usage_windows_not_tested;
+    let windows = counted(untested, "usage window");
+    (untested > 0).then(|| Block::Line(Text::plain(format!("{windows} not tested: too little log before."))))
 }
 
 fn calls_above_baseline(spike: &UsageSpike) -> f64 {

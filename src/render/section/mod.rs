@@ -30,7 +30,10 @@ pub(crate) fn document(report: &Report) -> Document {
         Some(finding::anomalies(report, times)),
         Some(finding::endpoints(report)),
         report.routes.as_deref().map(route::section),
-        Some(finding::usage_spikes(report, times)),
+        Some(match &report.usage_episodes {
+            Some(episodes) => finding::usage_episodes(report, episodes, times),
+            None => finding::usage_spikes(report, times),
+        }),
         finding::gaps(report, times),
         finding::notes(report),
     ];
@@ -38,7 +41,7 @@ pub(crate) fn document(report: &Report) -> Document {
 }
 
 /// A table of at most [`MOST_ROWS`] rows, and a line that says how many there are beyond them.
-fn capped_table<T>(columns: Vec<document::Column>, items: &[T], row: impl Fn(&T) -> Row) -> Vec<Block> {
+pub(crate) fn capped_table<T>(columns: Vec<document::Column>, items: &[T], row: impl Fn(&T) -> Row) -> Vec<Block> {
     let rows = items.iter().take(MOST_ROWS).map(row).collect();
     let mut blocks = vec![Block::Table(Table { columns, rows, note_title: None })];
     blocks.extend(rest_line(items.len()).map(Block::Line));
@@ -57,7 +60,7 @@ fn rest_line(total: usize) -> Option<Text> {
 }
 
 /// `GET /api/search`, with the value of the `--group-by` field in brackets.
-fn endpoint_name(method: &str, path: &str, group: Option<&str>) -> Span {
+pub(crate) fn endpoint_name(method: &str, path: &str, group: Option<&str>) -> Span {
     match group {
         Some(group) => Span::name(format!("{method} {path} [{group}]")),
         None => Span::name(format!("{method} {path}")),
@@ -65,6 +68,6 @@ fn endpoint_name(method: &str, path: &str, group: Option<&str>) -> Span {
 }
 
 /// A cell that may have nothing to show.
-fn optional_cell<T>(value: Option<T>, show: impl Fn(T) -> String) -> Span {
+pub(crate) fn optional_cell<T>(value: Option<T>, show: impl Fn(T) -> String) -> Span {
     Span::plain(value.map_or_else(|| "-".to_owned(), show))
 }

@@ -1,15 +1,18 @@
 //! Every number and switch of the rules that a user can set: what it takes and where it is kept.
 //!
-//! The command line, the environment, `learn.toml` and the checks are all made from the table [`KNOBS`], so that
+//! The command line, the environment, `learn.toml` and the checks are all made from the tables [`KNOBS`] and [`ADVICE_KNOBS`], so that
 //! a knob has the same name, bounds and default wherever it is set. Where values come from, and which
 //! one wins, is not decided here.
 
+mod advice;
 mod chosen;
 mod table;
 
+pub use advice::ADVICE_KNOBS;
 pub use chosen::{Chosen, Given};
 pub use table::KNOBS;
 
+use crate::advise::config::AdviseConfig;
 use crate::plan::RuleSet;
 use crate::plan::text::{OPEN_SHARE, duration_ms, open_share};
 use crate::report::{AnomalyConfig, LoopConfig, OptimizationConfig, TunerConfig, UsageConfig};
@@ -31,6 +34,13 @@ pub struct Knobs {
     pub optimization: OptimizationConfig,
     /// `[evidence]`.
     pub evidence: EvidenceConfig,
+    /// Those of the analyses.
+    pub advise: AdviseConfig,
+}
+
+/// Every knob, those of the rules first.
+pub fn all_knobs() -> impl Iterator<Item = &'static Knob> {
+    KNOBS.iter().chain(ADVICE_KNOBS)
 }
 
 impl Default for Knobs {
@@ -65,6 +75,7 @@ impl Default for Knobs {
             usage: UsageConfig { multiplier: 5.0, baseline_windows: 12, window_ms: 300_000 },
             optimization: OptimizationConfig { max_memory: 512.0, cpu_threshold: 80.0 },
             evidence: EvidenceConfig::default(),
+            advise: AdviseConfig::default(),
         }
     }
 }
@@ -138,6 +149,18 @@ impl Knob {
     ) -> Self {
         let (alias, seed_variable, ignored_by): (_, _, &[RuleSet]) = (Some(key), None, &[]);
         Knob { section, key, flag, alias, variable, seed_variable, ignored_by, help, kind }
+    }
+
+    /// A knob of the analyses, which has one spelling on the command line.
+    const fn advice(
+        section: &'static str,
+        key: &'static str,
+        flag: &'static str,
+        variable: &'static str,
+        kind: Kind,
+        help: &'static str,
+    ) -> Self {
+        Knob::new(section, key, flag, variable, kind, help).alias(None)
     }
 
     const fn ignored_by(self, rules: &'static [RuleSet]) -> Self {
@@ -305,7 +328,7 @@ mod tests {
     use super::*;
 
     fn knob(flag: &str) -> &'static Knob {
-        KNOBS.iter().find(|knob| knob.flag == flag).unwrap()
+        all_knobs().find(|knob| knob.flag == flag).unwrap()
     }
 
     /// Each bound from both sides: the last value taken, the first value refused.
@@ -365,7 +388,7 @@ mod tests {
 
     #[test]
     fn defaults_pass_their_own_checks_and_fill_their_own_slots() {
-        for knob in KNOBS {
+        for knob in all_knobs() {
             let value = knob.read(&knob.default_text()).unwrap();
             let mut chosen = Chosen::default();
             chosen.set(knob, Given { value, origin: String::new() });
@@ -375,7 +398,7 @@ mod tests {
 
     #[test]
     fn names_follow_one_pattern() {
-        for knob in KNOBS {
+        for knob in all_knobs() {
             assert_eq!(knob.variable, format!("LEARN_{}", knob.flag.to_uppercase().replace('-', "_")));
             if knob.section.ends_with("Config") && knob.alias.is_some() {
                 let kebab = knob.key.chars().fold(String::new(), |mut name, letter| {
@@ -388,7 +411,7 @@ mod tests {
                 assert_eq!(knob.flag, kebab);
             }
         }
-        let mut flags: Vec<_> = KNOBS.iter().flat_map(|knob| [Some(knob.flag), knob.alias]).flatten().collect();
+        let mut flags: Vec<_> = all_knobs().flat_map(|knob| [Some(knob.flag), knob.alias]).flatten().collect();
         let all = flags.len();
         flags.sort_unstable();
         flags.dedup();

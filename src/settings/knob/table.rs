@@ -6,7 +6,8 @@ use crate::plan::RuleSet::{Documented, Published, ZScore};
 /// A hundred years: beyond any log, and times [`MAX_WINDOWS`] still far from overflow.
 pub(super) const MAX_SPAN_MS: i64 = 36_525 * 86_400_000;
 const MAX_WINDOWS: i64 = 100_000;
-const MAX_PATTERNS: i64 = u32::MAX as i64;
+/// More than can be counted in memory.
+pub(super) const MAX_COUNT: i64 = u32::MAX as i64;
 
 /// The longest window that the breaker model keeps.
 const MAX_BREAKER_CALLS: i64 = 128;
@@ -137,7 +138,7 @@ pub const KNOBS: &[Knob] = &[
         "maxPatterns",
         "max-patterns",
         "LEARN_MAX_PATTERNS",
-        Kind::Count(0, MAX_PATTERNS, |knobs| &mut knobs.looping.max_patterns),
+        Kind::Count(0, MAX_COUNT, |knobs| &mut knobs.looping.max_patterns),
         "Remember no more requests than this, 0 for all (published)",
     )
     .ignored_by(&[Documented, ZScore]),
@@ -222,7 +223,7 @@ pub const KNOBS: &[Knob] = &[
         "cpu-threshold",
         "LEARN_CPU_THRESHOLD",
         Kind::Number(Bounds::NotNegative, |knobs| &mut knobs.optimization.cpu_threshold),
-        "A logged CPU figure above this is an anomaly (zscore)",
+        "A logged CPU figure above this is an anomaly (zscore); replicas are to be this busy (scale)",
     )
     .ignored_by(&[Documented, Published]),
     Knob::new(

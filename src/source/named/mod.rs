@@ -25,7 +25,7 @@ pub(super) use text::unescape;
 pub use w3c::Columns;
 
 use crate::plan::{Timezone, Unit, Wanted};
-use crate::request::{DecimalMs, Line, MAX_EXTRA_FIELDS, Rejection, Request};
+use crate::request::{DecimalMs, EXTRA_VALUES, Line, Rejection, Request};
 use crate::source::marks::LineMarks;
 use crate::source::time::TimeParser;
 use crate::source::value::{self, Malformed, is_event_stream, present};
@@ -138,7 +138,7 @@ impl<S: Scan> FieldMap<S> {
         scan: impl FnOnce(&[String]) -> S,
     ) -> Result<FieldMap<S>, NoFields> {
         let fields = Fields::choose(sample, wanted)?;
-        let (roles, names) = Roles::new(&fields, wanted);
+        let (roles, names) = Roles::new(&fields, sample, wanted);
         let info = format_info(format, &fields);
         Ok(FieldMap { roles: Arc::new(roles), scan: scan(&names), timezone: wanted.timezone, info })
     }
@@ -201,12 +201,12 @@ struct Roles {
     duration: Option<(Judged, Unit)>,
     developer: Option<u8>,
     content_type: Option<u8>,
-    extras: [Option<u8>; MAX_EXTRA_FIELDS],
+    extras: [Option<u8>; EXTRA_VALUES],
 }
 
 impl Roles {
     /// Gives every field a slot; one field may have several roles. Also returns the names by slot.
-    fn new(fields: &Fields, wanted: &Wanted) -> (Self, Vec<String>) {
+    fn new(fields: &Fields, sample: &Sample, wanted: &Wanted) -> (Self, Vec<String>) {
         let mut names = Vec::new();
         let mut judged = |name: &String, what: &str| {
             let shown = name.escape_debug();
@@ -226,8 +226,11 @@ impl Roles {
         });
         let mut slot = |name: &str| slot_of(name, &mut names);
         let until_end = fields.until_end.as_ref().map(|(name, unit)| (slot(name), *unit));
-        let mut extras = [None; MAX_EXTRA_FIELDS];
-        let wanted_names = wanted.extras.iter().map(String::as_str).chain(wanted.resources.iter().copied());
+        let mut extras = [None; EXTRA_VALUES];
+        // A field of which the sample has no name may occur later, under the first of its names.
+        let known = |names: &&[&'static str]| names.iter().find(|name| sample.has(name)).or(names.first()).copied();
+        let looked_for = wanted.optional.iter().filter_map(known);
+        let wanted_names = wanted.extras.iter().map(String::as_str).chain(looked_for);
         for (extra, name) in extras.iter_mut().zip(wanted_names) {
             *extra = Some(slot(name));
         }

@@ -4,15 +4,16 @@
 //! into scratch space once the whole line has been walked through.
 
 use super::text;
-use crate::request::MAX_EXTRA_FIELDS;
+use crate::request::EXTRA_VALUES;
 use crate::source::value::present;
 
 /// Time, method, path, request line, status, duration, developer, content type, and the extra fields.
-pub(super) const MAX_SLOTS: usize = 8 + MAX_EXTRA_FIELDS;
+pub(super) const MAX_SLOTS: usize = 8 + EXTRA_VALUES;
+const _: () = assert!(MAX_SLOTS <= u32::BITS as usize);
 
 /// A set of slots.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct SlotSet(u16);
+pub(super) struct SlotSet(u32);
 
 impl SlotSet {
     pub(super) fn insert(&mut self, slot: u8) {

@@ -10,12 +10,12 @@ use super::matcher::{Exempt, Last, Layout, Literal, SLOTS, Slot, Step, Usual};
 use super::syntax::{Escape, Piece, Template};
 use super::variable::{self, Clock, Form};
 use crate::plan::{FieldOverride, Latency, Role, Unit, Wanted};
-use crate::request::MAX_EXTRA_FIELDS;
+use crate::request::{EXTRA_VALUES, MAX_EXTRA_FIELDS};
 use crate::source::FormatInfo;
 
 /// The most values that can be kept: time, status, request, method, path, duration, developer, content
 /// type and the extras.
-const MAX_KEPT: usize = 8 + MAX_EXTRA_FIELDS;
+const MAX_KEPT: usize = 8 + EXTRA_VALUES;
 const _: () = assert!(MAX_KEPT < SLOTS);
 
 /// What each kept value means.
@@ -36,7 +36,8 @@ pub(super) struct Roles {
     /// Where the target stands: `path`, else `request`.
     pub(super) target: Slot,
     pub(super) content_type: Option<Slot>,
-    pub(super) extras: Box<[Slot]>,
+    /// `None`: looked for, and not logged.
+    pub(super) extras: Box<[Option<Slot>]>,
     pub(super) escape: Escape,
 }
 
@@ -89,7 +90,7 @@ pub(super) fn compile(title: &str, template: &Template, wanted: &Wanted) -> Resu
     let latency = latency(&mut kept, overridden(Role::Duration), wanted.latency)?;
     let developer = developer_slot(&mut kept, wanted.developer.as_deref())?;
     let content_type = kept.optional("sent_http_content_type");
-    let extras = extra_slots(&mut kept, &wanted.extras)?;
+    let extras = extra_slots(&mut kept, wanted)?;
 
     let info = FormatInfo {
         name: title.to_owned(),
@@ -226,11 +227,16 @@ fn developer_slot<'w>(kept: &mut Kept, asked: Option<&'w str>) -> Result<Option<
     }
 }
 
-fn extra_slots(kept: &mut Kept, extras: &[String]) -> Result<Box<[Slot]>, FormatError> {
+fn extra_slots(kept: &mut Kept, Wanted { extras, optional, .. }: &Wanted) -> Result<Box<[Option<Slot>]>, FormatError> {
     if extras.len() > MAX_EXTRA_FIELDS {
         return Err(FormatError::TooManyExtras { asked: extras.len() });
     }
-    extras.iter().map(|name| kept.asked(name).map(|(_, slot)| slot)).collect()
+    let mut slots = Vec::with_capacity(extras.len() + optional.len());
+    for name in extras {
+        slots.push(Some(kept.asked(name)?.1));
+    }
+    slots.extend(optional.iter().map(|names| kept.first(names).map(|(_, slot)| slot)));
+    Ok(slots.into())
 }
 
 fn layout(template: &Template, kept: &Kept) -> Layout {

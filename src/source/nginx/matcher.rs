@@ -9,7 +9,7 @@ use crate::source::scan::{Haystack, Needle, Stretch};
 
 /// Room for every value that one line can deliver, the unread one included; a power of two, so that a
 /// slot is masked rather than checked.
-pub(super) const SLOTS: usize = 16;
+pub(super) const SLOTS: usize = 32;
 
 /// How much of a line a rejection shows.
 pub(super) const MAX_FOUND_LEN: usize = 40;

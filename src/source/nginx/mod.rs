@@ -21,7 +21,7 @@ pub(super) use variable::is_upstream_latency;
 
 use crate::backtest::spool::Stamps;
 use crate::plan::{Timezone, Wanted};
-use crate::request::{DecimalMs, Line, MAX_EXTRA_FIELDS, Request};
+use crate::request::{DecimalMs, EXTRA_VALUES, Line, Request};
 use crate::source::marks::LineMarks;
 use crate::source::scan::{Haystack, Needle};
 use crate::source::time::TimeParser;
@@ -195,9 +195,9 @@ impl Roles {
 
     #[inline(always)]
     fn texts<'a>(&self, values: Values<'a, '_>, path: &'a [u8]) -> Texts<'a> {
-        let mut extras = [None; MAX_EXTRA_FIELDS];
+        let mut extras = [None; EXTRA_VALUES];
         for (extra, &slot) in extras.iter_mut().zip(&self.extras) {
-            *extra = values.present(slot);
+            *extra = slot.and_then(|slot| values.present(slot));
         }
         Texts { path, developer: self.developer.and_then(|slot| values.present(slot)), extras }
     }
@@ -209,7 +209,7 @@ impl Roles {
         let escaped = |&slot: &Slot| spans.may_hold(line, slot, &backslash);
         escaped(&self.target)
             || (texts.developer.is_some() && self.developer.as_ref().is_some_and(escaped))
-            || self.extras.iter().any(escaped)
+            || self.extras.iter().flatten().any(escaped)
     }
 }
 
@@ -236,31 +236,26 @@ fn own_method<'a>(values: Values<'a, '_>, slot: Slot) -> Option<&'a [u8]> {
 struct Texts<'a> {
     path: &'a [u8],
     developer: Option<&'a [u8]>,
-    extras: [Option<&'a [u8]>; MAX_EXTRA_FIELDS],
+    extras: [Option<&'a [u8]>; EXTRA_VALUES],
 }
 
 impl<'a> Texts<'a> {
     /// The same texts as they were before they were logged, held by `scratch`.
     #[cold]
     fn unescaped(self, escape: Escape, scratch: &'a mut Vec<u8>) -> Texts<'a> {
-        let [e0, e1, e2, e3] = self.extras;
-        let texts = [Some(self.path), self.developer, e0, e1, e2, e3];
         scratch.clear();
-        let ends = texts.map(|text| {
+        let mut append = |text: Option<&[u8]>| {
+            let start = scratch.len();
             unescape::unescape(text.unwrap_or_default(), escape, scratch);
-            scratch.len()
-        });
-        let mut start = 0;
-        let mut own: [&'a [u8]; 2 + MAX_EXTRA_FIELDS] = Default::default();
-        for (own, end) in own.iter_mut().zip(ends) {
-            *own = &scratch[start..end];
-            start = end;
-        }
-        let [path, developer, extras @ ..] = own;
-        let mut all = Texts { path, ..self };
-        all.developer = self.developer.map(|_| developer);
+            start..scratch.len()
+        };
+        let (path, developer) = (append(Some(self.path)), append(self.developer));
+        let extras = self.extras.map(&mut append);
+        let scratch: &'a [u8] = scratch;
+        let mut all = Texts { path: &scratch[path], ..self };
+        all.developer = self.developer.map(|_| &scratch[developer]);
         for (extra, own) in all.extras.iter_mut().zip(extras) {
-            *extra = extra.map(|_| own);
+            *extra = extra.map(|_| &scratch[own]);
         }
         all
     }

@@ -55,7 +55,10 @@ fn write(folder: &Path, is_there: impl Fn(i64, &str) -> bool) {
 
 fn scan(folder: &Path, args: &[&str]) -> Ran {
     let mut command = isolated(LEARN, folder);
-    command.args(["scan-usage", "usage.csv", "--calls-column", "calls", "--rule", "negative-binomial", "-f", "ndjson"]);
+    command.args(["scan-usage", "usage.csv", "--calls-column", "calls", "--rule", "negative-binomial"]);
+    if !args.contains(&"-f") {
+        command.args(["-f", "ndjson"]);
+    }
     command.args(args);
     run(command)
 }
@@ -195,6 +198,34 @@ fn a_table_tells_what_a_file_tells() {
         found.extend(scan(&["--as-of", &time(window + 1)]));
     }
     assert_eq!(found.into_iter().collect::<BTreeSet<_>>(), expected);
+}
+
+#[test]
+fn a_log_tells_what_its_rows_tell() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = crate::fixture::usage_days();
+    std::fs::write(folder.path().join("usage.csv"), &rows).unwrap();
+    let mut log = String::new();
+    for row in rows.lines().skip(1) {
+        let [developer, time, calls] = row.split(',').collect::<Vec<_>>()[..] else { panic!("{row}") };
+        let time: DateTime<Utc> = time.parse().unwrap();
+        let stamp = time.format("%d/%b/%Y:%H:%M:%S +0000");
+        let line = format!("192.0.2.1 - {developer} [{stamp}] \"GET / HTTP/1.1\" 200 5 \"-\" \"-\"\n");
+        log += &line.repeat(calls.parse().unwrap());
+    }
+    std::fs::write(folder.path().join("access.log"), log).unwrap();
+    let mut command = isolated(LEARN, folder.path());
+    command.args(["replay", "access.log", "--no-backtest", "--spike-rule", "negative-binomial", "-f", "json"]);
+    let (replayed, scanned) = (run(command), scan(folder.path(), &["-f", "json"]));
+    let json =
+        |ran: &Ran| serde_json::from_str::<serde_json::Value>(&ran.out).unwrap_or_else(|_| panic!("{}", ran.err));
+    let (replayed, mut scanned) = (json(&replayed), json(&scanned));
+    for episode in scanned["episodes"].as_array_mut().unwrap() {
+        episode.as_object_mut().unwrap().remove("alreadySent").unwrap();
+    }
+    assert_eq!(replayed["usageEpisodes"].as_array().unwrap().len(), 2);
+    assert_eq!(replayed["usageEpisodes"], scanned["episodes"]);
+    assert_eq!(replayed["usageSpikes"].as_array().unwrap().len(), 0);
 }
 
 #[test]

@@ -83,6 +83,11 @@ fn alerts_and_episodes_are_valid() {
     for at in ["", "/settings", "/summary", "/alerts/0", "/alerts/0/data", "/episodes/0"] {
         assert_tight(&validator_of, &json, at);
     }
+    let args_of_both = ["scan-usage", &file, "--calls-column", "calls", "--compare", "-f", "json"];
+    let both: Value = serde_json::from_str(&stdout_of(&args_of_both, b"")).unwrap();
+    for at in ["/settings", "/comparison", "/comparison/mean5x", "/comparison/agreement", "/comparison/developers/0"] {
+        assert_tight(&validator_of, &both, at);
+    }
     let lines = stdout_of(&[&args[..], &["-f", "ndjson"]].concat(), b"");
     assert_eq!(lines.lines().count(), 1, "{lines}");
     let event: Value = serde_json::from_str(&lines).unwrap();

@@ -1,0 +1,184 @@
+//! `learn advise`: its analyses and their flags, in the groups of its help.
+
+use super::replay::{InputFlags, SelectionFlags, WriteFlags};
+use super::value::{AdviceKnobFlags, BalanceKnobFlags, ForecastKnobFlags, ScaleKnobFlags};
+use crate::plan::advise::{AdviceFormat, object_name, upstream_name};
+use crate::plan::text::thread_count;
+use crate::settings::knob::Chosen;
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+const AFTER_HELP: &str = "\
+Without an analysis, all that the log supports, in one report that says what was left out and why.
+
+Examples:
+  learn advise access.log
+  learn advise balance access.log -f config -o upstream.conf
+  learn advise scale access.log --replicas 4 --concurrency-per-replica 8
+  learn advise scale access.log --deployment shop -f config | kubectl apply -f -
+
+`learn advise ANALYSIS --help` shows an analysis's own flags. A log that is called like one is ./scale.";
+
+/// What was typed after `learn advise`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = AFTER_HELP, args_conflicts_with_subcommands = true)]
+pub struct AdviseArgs {
+    /// The one analysis that was asked for.
+    #[command(subcommand)]
+    pub only: Option<Only>,
+    /// All of them.
+    #[command(flatten)]
+    pub all: AnalysisArgs<AllFlags>,
+}
+
+/// An analysis.
+#[derive(Subcommand, Clone, Debug)]
+pub enum Only {
+    /// How long requests will take, and whether that can be known
+    Forecast(Box<AnalysisArgs<ForecastKnobFlags>>),
+    /// How healthy the upstreams are, weights for nginx, and whom Envoy would have ejected
+    Balance(Box<AnalysisArgs<BalanceFlags>>),
+    /// How many replicas the load needs, and a HorizontalPodAutoscaler
+    Scale(Box<AnalysisArgs<ScaleFlags>>),
+}
+
+/// What every analysis takes, and its own flags.
+#[derive(Args, Clone, Debug)]
+pub struct AnalysisArgs<F: Args> {
+    /// Logs to read: files, globs, `-` for standard input (the default)
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Read settings from FILE instead of ./learn.toml
+    #[arg(long, value_name = "FILE", env = "LEARN_SETTINGS", hide_env = true)]
+    pub settings: Option<PathBuf>,
+    /// Work on this many threads, 1 to 1024 [default: all cores]
+    #[arg(long, value_name = "N", env = "LEARN_THREADS", hide_env = true)]
+    #[arg(value_parser = thread_count, allow_negative_numbers = true)]
+    pub threads: Option<usize>,
+    /// The form of the result [default: table]
+    #[arg(short, long, value_name = "FORMAT", env = "LEARN_FORMAT", hide_env = true, help_heading = "Output")]
+    pub format: Option<AdviceFormat>,
+    /// Where it goes.
+    #[command(flatten)]
+    pub write: WriteFlags,
+    /// How to read the logs.
+    #[command(flatten)]
+    pub input: InputFlags,
+    /// Which requests take part.
+    #[command(flatten)]
+    pub selection: SelectionFlags,
+    /// What belongs to the analysis.
+    #[command(flatten)]
+    pub own: F,
+}
+
+/// Flags of an analysis.
+pub trait OwnFlags {
+    /// The knobs that were set.
+    fn knobs(&self) -> &Chosen;
+    /// The names for what is written to other programs.
+    fn names(&self) -> Names;
+}
+
+/// Names for what is written to other programs, where given.
+#[derive(Clone, Debug, Default)]
+pub struct Names {
+    /// `--deployment`
+    pub deployment: Option<String>,
+    /// `--upstream-name`
+    pub upstream: Option<String>,
+}
+
+/// The flags of all analyses.
+#[derive(Args, Clone, Debug)]
+pub struct AllFlags {
+    /// Their knobs.
+    #[command(flatten)]
+    pub knobs: AdviceKnobFlags,
+    /// What `balance` writes.
+    #[command(flatten)]
+    pub balance: BalanceNames,
+    /// What `scale` writes.
+    #[command(flatten)]
+    pub scale: ScaleNames,
+}
+
+/// The flags of `balance`.
+#[derive(Args, Clone, Debug)]
+pub struct BalanceFlags {
+    /// Its knobs.
+    #[command(flatten)]
+    pub knobs: BalanceKnobFlags,
+    /// What it writes.
+    #[command(flatten)]
+    pub names: BalanceNames,
+}
+
+/// What `balance` writes.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Balance")]
+pub struct BalanceNames {
+    /// The name of the nginx upstream block [default: backend]
+    #[arg(long, value_name = "NAME", env = "LEARN_UPSTREAM_NAME", hide_env = true, value_parser = upstream_name)]
+    pub upstream_name: Option<String>,
+}
+
+/// The flags of `scale`.
+#[derive(Args, Clone, Debug)]
+pub struct ScaleFlags {
+    /// Its knobs.
+    #[command(flatten)]
+    pub knobs: ScaleKnobFlags,
+    /// What it writes.
+    #[command(flatten)]
+    pub names: ScaleNames,
+}
+
+/// What `scale` writes.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Scale")]
+pub struct ScaleNames {
+    /// The Deployment that the HorizontalPodAutoscaler scales [default: service]
+    #[arg(long, value_name = "NAME", env = "LEARN_DEPLOYMENT", hide_env = true, value_parser = object_name)]
+    pub deployment: Option<String>,
+}
+
+impl OwnFlags for AllFlags {
+    fn knobs(&self) -> &Chosen {
+        &self.knobs.0
+    }
+
+    fn names(&self) -> Names {
+        Names { deployment: self.scale.deployment.clone(), upstream: self.balance.upstream_name.clone() }
+    }
+}
+
+impl OwnFlags for ForecastKnobFlags {
+    fn knobs(&self) -> &Chosen {
+        &self.0
+    }
+
+    fn names(&self) -> Names {
+        Names::default()
+    }
+}
+
+impl OwnFlags for BalanceFlags {
+    fn knobs(&self) -> &Chosen {
+        &self.knobs.0
+    }
+
+    fn names(&self) -> Names {
+        Names { upstream: self.names.upstream_name.clone(), ..Names::default() }
+    }
+}
+
+impl OwnFlags for ScaleFlags {
+    fn knobs(&self) -> &Chosen {
+        &self.knobs.0
+    }
+
+    fn names(&self) -> Names {
+        Names { deployment: self.names.deployment.clone(), ..Names::default() }
+    }
+}

@@ -1,0 +1,242 @@
+//! `learn advise` on the committed shop, whose incidents are planted, and on generated logs: what it says, that it says
+//! the same whatever the threads, and that the programs it writes for take what it writes.
+
+use crate::binary::{LEARN, feed, isolated, learn, stdout_of};
+use crate::rng::Rng;
+use crate::schema::{assert_valid, validator};
+use crate::shop_fixture::shop_json;
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
+use serde_json::Value;
+use std::process::Command;
+
+/// Every analysis by its name on the command line.
+const ANALYSES: [&str; 3] = ["forecast", "balance", "scale"];
+
+fn json(args: &[&str], log: &str) -> Value {
+    let args = [&["advise"], args, &["-", "-f", "json"]].concat();
+    serde_json::from_str(&stdout_of(&args, log.as_bytes())).unwrap()
+}
+
+#[test]
+fn every_document_is_valid() {
+    let validator = validator("advise");
+    let combined = stdout_of(&["advise", "-", "-f", "json"], crate::fixture::access_log().as_bytes());
+    assert_valid(&validator, &combined);
+    for analysis in ANALYSES {
+        assert_valid(&validator, &json(&[analysis], &shop_json()).to_string());
+    }
+    let without_latency = b"192.0.2.1 - - [01/Jun/2026:12:00:00 +0000] \"GET /a HTTP/1.1\" 200 5 \"-\" \"-\"\n";
+    let document = stdout_of(&["advise", "-", "-f", "json"], without_latency);
+    assert_valid(&validator, &document);
+    let document: Value = serde_json::from_str(&document).unwrap();
+    let left_out: Vec<&str> =
+        document["leftOut"].as_array().unwrap().iter().filter_map(|left| left["analysis"].as_str()).collect();
+    assert_eq!(left_out, ["forecast", "scale"]);
+}
+
+/// Chunks of a few lines, on one thread and on eight, of one file and of the same lines in three.
+#[test]
+fn threads_chunks_and_files_change_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = shop_json();
+    let lines: Vec<&str> = log.split_inclusive('\n').collect();
+    for (number, part) in lines.chunks(lines.len().div_ceil(3)).enumerate() {
+        std::fs::write(folder.path().join(format!("part{number}.json")), part.concat()).unwrap();
+    }
+    std::fs::write(folder.path().join("whole.json"), &log).unwrap();
+    let told = |files: &[&str], threads: &str| {
+        let mut command = isolated(LEARN, folder.path());
+        command.args(["advise", "-f", "ndjson", "--threads", threads]).args(files);
+        let output = feed(command, b"");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines().filter(|line| !line.starts_with("{\"type\":\"summary\"")).collect::<Vec<_>>().join("\n")
+    };
+    let once = told(&["whole.json"], "1");
+    assert_eq!(told(&["whole.json"], "8"), once);
+    assert_eq!(told(&["part2.json", "part0.json", "part1.json"], "8"), once);
+}
+
+#[test]
+fn rows_are_those_of_the_document() {
+    let rows = |analysis: &str| {
+        let text = stdout_of(&["advise", analysis, "-", "-f", "csv"], shop_json().as_bytes());
+        csv::Reader::from_reader(text.as_bytes()).records().map(|record| record.unwrap().len()).collect::<Vec<_>>()
+    };
+    let document = json(&[], &shop_json());
+    for (analysis, list) in [("forecast", "endpoints"), ("balance", "upstreams"), ("scale", "windows")] {
+        assert_eq!(rows(analysis).len(), document[analysis][list].as_array().unwrap().len(), "{analysis}");
+    }
+}
+
+/// The third upstream answers nothing from 12:20 to 12:22, the second one is slow.
+#[test]
+fn the_planted_upstreams_are_found() {
+    let balance = &json(&["balance"], &shop_json())["balance"];
+    let upstreams = balance["upstreams"].as_array().unwrap();
+    let names: Vec<&str> = upstreams.iter().filter_map(|row| row["name"].as_str()).collect();
+    assert_eq!(names, ["10.0.0.11:8080", "10.0.0.12:8080", "10.0.0.13:8080"]);
+    let figure = |place: usize, key: &str| upstreams[place][key].as_f64().unwrap();
+    assert!(figure(1, "averageMs") > 3.0 * figure(0, "averageMs"));
+    let weights: Vec<f64> = (0..3).map(|place| figure(place, "weight")).collect();
+    let healths: Vec<f64> = (0..3).map(|place| figure(place, "health")).collect();
+    assert_eq!(weights.iter().sum::<f64>(), 100.0);
+    assert!(healths[0] > healths[2] && healths[2] > healths[1], "{healths:?}");
+    assert!(weights[0] >= weights[2] && weights[2] > weights[1], "{weights:?}");
+    let retried = balance["retriedRequests"].as_u64().unwrap();
+    assert_eq!(balance["tries"].as_u64().unwrap(), 2205 + retried);
+    for ejection in balance["ejections"].as_array().unwrap() {
+        assert_eq!(ejection["upstream"], "10.0.0.13:8080");
+        let from = ejection["from"].as_str().unwrap();
+        assert!(("2026-06-01T12:20".."2026-06-01T12:22").contains(&from), "{from}");
+    }
+    assert!(!balance["ejections"].as_array().unwrap().is_empty());
+}
+
+/// A list with two groups, a socket, a try without an answer, and a line without any upstream.
+#[test]
+fn lists_of_tries_are_taken_apart() {
+    let line = |address: &str, status: &str, time: &str| {
+        format!(
+            "{{\"msec\":\"1780315200.000\",\"request_method\":\"GET\",\"request_uri\":\"/\",\"status\":\"200\",\
+             \"request_time\":\"0.1\",\"upstream_addr\":\"{address}\",\"upstream_status\":\"{status}\",\
+             \"upstream_response_time\":\"{time}\"}}\n"
+        )
+    };
+    let log = [
+        line("10.0.0.1:80, unix:/run/b.sock : [2001:db8::1]:80", "502, - : 200", "0.100, - : 0.200"),
+        line("10.0.0.1:80", "200", "0.100"),
+        line("-", "-", "-"),
+        line("backend", "502", "0.000"),
+    ]
+    .concat();
+    let balance = &json(&["balance"], &log)["balance"];
+    let row = |row: &Value| {
+        let text = row["name"].as_str().unwrap().to_owned();
+        let figure = |key: &str| row[key].as_f64();
+        (text, figure("tries").unwrap(), figure("failures").unwrap(), figure("averageMs").unwrap(), figure("weight"))
+    };
+    let rows: Vec<_> = balance["upstreams"].as_array().unwrap().iter().map(row).collect();
+    // 0.2 x 100 ms, then 0.2 x 100 + 0.8 x 20; healths 0.7 x 0.5 + 0.3 x 0.964, 0.7 + 0.3 x 0.96, 0.3: of 1.9272 in all.
+    let expected = [
+        ("10.0.0.1:80".to_owned(), 2.0, 1.0, 36.0, Some(33.0)),
+        ("[2001:db8::1]:80".to_owned(), 1.0, 0.0, 40.0, Some(51.0)),
+        ("backend".to_owned(), 1.0, 1.0, 0.0, None),
+        ("unix:/run/b.sock".to_owned(), 1.0, 1.0, 0.0, Some(16.0)),
+    ];
+    assert_eq!(rows, expected);
+    assert_eq!(balance["retriedRequests"], 1);
+}
+
+/// `nginx -t` on a configuration that includes what `balance` wrote.
+fn assert_nginx_takes(block: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::write(folder.path().join("upstream.conf"), block).unwrap();
+    let config = format!(
+        "pid {};\nerror_log stderr;\nevents {{}}\nhttp {{\n    access_log off;\n    client_body_temp_path {body};\n    \
+         proxy_temp_path {body};\n    fastcgi_temp_path {body};\n    uwsgi_temp_path {body};\n    scgi_temp_path {body};\n    \
+         include {};\n    server {{\n        listen 127.0.0.1:8;\n        location / {{\n            \
+         proxy_pass http://shop;\n        }}\n    }}\n}}\n",
+        path("nginx.pid"),
+        path("upstream.conf"),
+        body = path("temp")
+    );
+    std::fs::write(folder.path().join("nginx.conf"), config).unwrap();
+    let mut command = Command::new("nginx");
+    // Debian keeps the server out of PATH.
+    command.env("PATH", format!("{}:/usr/sbin:/usr/local/sbin", std::env::var("PATH").unwrap_or_default()));
+    let output = command.args(["-t", "-q", "-c", &path("nginx.conf")]).output().expect("nginx is installed");
+    assert!(output.status.success(), "{}\n{block}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn nginx_takes_the_weights() {
+    let write =
+        |log: &str| stdout_of(&["advise", "balance", "-", "-f", "config", "--upstream-name", "shop"], log.as_bytes());
+    assert_nginx_takes(&write(&shop_json()));
+    let hostile = shop_json().replace("10.0.0.12:8080", "unix:/run/a.sock").replace("10.0.0.13:8080", "x;}");
+    let block = write(&hostile);
+    assert!(block.contains("unix:/run/a.sock") && !block.contains("x;"), "{block}");
+    assert_nginx_takes(&block);
+    // An upstream that never answers has no health, so no weight.
+    let down = shop_json().replace("\"upstream_status\":\"20", "\"upstream_status\":\"50");
+    let slow = down.replace("\"upstream_response_time\":\"0.", "\"upstream_response_time\":\"9.");
+    assert_nginx_takes(&write(&slow));
+}
+
+/// What Kubernetes' own types make of the manifest is the manifest, so there is nothing in it that they do not know.
+#[test]
+fn kubernetes_takes_the_autoscaler() {
+    let args = ["advise", "scale", "-", "-f", "config", "--deployment", "shop", "--concurrency-per-replica", "1"];
+    let manifest: Value = serde_json::from_str(&stdout_of(&args, shop_json().as_bytes())).unwrap();
+    let typed: HorizontalPodAutoscaler = serde_json::from_value(manifest.clone()).unwrap();
+    assert_eq!(serde_json::to_value(&typed).unwrap(), manifest);
+    let spec = typed.spec.unwrap();
+    assert_eq!((spec.min_replicas, spec.max_replicas, spec.scale_target_ref.name.as_str()), (Some(1), 5, "shop"));
+    let mut wrong = manifest.clone();
+    wrong["spec"]["stabilisation"] = 1.into();
+    let typed: HorizontalPodAutoscaler = serde_json::from_value(wrong.clone()).unwrap();
+    assert_ne!(serde_json::to_value(&typed).unwrap(), wrong);
+}
+
+/// From 12:25 to 12:30 there are four times as many visitors.
+#[test]
+fn the_planted_rush_is_found() {
+    let scale = &json(&["scale", "--concurrency-per-replica", "1"], &shop_json())["scale"];
+    let peak_at = scale["replicas"]["peakAt"].as_str().unwrap();
+    assert!(("2026-06-01T12:25".."2026-06-01T12:30").contains(&peak_at), "{peak_at}");
+    let ups = scale["moves"].as_array().unwrap().iter().filter(|one| one["to"].as_u64() > one["from"].as_u64());
+    assert!(ups.count() > 0);
+    let windows = scale["windows"].as_array().unwrap();
+    let sum = |key: &str| windows.iter().map(|row| row[key].as_f64().unwrap()).sum::<f64>();
+    let (little, exact) = (sum("littleInFlight"), sum("meanInFlight"));
+    assert!((little - exact).abs() < 1e-6 * exact, "{little} {exact}");
+}
+
+/// Three days of 50 requests in each 5 minutes, their duration by the part of the day, 0 to 999, and by chance.
+fn three_days(duration_us: impl Fn(i64, &mut Rng) -> i64) -> String {
+    let mut rng = Rng::new(3);
+    let mut log = String::new();
+    for request in 0..3 * 288 * 50 {
+        let at_ms = 1_780_272_000_000 + request * 6000;
+        let took_us = duration_us(request % (288 * 50) * 1000 / (288 * 50), &mut rng);
+        log += &format!(
+            "{{\"timestamp\":{at_ms},\"method\":\"GET\",\"path\":\"/\",\"statusCode\":200,\"durationMs\":{}.{:03}}}\n",
+            took_us / 1000,
+            took_us % 1000
+        );
+    }
+    log
+}
+
+#[test]
+fn a_forecast_is_better_on_a_season_and_no_better_on_noise() {
+    // From 100 ms up to 900 ms at noon and down again.
+    let season = three_days(|part, rng| 100_000 + 1600 * part.min(999 - part) + rng.range(0, 2000));
+    let forecast = &json(&["forecast"], &season)["forecast"];
+    assert_eq!(forecast["overall"]["verdict"], "better", "{}", forecast["verdict"]);
+    assert_eq!(forecast["overall"]["seasonalWindows"], 288);
+    let figure = |key: &str| forecast["overall"][key].as_f64().unwrap();
+    assert!(figure("maeMs") < figure("naiveMaeMs") && figure("holtWintersMaeMs") < figure("seasonalMaeMs"));
+    let noise = three_days(|_, rng| 50_000 + rng.range(0, 100_000));
+    let forecast = &json(&["forecast"], &noise)["forecast"];
+    assert_eq!(forecast["overall"]["verdict"], "noBetter");
+    assert!(forecast["verdict"].as_str().unwrap().starts_with("The forecast is no better"));
+}
+
+#[test]
+fn what_cannot_be_is_refused() {
+    let refused = |args: &[&str], input: &str, expected: &str| {
+        let output = learn(&[&["advise"], args].concat(), input.as_bytes());
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        assert!(stderr.contains(expected), "{stderr}");
+    };
+    refused(&["-", "-f", "csv"], "", "csv and config are for one analysis");
+    refused(&["forecast", "-", "-f", "config"], "", "has nothing that another program reads");
+    refused(&["scale", "-", "--deployment", "A"], "", "the name of a Kubernetes object");
+    let plain = "192.0.2.1 - - [01/Jun/2026:12:00:00 +0000] \"GET /a HTTP/1.1\" 200 5 \"-\" \"-\"\n";
+    refused(&["scale", "-"], plain, "scale: no request has a duration");
+    refused(&["balance", "-", "-f", "config"], plain, "no upstream is logged with an address");
+}
