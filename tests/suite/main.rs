@@ -16,6 +16,7 @@ mod evidence;
 mod fixture;
 mod formats;
 mod handover;
+mod hostile;
 mod interrupt;
 mod oracle;
 mod properties;

@@ -1,0 +1,67 @@
+//! Logs that are made to hurt, each in an address space that is small beside it: counted, told, and never held.
+
+use crate::binary::{LEARN, isolated};
+use serde_json::Value;
+use std::path::Path;
+use std::process::Output;
+
+/// Runs a shell line in which `learn` may take this much address space, stacks and mapped files included.
+fn within(mib: u64, line: &str, folder: &Path) -> Output {
+    let bin = Path::new(LEARN).parent().unwrap();
+    let mut command = isolated("sh", folder);
+    command.args(["-c", &format!("learn() {{ (ulimit -v {}; exec learn \"$@\"); }}; {line}", mib << 10)]);
+    command.env("PATH", format!("{}:{}", bin.display(), std::env::var("PATH").unwrap()));
+    command.output().unwrap()
+}
+
+fn summary(output: &Output) -> Value {
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{message}");
+    serde_json::from_slice::<Value>(&output.stdout).unwrap()["summary"].take()
+}
+
+/// Awk that prints the good line of this number.
+const LINE: &str = r#"function line(n, user, path) {
+    printf "192.0.2.1 - %s [01/Jun/2026:%02d:%02d:%02d +0000] \"GET %s HTTP/1.1\" 200 5 \"-\" \"-\" rt=0.010 urt=0.010\n",
+        user, n / 3600, n / 60 % 60, n % 60, path }"#;
+
+const FLAGS: &str = "-q -f json --no-backtest --threads 2";
+
+#[test]
+fn a_line_of_a_hundred_megabytes_is_one_rejected_line() {
+    let place = tempfile::tempdir().unwrap();
+    let log = format!(
+        "{{ awk '{LINE} BEGIN {{ line(1, \"-\", \"/a\") }}'; head -c 100000000 /dev/zero | tr '\\0' x; echo; \
+         awk '{LINE} BEGIN {{ line(2, \"-\", \"/a\") }}'; }}"
+    );
+    for read in [format!("{log} > log; learn replay log {FLAGS}"), format!("{log} | learn replay - {FLAGS}")] {
+        let summary = summary(&within(300, &read, place.path()));
+        assert_eq!((&summary["lines"], &summary["requests"], &summary["rejected"]), (&3.into(), &2.into(), &1.into()));
+    }
+}
+
+#[test]
+fn a_gzip_bomb_is_read_in_pieces() {
+    let place = tempfile::tempdir().unwrap();
+    let line = format!(
+        "{{ awk '{LINE} BEGIN {{ for (n = 0; n < 1000; n++) line(n, \"-\", \"/a\") }}'; head -c 300000000 /dev/zero; }} | \
+         gzip -1 > bomb.gz; learn replay bomb.gz {FLAGS}"
+    );
+    let summary = summary(&within(200, &line, place.path()));
+    assert_eq!((&summary["lines"], &summary["requests"]), (&1001.into(), &1000.into()));
+}
+
+#[test]
+fn paths_and_developers_without_end_are_all_counted() {
+    let place = tempfile::tempdir().unwrap();
+    let line = |user: &str, path: &str| {
+        let line = format!(
+            "awk '{LINE} BEGIN {{ for (n = 0; n < 200000; n++) line(n / 10, {user}, {path}) }}' | learn replay - {FLAGS}"
+        );
+        summary(&within(700, &line, place.path()))
+    };
+    let paths = line("\"-\"", "\"/p/\" n \"x/y\"");
+    assert_eq!((&paths["requests"], &paths["endpoints"]), (&200_000.into(), &1.into()));
+    let developers = line("\"dev\" n", "\"/a\"");
+    assert_eq!((&developers["requests"], &developers["developers"]), (&200_000.into(), &200_000.into()));
+}
