@@ -35,6 +35,9 @@ const LEAST_AGE: u32 = LEVEL_WINDOWS as u32;
 /// The first day has no profile, so that its surprises have to be so much less likely.
 const FIRST_DAY: f64 = 1e-3;
 
+/// What was learnt in few days is not certain: overdispersion counts for so much more, times the days known.
+const UNCERTAIN_DAYS: f64 = 0.25;
+
 /// A factor of a day of the week divides what is learnt by no less than this.
 const LEAST_TAUGHT_FACTOR: f64 = 0.2;
 
@@ -158,8 +161,10 @@ impl Developer {
 
     /// Ends a day of the week.
     pub(super) fn end_day(&mut self, weekday: usize) {
-        let factor = self.week.end_day(weekday);
-        self.recent.correct(factor);
+        if let Some(day) = self.week.end_day(weekday) {
+            self.recent.correct(day.by_factor_then);
+            self.profile.correct(day);
+        }
     }
 
     /// Calls in each of the windows before the present one, oldest first.
@@ -223,6 +228,7 @@ impl Developer {
             return None;
         }
         let limit = limits.surprise * if is_first_day { FIRST_DAY } else { 1.0 };
+        let uncertainty = 1.0 + UNCERTAIN_DAYS * place.day_windows() as f64 / f64::from(self.age);
         let mut found: Option<Evidence> = None;
         for (index, outlook) in outlooks.iter().enumerate() {
             let (windows, expected) = (SCALES[index], outlook.expected);
@@ -230,7 +236,7 @@ impl Developer {
             if observed < LEAST_RATIO[index] * expected || observed - expected < LEAST_EXCESS[index] {
                 continue;
             }
-            let probability = tail::at_least(observed, expected, self.spread.overdispersion(index));
+            let probability = tail::at_least(observed, expected, self.spread.overdispersion(index) * uncertainty);
             if probability < limit && found.is_none_or(|found| probability < found.probability) {
                 found = Some(Evidence {
                     kind: Kind::Spike,
@@ -282,7 +288,10 @@ impl Developer {
             },
             _ => calls_in,
         };
-        for (index, outlook) in outlooks.iter().enumerate() {
+        // Beyond the bound of the level something is going on already, and tells nothing of how counts vary.
+        let (hour, expected_hour) = self.recent.hour(0);
+        let is_unusual = now.profile.is_some() && hour > MOST_LEVEL * expected_hour;
+        for (index, outlook) in outlooks.iter().enumerate().filter(|_| !is_unusual) {
             self.spread.teach(index, taught + self.recent.taught(SCALES[index] - 1), outlook.expected);
         }
         self.age = self.age.saturating_add(1);

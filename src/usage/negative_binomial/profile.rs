@@ -50,13 +50,36 @@ impl DayProfile {
     /// Takes a window's calls in.
     pub(super) fn teach(&mut self, place: Place, calls: f64, is_empty: bool) {
         let slot = place.slot;
-        let share = (1.0 / (f64::from(self.seen[slot]) + 1.0)).max(LEAST_SHARE);
+        let share = share(self.seen[slot].saturating_add(1));
         let blend = |old: f64, new: f64| old + share * (new - old);
         self.mean[slot] = blend(f64::from(self.mean[slot]), calls) as f32;
         let empty = if is_empty { f64::from(u8::MAX) } else { 0.0 };
         self.empty[slot] = blend(f64::from(self.empty[slot]), empty).round() as u8;
         self.seen[slot] = self.seen[slot].saturating_add(1);
     }
+
+    /// Takes back what the day that ended taught by mistake: that all days are as it was, where its day of the week is.
+    pub(super) fn correct(&mut self, day: DayEnd) {
+        for (mean, &seen) in self.mean.iter_mut().zip(&self.seen) {
+            let share = share(seen);
+            let taught = |ratio: f64| 1.0 + share * (ratio - 1.0);
+            *mean = (f64::from(*mean) * taught(day.by_factor_now) / taught(day.by_factor_then)) as f32;
+        }
+    }
+}
+
+/// The share of the last of so many days in the profile.
+fn share(days: u8) -> f64 {
+    f64::from(days.max(1)).recip().max(LEAST_SHARE)
+}
+
+/// What a day's calls came to, as a multiple of the profile's times a factor.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct DayEnd {
+    /// The factor by which the day was expected.
+    pub(super) by_factor_then: f64,
+    /// The factor that such days have from now on.
+    pub(super) by_factor_now: f64,
 }
 
 /// How the days of a week differ from the profile, so that a Monday after a quiet weekend is no surprise.
@@ -91,17 +114,17 @@ impl Week {
         self.expected_today += profile;
     }
 
-    /// Ends a day; the factor by which what was expected of it has turned out wrong, 1 where that cannot be told.
-    pub(super) fn end_day(&mut self, weekday: usize) -> f64 {
+    /// Ends a day; `None` where too little was expected of it to tell.
+    pub(super) fn end_day(&mut self, weekday: usize) -> Option<DayEnd> {
         let (calls, expected) = (std::mem::take(&mut self.calls_today), std::mem::take(&mut self.expected_today));
         if expected <= PRIOR_CALLS {
-            return 1.0;
+            return None;
         }
         let factor = ((calls + PRIOR_CALLS) / (expected + PRIOR_CALLS)).clamp(LEAST_FACTOR, MOST_FACTOR);
         let known = f64::from(self.factors[weekday]);
         let (new, used) = if known > 0.0 { ((known + factor) / 2.0, known) } else { (factor, 1.0) };
         self.factors[weekday] = new as f32;
-        factor / used
+        Some(DayEnd { by_factor_then: factor / used, by_factor_now: factor / new })
     }
 }
 
@@ -141,18 +164,30 @@ mod tests {
     }
 
     #[test]
+    fn a_quiet_day_of_the_week_does_not_make_the_others_quiet() {
+        let mut profile = DayProfile::new();
+        (0..4).for_each(|_| profile.teach(place(5), 100.0, false));
+        // The first Saturday has a quarter of the calls, which nobody could know.
+        profile.teach(place(5), 25.0, false);
+        assert!((f64::from(profile.mean[5]) - 85.0).abs() < 1e-4);
+        profile.correct(DayEnd { by_factor_then: 0.25, by_factor_now: 1.0 });
+        assert!((f64::from(profile.mean[5]) - 100.0).abs() < 1e-4);
+    }
+
+    #[test]
     fn a_day_of_the_week_gets_its_factor_when_it_is_over() {
         let mut week = Week::default();
         assert_eq!(week.factor(place(0)), 1.0);
         week.note(80.0, 180.0);
-        assert_eq!(week.end_day(place(0).weekday()), 0.5);
+        let monday = place(0).weekday();
+        assert_eq!(week.end_day(monday), Some(DayEnd { by_factor_then: 0.5, by_factor_now: 1.0 }));
         assert_eq!(week.factor(place(0)), 0.5);
         // As expected: half the profile.
         week.note(80.0, 180.0);
-        assert_eq!(week.end_day(place(0).weekday()), 1.0);
+        assert_eq!(week.end_day(monday), Some(DayEnd { by_factor_then: 1.0, by_factor_now: 1.0 }));
         // Too little to tell.
         week.note(0.0, 20.0);
-        assert_eq!(week.end_day(place(0).weekday()), 1.0);
+        assert_eq!(week.end_day(monday), None);
         assert_eq!(week.factor(place(0)), 0.5);
         week.note(1e9, 21.0);
         week.end_day(1);
