@@ -10,6 +10,7 @@ use crate::rules::Findings;
 use crate::rules::documented::Documented;
 use crate::rules::zscore::Observation;
 use crate::window::aggregate::Horizon;
+use std::collections::BTreeMap;
 
 /// Requests per window that make a baseline busy and its absence a gap (rules.md 4).
 const BUSY_WINDOW: u64 = 10;
@@ -113,10 +114,18 @@ impl EventLoop {
         let end_pane = end_ms / self.pane_ms;
         let Settled { merged, panes } = intake.settle(end_pane, end_ms, names);
         let is_renamed = !merged.is_empty();
-        for Merged { from, into } in merged {
-            if let (true, into_was_seen) = self.horizon.unite(from, into) {
-                self.rules.unite(from, into, into_was_seen);
+        // By what they became in the end: an endpoint may have been two others in between.
+        let mut parts: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+        for Merged { from, .. } in merged.into_iter().filter(|merged| self.horizon.has_seen(merged.from)) {
+            parts.entry(intake.naming.target(from)).or_default().push(from);
+        }
+        for (into, from) in parts {
+            let mut into_was_seen = self.horizon.has_seen(into);
+            for from in &from {
+                self.rules.unite(*from, into, into_was_seen);
+                into_was_seen = true;
             }
+            self.horizon.unite(&from, into);
         }
         if let Some(observed) = self.observed.as_mut().filter(|_| is_renamed) {
             observed.rename(|endpoint| intake.naming.target(endpoint));

@@ -6,7 +6,7 @@
 use crate::report::{EndpointRow, RouteOrigin, RouteRow};
 use crate::route::endpoint::EndpointNames;
 use crate::route::naming::{Naming, OTHER, UNMATCHED};
-use crate::route::paths::{EndpointPaths, PathCount, PathTally};
+use crate::route::paths::{EndpointPaths, MOST_EXACT, PathCount, PathTally};
 use hashbrown::HashMap;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -52,15 +52,16 @@ impl Explained {
         let mut requests: HashMap<&str, u64> = HashMap::new();
         endpoints.iter().for_each(|row| *requests.entry(row.path.as_str()).or_default() += row.count);
         let row = |(path, tally): (&str, PathTally)| {
+            let requests = requests.get(path).copied().unwrap_or(0);
             let (paths, paths_are_exact) = match tally.count() {
                 PathCount::Exactly(0) => return None,
                 PathCount::Exactly(paths) => (paths, true),
-                PathCount::About(paths) => (paths, false),
+                PathCount::About(paths) => (paths.min(requests.max(MOST_EXACT)), false),
             };
             Some(RouteRow {
                 path: path.to_owned(),
                 made_by: origin(path, naming),
-                requests: requests.get(path).copied().unwrap_or(0),
+                requests,
                 paths,
                 paths_are_exact,
                 first_path: tally.example(),

@@ -7,7 +7,7 @@ use super::totals::Totals;
 use crate::route::endpoint::EndpointNames;
 use crate::route::naming::{Merged, NOT_FOUND, Naming};
 use crate::window::minute::MinuteRow;
-use crate::window::pane::{Cell, Counts, EndpointPane, NO_PANE, OpenPanes, Pane};
+use crate::window::pane::{Cell, Counts, NO_PANE, OpenPanes, Pane};
 use crate::window::value_run::ValueRun;
 use std::collections::BTreeMap;
 
@@ -107,26 +107,33 @@ impl Intake {
 
     /// Adds a pane to the totals, and puts endpoints in the place of its leaves.
     fn name(&mut self, pane: &mut Pane) {
-        let number = pane.span.pane;
-        let mut kept: Vec<(u32, EndpointPane)> = Vec::with_capacity(pane.endpoints.len());
-        for (leaf, part) in pane.endpoints.drain(..) {
-            let place = self.naming.place(leaf);
-            let values = part.values.iter().map(ValueRun::values_ns);
-            self.totals.add(place.total, &part.counts, values);
-            self.totals.add_counted(place.total, part.values.counted());
-            let index = place.shown as usize;
-            if index >= self.seen.len() {
-                self.seen.resize(index + 1, (NO_PANE, 0));
+        let (number, parts) = (pane.span.pane, &mut pane.endpoints);
+        let mut kept = 0;
+        // The parts stay where they are, as nearly all leaves are endpoints of their own.
+        for index in 0..parts.len() {
+            let (leaf, part) = &parts[index];
+            let place = self.naming.place(*leaf);
+            self.totals.add(place.total, &part.counts, part.values.iter().map(ValueRun::values_ns));
+            if !part.values.counted().is_empty() {
+                self.totals.add_counted(place.total, part.values.counted());
             }
-            match self.seen[index] {
-                (last, at) if last == number => kept[at as usize].1.append(part),
-                _ => {
-                    self.seen[index] = (number, kept.len() as u32);
-                    kept.push((place.shown, part));
-                }
+            let shown = place.shown as usize;
+            if shown >= self.seen.len() {
+                self.seen.resize(shown + 1, (NO_PANE, 0));
             }
+            if self.seen[shown].0 == number {
+                let part = std::mem::take(&mut parts[index].1);
+                parts[self.seen[shown].1 as usize].1.append(part);
+                continue;
+            }
+            self.seen[shown] = (number, kept as u32);
+            if kept < index {
+                parts.swap(kept, index);
+            }
+            parts[kept].0 = place.shown;
+            kept += 1;
         }
-        pane.endpoints = kept;
+        parts.truncate(kept);
     }
 
     /// Names what is left once nothing is still to come.

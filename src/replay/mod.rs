@@ -20,7 +20,7 @@ mod totals;
 
 use crate::advise::trace::Trace;
 use crate::plan::{ReplayPlan, RuleSet, RulesPlan};
-use crate::route::endpoint::{EndpointNames, Interner};
+use crate::route::endpoint::EndpointNames;
 use crate::route::naming::{Naming, NamingPlan};
 use crate::route::paths::EndpointPaths;
 use crate::rules::published::Arrival;
@@ -89,9 +89,14 @@ impl Replay {
         self.intake.naming.leaf(parts, has_groups)
     }
 
-    /// The numbered endpoints.
-    pub(crate) fn leaves(&self) -> &Interner {
+    /// How many endpoints are numbered.
+    pub(crate) fn leaves(&self) -> usize {
         self.intake.naming.leaves()
+    }
+
+    /// Whether it is worth looking for numbers that nothing refers to any more.
+    pub(crate) fn has_many_leaves(&self) -> bool {
+        self.intake.naming.has_many_leaves()
     }
 
     /// The number for good of an endpoint, for requests that are kept one by one.
@@ -212,3 +217,6 @@ impl Replay {
         intake.finish(end_ms.unwrap_or_default(), names);
     }
 }
+
+#[cfg(test)]
+mod tests;

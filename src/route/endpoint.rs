@@ -39,6 +39,12 @@ impl Interner {
         }
     }
 
+    /// [`Self::intern`] for places that are not hot: one more of them does not change how the others are compiled.
+    #[inline(never)]
+    pub fn number_of(&mut self, parts: [&[u8]; 3]) -> u32 {
+        self.intern(parts)
+    }
+
     #[inline(always)]
     fn hash(&self, [method, route, group]: [&[u8]; 3]) -> u64 {
         let mut state = self.hasher.build_hasher();
@@ -149,12 +155,17 @@ impl EndpointNames {
     pub fn intern(&mut self, parts: [&[u8]; 3], grouped: bool) -> u32 {
         // What is shown alike is one endpoint: two names that differ in nothing visible could not be ordered.
         let shown = parts.map(String::from_utf8_lossy);
-        let number = self.interner.intern(shown.each_ref().map(|part| part.as_bytes()));
+        let number = self.interner.number_of(shown.each_ref().map(|part| part.as_bytes()));
         if number as usize == self.names.len() {
             let [method, path, group] = shown.map(std::borrow::Cow::into_owned);
             self.names.push(EndpointName { path, method, group: grouped.then_some(group) });
         }
         number
+    }
+
+    /// How many names there are.
+    pub fn count(&self) -> usize {
+        self.names.len()
     }
 
     /// The name behind a number.

@@ -27,6 +27,9 @@ pub(crate) const OTHER: &str = "(other)";
 /// no longer count under their own name once they have one.
 const KNOWN_BYTES_PER_ROUTE: usize = 4096;
 
+/// Leaves that are always kept, and bytes of their names: the whole of what most logs have.
+const MIN_LEAVES: (usize, usize) = (1 << 18, 64 << 20);
+
 /// The time of a leaf that was answered with 404 only.
 pub(crate) const NOT_FOUND: i64 = i64::MAX;
 
@@ -51,6 +54,8 @@ pub(crate) struct Naming {
     declared: HashSet<Box<[u8]>>,
     tree: RouteTree,
     leaves: Interner,
+    /// Leaves, and bytes of their names, from which on it is worth forgetting some.
+    max_leaves: (usize, usize),
     /// By leaf; `NONE` before it is settled.
     leaf_endpoints: Vec<u32>,
     has_groups: bool,
@@ -125,6 +130,7 @@ impl Naming {
             declared: patterns.iter().map(|pattern| pattern.as_bytes().into()).collect(),
             tree: RouteTree::new(if plan.raw_paths { usize::MAX } else { MAX_SIBLINGS }),
             leaves: Interner::default(),
+            max_leaves: MIN_LEAVES,
             leaf_endpoints: Vec::new(),
             has_groups: false,
             endpoints: Vec::new(),
@@ -142,7 +148,7 @@ impl Naming {
         self.has_groups = has_groups;
         // What is shown alike is one endpoint: two names that differ in nothing visible could not be ordered.
         let shown = parts.map(String::from_utf8_lossy);
-        let leaf = self.leaves.intern(shown.each_ref().map(|part| part.as_bytes()));
+        let leaf = self.leaves.number_of(shown.each_ref().map(|part| part.as_bytes()));
         if leaf as usize == self.leaf_endpoints.len() {
             self.leaf_endpoints.push(NONE);
             self.leaf_serials.push(NONE);
@@ -150,9 +156,14 @@ impl Naming {
         leaf
     }
 
-    /// The leaves that are kept.
-    pub(crate) fn leaves(&self) -> &Interner {
-        &self.leaves
+    /// How many leaves are kept.
+    pub(crate) fn leaves(&self) -> usize {
+        self.leaf_endpoints.len()
+    }
+
+    /// Whether there are twice as many as were in use when that was looked at last.
+    pub(crate) fn has_many_leaves(&self) -> bool {
+        self.leaves.len() > self.max_leaves.0 || self.leaves.text_bytes() > self.max_leaves.1
     }
 
     /// A leaf's number for good, for requests that are kept one by one. [`Naming::endpoints_by_serial`] says what
@@ -175,7 +186,7 @@ impl Naming {
         names: &mut EndpointNames,
     ) -> Vec<Merged> {
         self.is_late = self.watch == Watch::Closed;
-        let mut open: Vec<(u32, i64)> = seen.filter(|(leaf, _)| !self.is_settled(*leaf)).collect();
+        let mut open: Vec<(u32, i64)> = seen.filter(|(leaf, found_ms)| !self.is_settled(*leaf, *found_ms)).collect();
         if open.is_empty() {
             return Vec::new();
         }
@@ -191,11 +202,11 @@ impl Naming {
             }
             self.follow_tree(end_ms, names);
         }
+        // A leaf at a known path went along with its path.
+        open.retain(|(leaf, _)| matches!(self.standing(*leaf), None | Some(Standing::Pool)));
+        self.watch_paths(&open, names);
         for (leaf, found_ms) in open {
             self.name_leaf(leaf, found_ms != NOT_FOUND, names);
-        }
-        if self.watch == Watch::Open && self.tree.size_bytes() > self.max_known_bytes {
-            self.close_watch(names);
         }
         std::mem::take(&mut self.merged)
     }
@@ -293,19 +304,31 @@ impl Naming {
         let mut numbers = vec![NONE; is_used.len()];
         for (leaf, (endpoint, serial)) in (0..).zip(old_endpoints.into_iter().zip(old_serials)) {
             if is_used[leaf as usize] {
-                numbers[leaf as usize] = self.leaves.intern(old.parts(leaf));
+                numbers[leaf as usize] = self.leaves.number_of(old.parts(leaf));
                 self.leaf_endpoints.push(endpoint);
                 self.leaf_serials.push(serial);
             } else if serial != NONE {
                 self.serial_endpoints[serial as usize] = endpoint;
             }
         }
+        let (most, most_bytes) = MIN_LEAVES;
+        self.max_leaves = (most.max(2 * self.leaves.len()), most_bytes.max(2 * self.leaves.text_bytes()));
         numbers
     }
 
-    fn is_settled(&self, leaf: u32) -> bool {
-        let endpoint = self.leaf_endpoints[leaf as usize];
-        endpoint != NONE && self.is_named(self.target(endpoint))
+    /// Whether a leaf's answers in a cycle, the first of them at `found_ms`, change nothing.
+    fn is_settled(&self, leaf: u32, found_ms: i64) -> bool {
+        match self.standing(leaf) {
+            Some(Standing::Named) => true,
+            Some(Standing::Watched) => found_ms == NOT_FOUND,
+            Some(Standing::Pool) | None => false,
+        }
+    }
+
+    /// How a leaf's endpoint stands; `None` before it has one.
+    fn standing(&self, leaf: u32) -> Option<Standing> {
+        let endpoint = Some(self.leaf_endpoints[leaf as usize]).filter(|endpoint| *endpoint != NONE)?;
+        Some(self.endpoints[self.target(endpoint) as usize].standing)
     }
 
     fn name_declared(&mut self, leaf: u32, names: &mut EndpointNames) -> bool {
@@ -318,16 +341,27 @@ impl Naming {
         true
     }
 
-    /// Gives a settled leaf its endpoint; the tree knows every found path by now that may have a name.
+    /// Remembers the paths of leaves, all of them or none that was answered with 404 only.
+    fn watch_paths(&mut self, open: &[(u32, i64)], names: &mut EndpointNames) {
+        if self.watch == Watch::Closed {
+            return;
+        }
+        for (leaf, _) in open {
+            let [_, path, _] = self.leaves.parts(*leaf);
+            if !is_pool(path) {
+                self.tree.watch(path);
+            }
+        }
+        if self.tree.size_bytes() > self.max_known_bytes {
+            self.close_watch(names);
+        }
+    }
+
+    /// Gives a settled leaf its endpoint; the tree knows every path by now that may have one of its own.
     fn name_leaf(&mut self, leaf: u32, is_found: bool, names: &mut EndpointNames) {
         let [method, path, group] = self.leaves.parts(leaf).map(<[u8]>::to_vec);
         let known = if is_pool(&path) { None } else { self.tree.find(&path) };
-        let node = match known {
-            Some(node) => Some(node),
-            None if is_found || is_pool(&path) || self.watch == Watch::Closed => None,
-            None => Some(self.tree.watch(&path)),
-        };
-        let endpoint = match node {
+        let endpoint = match known {
             Some(node) => self.endpoint_at(node, [&method, &group], names),
             None => {
                 let pool = if is_found { OTHER } else { UNMATCHED };

@@ -9,6 +9,9 @@ use crate::window::pane::Answer;
 /// 1 / sqrt(256 - 2) = 6 %.
 const MOST_HASHES: usize = 256;
 
+/// The most paths that are counted exactly.
+pub(crate) const MOST_EXACT: u64 = MOST_HASHES as u64 - 1;
+
 /// What is kept of an example.
 const MAX_EXAMPLE_BYTES: usize = 256;
 

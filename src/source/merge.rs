@@ -224,12 +224,7 @@ pub struct Merge<'a> {
     lateness_ms: i64,
     max_gap_ms: i64,
     grouping: Grouping,
-    /// Leaves, and bytes of their names, from which on it is worth looking for unused ones.
-    max_leaves: (usize, usize),
 }
-
-/// Leaves that are always kept, and bytes of their names: the whole of what most logs have.
-const MIN_LEAVES: (usize, usize) = (1 << 18, 64 << 20);
 
 impl<'a> Merge<'a> {
     /// Nothing merged yet; `reader` is for chunks that have to be read again.
@@ -255,7 +250,6 @@ impl<'a> Merge<'a> {
             lateness_ms,
             max_gap_ms,
             grouping,
-            max_leaves: MIN_LEAVES,
         }
     }
 
@@ -269,7 +263,7 @@ impl<'a> Merge<'a> {
         let developers = new_developers.iter();
         numbering.developers.extend(developers.map(|(id, is_key)| self.replay.usage.intern(id, *is_key)));
         let breakers = new_breakers.iter();
-        numbering.breakers.extend(breakers.map(|value| self.breakers.intern([b"", value, b""])));
+        numbering.breakers.extend(breakers.map(|value| self.breakers.number_of([b"", value, b""])));
         numbering.renumber(&mut part, block.as_mut(), self.replay);
         if forgets_endpoints {
             numbering.endpoints = Vec::new();
@@ -336,16 +330,13 @@ impl<'a> Merge<'a> {
 
     /// Forgets the leaves that nothing refers to when there are many.
     fn forget_leaves(&mut self) {
-        let leaves = self.replay.leaves();
-        if leaves.len() < self.max_leaves.0 && leaves.text_bytes() < self.max_leaves.1 {
+        if !self.replay.has_many_leaves() {
             return;
         }
-        let mut is_used = vec![false; leaves.len()];
+        let mut is_used = vec![false; self.replay.leaves()];
         self.for_each_leaf(|leaf| is_used[*leaf as usize] = true);
         let numbers = self.replay.forget_leaves(&is_used);
         self.for_each_leaf(|leaf| *leaf = numbers[*leaf as usize]);
-        let leaves = self.replay.leaves();
-        self.max_leaves = (MIN_LEAVES.0.max(2 * leaves.len()), MIN_LEAVES.1.max(2 * leaves.text_bytes()));
     }
 
     /// Calls `change` with every leaf that something refers to.
@@ -415,7 +406,7 @@ impl<'a> Merge<'a> {
             numbering.developers.push(self.replay.usage.intern(id, !key_mark.is_empty()));
         }
         for number in breakers..self.reader.breakers.len() {
-            numbering.breakers.push(self.breakers.intern(self.reader.breakers.parts(number as u32)));
+            numbering.breakers.push(self.breakers.number_of(self.reader.breakers.parts(number as u32)));
         }
         self.reader_reported = (self.reader.endpoints.len(), self.reader.developers.len(), self.reader.breakers.len());
     }

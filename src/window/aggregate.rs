@@ -272,39 +272,47 @@ impl Horizon {
         self.panes.push_back(PastPane { pane: number, cells_end: self.cells.end(), counts: total });
     }
 
-    /// Takes one endpoint for a part of another from now on, with all that the horizon holds; whether the one had any
-    /// requests yet, and whether the other had.
-    pub fn unite(&mut self, from: u32, into: u32) -> (bool, bool) {
-        let (from_index, into_index) = (from as usize, into as usize);
-        if self.series.len() <= from_index || self.series[from_index].newest == 0 {
-            return (false, self.series.get(into_index).is_some_and(|series| series.newest > 0));
-        }
+    /// Whether an endpoint ever had requests.
+    pub fn has_seen(&self, endpoint: u32) -> bool {
+        self.series.get(endpoint as usize).is_some_and(|series| series.newest > 0)
+    }
+
+    /// Takes endpoints that had requests for parts of another from now on, with all that the horizon holds.
+    pub fn unite(&mut self, from: &[u32], into: u32) {
+        let into_index = into as usize;
         if self.series.len() <= into_index {
             self.series.resize_with(into_index + 1, Series::default);
         }
-        let into_was_seen = self.series[into_index].newest > 0;
-        let cells = self.cells_of(from);
-        cells.iter().for_each(|number| self.cells.queue[(number - self.cells.first) as usize].endpoint = into);
-        let mut cells = [cells, self.cells_of(into)].concat();
+        let mut cells = self.cells_of(into);
+        for from in from {
+            let own = self.cells_of(*from);
+            own.iter().for_each(|number| self.cells.queue[(number - self.cells.first) as usize].endpoint = into);
+            cells.extend(own);
+        }
         cells.sort_unstable();
         let mut previous = 0;
         for number in &cells {
             self.links.queue[(number - self.links.first) as usize].previous = previous;
             previous = number + 1;
         }
-        self.leave_active(from_index);
-        let from = std::mem::take(&mut self.series[from_index]);
+        for from in from {
+            self.leave_active(*from as usize);
+            let from = std::mem::take(&mut self.series[*from as usize]);
+            let series = &mut self.series[into_index];
+            series.newest = series.newest.max(from.newest);
+            series.current.add(&from.current);
+            series.history.add(&from.history);
+            series.cells += from.cells;
+        }
         let series = &mut self.series[into_index];
-        series.newest = if cells.is_empty() { series.newest.max(from.newest) } else { previous };
-        series.current.add(&from.current);
-        series.history.add(&from.history);
-        series.cells += from.cells;
+        if !cells.is_empty() {
+            series.newest = previous;
+        }
         if series.cells > 0 && series.active == 0 {
             self.active.push(Active { endpoint: into, current_requests: 0, history_requests: 0 });
             series.active = self.active.len() as u32;
         }
         series.refresh(&mut self.active);
-        (true, into_was_seen)
     }
 
     /// The numbers of an endpoint's cells in the horizon, newest first.
@@ -443,6 +451,8 @@ impl Series {
 mod tests {
     use super::super::pane::Span;
     use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
     use std::rc::Rc;
 
     fn pane(number: i64, endpoints: &[(u32, &[u64])]) -> Pane {
@@ -503,6 +513,47 @@ mod tests {
         horizon.advance(8);
         assert!(horizon.endpoint(0).is_none() && horizon.endpoint(4).is_none());
         assert_eq!(horizon.endpoints(|_, _| true).count(), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn united_endpoints_are_one_from_the_start(
+            panes in prop::collection::vec(prop::collection::vec((0..5u32, 1..4usize), 0..6), 1..14),
+            at in 0..14usize,
+            into in prop::sample::select(vec![0, 2, 7]),
+        ) {
+            let geometry = Geometry { pane_ms: 1, window_panes: 2, history_windows: 3 };
+            let (mut united, mut one) = (Horizon::new(geometry), Horizon::new(geometry));
+            let name = |endpoint: u32, is_united: bool| if is_united && endpoint < 3 { into } else { endpoint };
+            for (number, requests) in panes.iter().enumerate() {
+                if number == at {
+                    let from: Vec<u32> = (0..3).filter(|from| *from != into && united.has_seen(*from)).collect();
+                    united.unite(&from, into);
+                }
+                let end = number as i64 + 1;
+                for (horizon, is_united) in [(&mut united, number >= at), (&mut one, true)] {
+                    let mut parts: BTreeMap<u32, Vec<u64>> = BTreeMap::new();
+                    for (endpoint, n) in requests {
+                        let values = parts.entry(name(*endpoint, is_united)).or_default();
+                        values.extend((0..*n as u64).map(|value| value + 10 * u64::from(*endpoint)));
+                    }
+                    let parts: Vec<(u32, &[u64])> = parts.iter().map(|(endpoint, v)| (*endpoint, &v[..])).collect();
+                    horizon.push(pane(end, &parts), |_| {});
+                    horizon.advance(end);
+                }
+                if number < at {
+                    continue;
+                }
+                for endpoint in 0..8 {
+                    let told = |horizon: &Horizon| {
+                        let view = |view: EndpointView| (view.current().clone(), history(view, 3), view.percentile_above(95.0, None, &mut Vec::new()));
+                        horizon.endpoint(endpoint).map(view)
+                    };
+                    prop_assert_eq!(told(&united), told(&one), "{}", endpoint);
+                }
+                prop_assert_eq!(united.endpoints(|_, _| true).count(), one.endpoints(|_, _| true).count());
+            }
+        }
     }
 
     #[test]

@@ -24,6 +24,7 @@ mod readme;
 mod record;
 mod reference;
 mod rng;
+mod routes;
 mod scan;
 mod schema;
 mod shop_fixture;

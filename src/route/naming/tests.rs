@@ -141,7 +141,7 @@ fn settle_all(mut naming: Naming, cycles: &[Vec<Seen>], remembers: Remembers) ->
         shown.push(leaves.iter().map(|(leaf, _)| names.name(naming.place(*leaf).shown).to_string()).collect());
         serials.push(own);
         if remembers == Remembers::Nothing {
-            naming.forget_leaves(&vec![false; naming.leaves().len()]);
+            naming.forget_leaves(&vec![false; naming.leaves()]);
         }
     }
     naming.finish(&mut names);
