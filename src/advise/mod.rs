@@ -6,15 +6,21 @@
 //!
 //! | where | what |
 //! |---|---|
+//! | `cache` | what is worth keeping, and worth fetching ahead |
 //! | `config` | every number that can be set |
 //! | `trace` | all requests in order of time, read back as often as need be |
+//! | `allocate` | when to add and take away replicas, learnt by Q-learning |
 //! | `balance` | the health of upstreams, their weights, and ejections |
 //! | `forecast` | smoothed durations, and how good they are as forecasts |
+//! | `healing` | what to do about critical anomalies |
 //! | `scale` | how many replicas the load needs |
 
+pub mod allocate;
 pub mod balance;
+pub mod cache;
 pub mod config;
 pub mod forecast;
+pub mod healing;
 pub mod scale;
 pub(crate) mod trace;
 
@@ -22,10 +28,13 @@ use crate::backtest::spool::Stored;
 use crate::plan::advise::AdvisePlan;
 use crate::report::{Report, format_time};
 use crate::route::endpoint::EndpointNames;
+use allocate::Allocate;
 use balance::Balance;
+use cache::Cache;
 use forecast::Forecast;
+use healing::Healing;
 use serde::Serialize;
-use trace::Trace;
+use trace::{Trace, Visit};
 
 /// What can be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -37,11 +46,24 @@ pub enum Analysis {
     Balance,
     /// How many replicas the load needs.
     Scale,
+    /// When to add and take away replicas.
+    Allocate,
+    /// What to keep and to fetch ahead.
+    Cache,
+    /// What to do about critical anomalies.
+    Healing,
 }
 
 impl Analysis {
     /// All of them, in the order of the report.
-    pub const ALL: [Analysis; 3] = [Analysis::Forecast, Analysis::Balance, Analysis::Scale];
+    pub const ALL: [Analysis; 6] = [
+        Analysis::Forecast,
+        Analysis::Balance,
+        Analysis::Scale,
+        Analysis::Allocate,
+        Analysis::Cache,
+        Analysis::Healing,
+    ];
 
     /// Its name on the command line.
     pub fn name(self) -> &'static str {
@@ -49,6 +71,9 @@ impl Analysis {
             Analysis::Forecast => "forecast",
             Analysis::Balance => "balance",
             Analysis::Scale => "scale",
+            Analysis::Allocate => "allocate",
+            Analysis::Cache => "cache",
+            Analysis::Healing => "healing",
         }
     }
 
@@ -79,6 +104,15 @@ pub struct Advice {
     /// `scale`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scale: Option<scale::report::ScaleReport>,
+    /// `allocate`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allocate: Option<allocate::report::AllocateReport>,
+    /// `cache`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache: Option<cache::report::CacheReport>,
+    /// `healing`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub healing: Option<healing::report::HealingReport>,
     /// What the log does not support, with the reason.
     pub left_out: Vec<LeftOut>,
 }
@@ -124,28 +158,76 @@ impl Kept {
     }
 }
 
+/// The first part of the log's time, from which is learnt; the rest is held out.
+const LEARNT_SHARE: (i64, i64) = (2, 3);
+
+impl Kept {
+    /// Where the last third begins, UTC ms.
+    fn held_out_ms(&self) -> i64 {
+        let (from_ms, to_ms) = self.trace.span_ms().unwrap_or_default();
+        let (part, whole) = LEARNT_SHARE;
+        from_ms.saturating_add(to_ms.saturating_sub(from_ms) / whole * part)
+    }
+}
+
+/// The analyses that go over single requests, as far as they are asked for.
+struct Passing<'a> {
+    forecast: Option<Forecast>,
+    balance: Option<Balance>,
+    allocate: Option<Allocate>,
+    cache: Option<Cache<'a>>,
+    healing: Option<Healing>,
+}
+
+impl<'a> Passing<'a> {
+    fn new(plan: &AdvisePlan, kept: &Kept, names: &'a EndpointNames) -> Self {
+        let (config, limits) = (&plan.config, plan.replay.rules.optimization);
+        let held_out_ms = kept.held_out_ms();
+        let wants = |analysis| plan.wants(analysis).then_some(());
+        let rates = allocate::Plan::new(config.allocate, &config.scale, &limits);
+        Passing {
+            forecast: wants(Analysis::Forecast).map(|()| Forecast::new(config.forecast)),
+            balance: wants(Analysis::Balance).map(|()| Balance::new(config.balance, &kept.trace)),
+            allocate: wants(Analysis::Allocate).map(|()| Allocate::new(rates, held_out_ms)),
+            cache: wants(Analysis::Cache).map(|()| Cache::new(config.cache, names, held_out_ms)),
+            healing: wants(Analysis::Healing).map(|()| Healing::new(limits)),
+        }
+    }
+
+    fn take(&mut self, visit: &Visit) {
+        self.forecast.iter_mut().for_each(|forecast| forecast.take(visit));
+        self.balance.iter_mut().for_each(|balance| balance.take(visit));
+        self.allocate.iter_mut().for_each(|allocate| allocate.take(visit));
+        self.cache.iter_mut().for_each(|cache| cache.take(visit));
+        self.healing.iter_mut().for_each(|healing| healing.take(visit));
+    }
+}
+
 /// Runs what the plan asks for.
 ///
 /// # Errors
 /// When the requests cannot be read back.
 pub(crate) fn run(plan: &AdvisePlan, kept: &Kept, names: &EndpointNames) -> anyhow::Result<Advice> {
-    let wants = |analysis| plan.wants(analysis).then_some(analysis);
-    let mut left_out = Vec::new();
-    let mut forecast = wants(Analysis::Forecast).map(|_| Forecast::new(plan.config.forecast));
-    let mut balance = wants(Analysis::Balance).map(|_| Balance::new(plan.config.balance, &kept.trace));
-    kept.trace.replay(|visit| {
-        forecast.iter_mut().for_each(|forecast| forecast.take(visit));
-        balance.iter_mut().for_each(|balance| balance.take(visit));
-        Ok(())
-    })?;
+    let mut passing = Passing::new(plan, kept, names);
+    if plan.only != Some(Analysis::Scale) {
+        kept.trace.replay(|visit| {
+            passing.take(visit);
+            Ok(())
+        })?;
+    }
+    let scale = plan.wants(Analysis::Scale).then(|| scale::run(plan, kept)).transpose()?;
+    let Passing { forecast, balance, allocate, cache, healing } = passing;
     let timezone = plan.replay.input.wanted.timezone;
     let forecast = forecast.map(|forecast| forecast.finish(kept, names, timezone));
-    let balance = balance.map(|balance| balance.finish(kept, names, &plan.upstream));
-    let scale = wants(Analysis::Scale).map(|_| scale::run(plan, kept)).transpose()?;
+    let allocate = allocate.map(|allocate| allocate.finish(kept));
+    let mut left_out = Vec::new();
     Ok(Advice {
         forecast: possible(forecast, Analysis::Forecast, &mut left_out),
-        balance: possible(balance, Analysis::Balance, &mut left_out),
+        balance: balance.map(|balance| balance.finish(kept, names, &plan.upstream)),
         scale: possible(scale, Analysis::Scale, &mut left_out),
+        allocate: possible(allocate, Analysis::Allocate, &mut left_out),
+        cache: cache.map(|cache| cache.finish(kept)),
+        healing: healing.map(|healing| healing.finish(kept, names)),
         left_out,
     })
 }

@@ -1,7 +1,10 @@
 //! `learn advise`: its analyses and their flags, in the groups of its help.
 
 use super::replay::{InputFlags, SelectionFlags, WriteFlags};
-use super::value::{AdviceKnobFlags, BalanceKnobFlags, ForecastKnobFlags, ScaleKnobFlags};
+use super::value::{
+    AdviceKnobFlags, AllocateKnobFlags, BalanceKnobFlags, CacheKnobFlags, ForecastKnobFlags, HealingKnobFlags,
+    ScaleKnobFlags,
+};
 use crate::plan::advise::{AdviceFormat, object_name, upstream_name};
 use crate::plan::text::thread_count;
 use crate::settings::knob::Chosen;
@@ -40,6 +43,12 @@ pub enum Only {
     Balance(Box<AnalysisArgs<BalanceFlags>>),
     /// How many replicas the load needs, and a HorizontalPodAutoscaler
     Scale(Box<AnalysisArgs<ScaleFlags>>),
+    /// When to add and take away replicas, learnt from the log and tested on its last third
+    Allocate(Box<AnalysisArgs<AllocateKnobFlags>>),
+    /// Which answers to keep and which requests to fetch ahead, and what that would have saved
+    Cache(Box<AnalysisArgs<CacheKnobFlags>>),
+    /// What to do about each critical anomaly
+    Healing(Box<AnalysisArgs<HealingKnobFlags>>),
 }
 
 /// What every analysis takes, and its own flags.
@@ -153,15 +162,22 @@ impl OwnFlags for AllFlags {
     }
 }
 
-impl OwnFlags for ForecastKnobFlags {
-    fn knobs(&self) -> &Chosen {
-        &self.0
-    }
+/// Makes flags of knobs alone those of an analysis.
+macro_rules! own_knobs {
+    ($($flags:ty),*) => {$(
+        impl OwnFlags for $flags {
+            fn knobs(&self) -> &Chosen {
+                &self.0
+            }
 
-    fn names(&self) -> Names {
-        Names::default()
-    }
+            fn names(&self) -> Names {
+                Names::default()
+            }
+        }
+    )*};
 }
+
+own_knobs!(ForecastKnobFlags, AllocateKnobFlags, CacheKnobFlags, HealingKnobFlags);
 
 impl OwnFlags for BalanceFlags {
     fn knobs(&self) -> &Chosen {

@@ -153,6 +153,13 @@ analysis_knobs! {
     ForecastKnobFlags, forecast_knobs, "forecast", ["max-gap"];
     /// Those of `balance`.
     BalanceKnobFlags, balance_knobs, "balance", ["max-gap"];
+    /// Those of `allocate`.
+    AllocateKnobFlags, allocate_knobs, "allocate",
+        ["max-gap", "cpu-threshold", "target-latency", "throughput-target", "replicas", "concurrency-per-replica", "stabilization"];
+    /// Those of `cache`.
+    CacheKnobFlags, cache_knobs, "cache", ["max-gap"];
+    /// Those of `healing`.
+    HealingKnobFlags, healing_knobs, "healing", ["max-gap", "max-memory"];
     /// Those of `scale`.
     ScaleKnobFlags, scale_knobs, "scale", ["max-gap", "cpu-threshold", "target-latency", "throughput-target"];
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use std::process::Command;
 
 /// Every analysis by its name on the command line.
-const ANALYSES: [&str; 3] = ["forecast", "balance", "scale"];
+const ANALYSES: [&str; 6] = ["forecast", "balance", "scale", "allocate", "cache", "healing"];
 
 fn json(args: &[&str], log: &str) -> Value {
     let args = [&["advise"], args, &["-", "-f", "json"]].concat();
@@ -31,7 +31,7 @@ fn every_document_is_valid() {
     let document: Value = serde_json::from_str(&document).unwrap();
     let left_out: Vec<&str> =
         document["leftOut"].as_array().unwrap().iter().filter_map(|left| left["analysis"].as_str()).collect();
-    assert_eq!(left_out, ["forecast", "scale"]);
+    assert_eq!(left_out, ["forecast", "scale", "allocate"]);
 }
 
 /// Chunks of a few lines, on one thread and on eight, of one file and of the same lines in three.
@@ -64,7 +64,15 @@ fn rows_are_those_of_the_document() {
         csv::Reader::from_reader(text.as_bytes()).records().map(|record| record.unwrap().len()).collect::<Vec<_>>()
     };
     let document = json(&[], &shop_json());
-    for (analysis, list) in [("forecast", "endpoints"), ("balance", "upstreams"), ("scale", "windows")] {
+    let lists = [
+        ("forecast", "endpoints"),
+        ("balance", "upstreams"),
+        ("scale", "windows"),
+        ("allocate", "states"),
+        ("cache", "routes"),
+        ("healing", "anomalies"),
+    ];
+    for (analysis, list) in lists {
         assert_eq!(rows(analysis).len(), document[analysis][list].as_array().unwrap().len(), "{analysis}");
     }
 }
@@ -84,7 +92,7 @@ fn the_planted_upstreams_are_found() {
     assert!(healths[0] > healths[2] && healths[2] > healths[1], "{healths:?}");
     assert!(weights[0] >= weights[2] && weights[2] > weights[1], "{weights:?}");
     let retried = balance["retriedRequests"].as_u64().unwrap();
-    assert_eq!(balance["tries"].as_u64().unwrap(), 2205 + retried);
+    assert_eq!(balance["tries"].as_u64().unwrap(), balance["basis"]["requests"].as_u64().unwrap() + retried);
     for ejection in balance["ejections"].as_array().unwrap() {
         assert_eq!(ejection["upstream"], "10.0.0.13:8080");
         let from = ejection["from"].as_str().unwrap();
@@ -192,6 +200,64 @@ fn the_planted_rush_is_found() {
     let sum = |key: &str| windows.iter().map(|row| row[key].as_f64().unwrap()).sum::<f64>();
     let (little, exact) = (sum("littleInFlight"), sum("meanInFlight"));
     assert!((little - exact).abs() < 1e-6 * exact, "{little} {exact}");
+}
+
+/// A product page that takes five seconds, carts that fail, a cart that takes 600 MB.
+#[test]
+fn the_planted_anomalies_are_healed() {
+    let healing = &json(&["healing"], &shop_json())["healing"];
+    let told = |one: &Value| {
+        let text = |key: &str| one[key].as_str().unwrap().to_owned();
+        (text("metric"), text("from")[..16].to_owned(), text("path"), one["actions"][0].as_str().unwrap().to_owned())
+    };
+    let told: Vec<_> = healing["anomalies"].as_array().unwrap().iter().map(told).collect();
+    let expected = [
+        ("latency", "2026-06-01T12:10", "/products/:id", "Raise the timeout of this route to 6000 ms"),
+        ("error_rate", "2026-06-01T12:27", "/cart", "Open the circuit breaker of this route."),
+        ("memory", "2026-06-01T12:35", "/cart", "Raise the heap, and --max-memory, above 600 MB"),
+    ];
+    assert_eq!(told.len(), expected.len(), "{told:?}");
+    for ((metric, from, path, action), expected) in told.iter().zip(expected) {
+        assert_eq!((metric.as_str(), from.as_str(), path.as_str()), (expected.0, expected.1, expected.2));
+        assert!(action.starts_with(expected.3), "{action}");
+    }
+}
+
+/// The catalogue has three pages, visitors go from it to a product, and what follows a product is mostly no GET.
+#[test]
+fn what_visitors_ask_for_again_and_next_is_found() {
+    let cache = &json(&["cache"], &shop_json())["cache"];
+    let row = |path: &str| cache["routes"].as_array().unwrap().iter().find(|row| row["path"] == path).unwrap().clone();
+    let catalog = row("/catalog");
+    assert_eq!((&catalog["cache"], &catalog["prefetch"]), (&true.into(), &true.into()));
+    assert_eq!(catalog["next"], "GET /products/:id");
+    assert!(catalog["nextHitRate"].as_f64().unwrap() > 0.95);
+    let saved = catalog["hits"].as_f64().unwrap() * catalog["missMs"].as_f64().unwrap();
+    assert!((catalog["savedMs"].as_f64().unwrap() - saved).abs() < 1e-6);
+    let product = row("/products/:id");
+    assert_eq!((&product["cache"], &product["prefetch"]), (&false.into(), &false.into()));
+    assert_eq!(product["prefetchReason"], "what follows is no GET");
+    let cart = row("/cart");
+    assert_eq!((&cart["hits"], &cart["cacheReason"]), (&Value::Null, &"not a GET".into()));
+    // Nothing is kept for no time.
+    let short = &json(&["cache", "--ttl", "1ms"], &shop_json())["cache"];
+    assert!(short["routes"].as_array().unwrap().iter().all(|row| row["cache"] == false));
+}
+
+#[test]
+fn the_table_follows_from_the_seed_and_names_states_never_visited() {
+    let allocate = |seed: &str| {
+        json(&["allocate", "--concurrency-per-replica", "1", "--seed", seed], &shop_json())["allocate"].clone()
+    };
+    let (one, again, other) = (allocate("1"), allocate("1"), allocate("2"));
+    assert_eq!(one, again);
+    assert_ne!(one["states"], other["states"]);
+    for state in one["states"].as_array().unwrap() {
+        assert_eq!(state["policy"].is_null(), state["visits"] == 0, "{state}");
+    }
+    assert!(one["states"].as_array().unwrap().iter().any(|state| state["policy"].is_null()));
+    let minutes = one["learntMinutes"].as_u64().unwrap() + one["heldOutMinutes"].as_u64().unwrap();
+    assert_eq!(minutes, 40);
 }
 
 /// Three days of 50 requests in each 5 minutes, their duration by the part of the day, 0 to 999, and by chance.

@@ -11,8 +11,8 @@ pub mod report;
 mod tests;
 mod weights;
 
+use super::Kept;
 use super::trace::{Trace, Visit};
-use super::{Kept, Outcome};
 use crate::advise::config::BalanceConfig;
 use crate::request::FIRST_ERROR_STATUS;
 use crate::route::endpoint::EndpointNames;
@@ -90,10 +90,10 @@ impl Balance {
     }
 
     /// What was found, once all requests were taken.
-    pub(super) fn finish(self, kept: &Kept, names: &EndpointNames, block: &str) -> Outcome<BalanceReport> {
+    pub(super) fn finish(self, kept: &Kept, names: &EndpointNames, block: &str) -> BalanceReport {
         let Balance { config, of, observed, retried } = self;
         let basis = kept.basis();
-        Ok(match of {
+        match of {
             Of::Upstreams { names, outliers, .. } => {
                 BalanceReport::of_upstreams(basis, &config, names, &observed, retried, *outliers, block)
             }
@@ -102,6 +102,6 @@ impl Balance {
                 let named = seen.map(|(number, health)| (names.name(number).to_string(), health)).collect();
                 BalanceReport::of_endpoints(basis, &config, named)
             }
-        })
+        }
     }
 }

@@ -9,7 +9,7 @@ const US_PER_MS: i64 = 1000;
 
 /// One window, or a stretch of windows without events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Load {
+pub(in crate::advise) struct Load {
     /// UTC microseconds, a multiple of the window.
     pub from_us: i64,
     pub to_us: i64,
@@ -27,13 +27,13 @@ pub(super) struct Load {
 
 impl Load {
     /// Its length, at least a microsecond.
-    pub(super) fn length_us(&self) -> f64 {
+    pub(in crate::advise) fn length_us(&self) -> f64 {
         self.to_us.saturating_sub(self.from_us).max(1) as f64
     }
 }
 
 /// The window under way.
-pub(super) struct LoadSweep {
+pub(in crate::advise) struct LoadSweep {
     window_us: i64,
     open: Option<Load>,
     /// Up to where the requests in flight are summed.
@@ -46,13 +46,13 @@ pub(super) struct LoadSweep {
 }
 
 impl LoadSweep {
-    pub(super) fn new(window_ms: i64) -> Self {
+    pub(in crate::advise) fn new(window_ms: i64) -> Self {
         let window_us = window_ms.saturating_mul(US_PER_MS).max(1);
         LoadSweep { window_us, open: None, summed_us: 0, in_flight: 0, timed: 0, peak: (0, 0) }
     }
 
     /// Takes the next event, and hands over windows that are over.
-    pub(super) fn take(&mut self, event: &Event, mut close: impl FnMut(&Load)) {
+    pub(in crate::advise) fn take(&mut self, event: &Event, mut close: impl FnMut(&Load)) {
         self.advance(event.at_us, &mut close);
         let Some(open) = &mut self.open else { return };
         let timed = u64::from(event.is_timed);
@@ -72,7 +72,7 @@ impl LoadSweep {
     }
 
     /// Hands over what is still open.
-    pub(super) fn finish(&mut self, mut close: impl FnMut(&Load)) {
+    pub(in crate::advise) fn finish(&mut self, mut close: impl FnMut(&Load)) {
         if let Some(open) = self.open.take() {
             close(&open);
         }

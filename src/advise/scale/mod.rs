@@ -11,11 +11,13 @@ pub mod report;
 #[cfg(test)]
 mod tests;
 
+pub(super) use load::Load;
+pub(super) use replicas::{Capacity, Demand};
+
 use super::{Kept, Outcome};
 use crate::backtest::timeline::Timeline;
 use crate::plan::advise::AdvisePlan;
 use load::LoadSweep;
-use replicas::{Capacity, Demand};
 use report::ScaleReport;
 
 /// What is missing where no request has a duration.

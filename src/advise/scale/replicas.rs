@@ -11,14 +11,14 @@ const US_PER_MS: i64 = 1000;
 
 /// What replicas can do, and when they are too many.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Capacity {
+pub(in crate::advise) struct Capacity {
     pub config: ScaleConfig,
     /// Percentage of its capacity that a replica is to be used at.
     pub busy_percent: f64,
 }
 
 impl Capacity {
-    pub(super) fn new(config: &ScaleConfig, limits: &OptimizationConfig) -> Self {
+    pub(in crate::advise) fn new(config: &ScaleConfig, limits: &OptimizationConfig) -> Self {
         Capacity { config: *config, busy_percent: limits.cpu_threshold }
     }
 
@@ -29,7 +29,7 @@ impl Capacity {
 
     /// The most of: what keeps the mean number in flight at the target of a replica; what takes the peak at all; what
     /// takes the rate, if the replicas in force take the throughput target; 1.
-    fn needed(&self, load: &Load) -> u64 {
+    pub(in crate::advise) fn needed(&self, load: &Load) -> u64 {
         let concurrency = self.config.concurrency_per_replica as f64;
         let mean = load.in_flight_us as f64 / load.length_us();
         let by_mean = mean * 100.0 / (concurrency * self.busy_percent);
@@ -41,7 +41,7 @@ impl Capacity {
 }
 
 /// The replicas of all windows so far.
-pub(super) struct Demand {
+pub(in crate::advise) struct Demand {
     pub capacity: Capacity,
     pub rows: Vec<WindowRow>,
     pub moves: Vec<Move>,
@@ -55,7 +55,7 @@ pub(super) struct Demand {
 }
 
 impl Demand {
-    pub(super) fn new(capacity: Capacity) -> Self {
+    pub(in crate::advise) fn new(capacity: Capacity) -> Self {
         Demand {
             capacity,
             rows: Vec::new(),
@@ -68,7 +68,7 @@ impl Demand {
     }
 
     /// Takes the next window or stretch of windows.
-    pub(super) fn take(&mut self, load: &Load) {
+    pub(in crate::advise) fn take(&mut self, load: &Load) {
         let needed = self.capacity.needed(load);
         let window_us = self.capacity.config.window_ms.saturating_mul(US_PER_MS).max(1);
         let windows = (load.to_us.saturating_sub(load.from_us) / window_us).max(1);
@@ -79,6 +79,11 @@ impl Demand {
         for window in 1..=told {
             self.recommend(load.from_us.saturating_add(window.saturating_mul(window_us)), needed);
         }
+    }
+
+    /// The replicas there would be now.
+    pub(in crate::advise) fn current(&self) -> u64 {
+        self.current
     }
 
     fn stabilization_us(&self) -> i64 {

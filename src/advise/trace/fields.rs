@@ -169,6 +169,24 @@ fn fingerprint(text: &[u8]) -> u64 {
     hasher.finish().max(1)
 }
 
+/// A request of the first endpoint that says nothing but when it ended.
+#[cfg(test)]
+pub(crate) fn plain_visit(ended_ms: i64) -> Visit {
+    Visit {
+        ended_ms,
+        duration_ns: None,
+        endpoint: 0,
+        status: 200,
+        cache: CacheState::Unsaid,
+        priority: Priority::Normal,
+        client: 0,
+        target: 1,
+        memory_bytes: None,
+        cpu: None,
+        tries: Vec::new(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -16,7 +16,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 
 pub(crate) use read::Trace;
-pub(crate) use record::{CacheState, Visit};
+pub(crate) use record::{CacheState, Priority, Visit};
 
 /// Requests of a full page.
 const PAGE_VISITS: usize = 4096;

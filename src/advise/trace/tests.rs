@@ -1,23 +1,12 @@
 //! What comes back out of a trace, against a plain stable sort.
 
-use super::record::{Priority, Try};
+use super::fields::plain_visit;
+use super::record::Try;
 use super::*;
 use proptest::prelude::*;
 
 fn visit(ended_ms: i64, endpoint: u32) -> Visit {
-    Visit {
-        ended_ms,
-        duration_ns: None,
-        endpoint,
-        status: 200,
-        cache: CacheState::Unsaid,
-        priority: Priority::Normal,
-        client: 0,
-        target: 1,
-        memory_bytes: None,
-        cpu: None,
-        tries: Vec::new(),
-    }
+    Visit { endpoint, ..plain_visit(ended_ms) }
 }
 
 fn replayed(trace: &Trace) -> Vec<Visit> {

@@ -27,6 +27,9 @@ impl AdvisePlan {
             None => resolve(None, &args.all, settings, environment),
             Some(Only::Forecast(args)) => resolve(Some(Analysis::Forecast), args, settings, environment),
             Some(Only::Balance(args)) => resolve(Some(Analysis::Balance), args, settings, environment),
+            Some(Only::Allocate(args)) => resolve(Some(Analysis::Allocate), args, settings, environment),
+            Some(Only::Cache(args)) => resolve(Some(Analysis::Cache), args, settings, environment),
+            Some(Only::Healing(args)) => resolve(Some(Analysis::Healing), args, settings, environment),
             Some(Only::Scale(args)) => resolve(Some(Analysis::Scale), args, settings, environment),
         }
     }
@@ -39,6 +42,9 @@ impl AdviseArgs {
             None => self.all.settings.as_deref(),
             Some(Only::Forecast(args)) => args.settings.as_deref(),
             Some(Only::Balance(args)) => args.settings.as_deref(),
+            Some(Only::Allocate(args)) => args.settings.as_deref(),
+            Some(Only::Cache(args)) => args.settings.as_deref(),
+            Some(Only::Healing(args)) => args.settings.as_deref(),
             Some(Only::Scale(args)) => args.settings.as_deref(),
         }
     }

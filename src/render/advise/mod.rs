@@ -2,9 +2,12 @@
 //!
 //! Each analysis has a file here, with its section for people and its rows for programs.
 
+mod allocate;
 mod balance;
+mod cache;
 mod csv;
 mod forecast;
+mod healing;
 mod scale;
 
 use super::document::{Block, Document, Section, Text};
@@ -80,6 +83,9 @@ fn document(AdviceReport { report, advice }: &AdviceReport) -> Document {
         advice.forecast.as_ref().map(forecast::section),
         advice.balance.as_ref().map(balance::section),
         advice.scale.as_ref().map(scale::section),
+        advice.allocate.as_ref().map(allocate::section),
+        advice.cache.as_ref().map(cache::section),
+        advice.healing.as_ref().map(healing::section),
         left_out(advice),
         section::notes(report),
     ];
@@ -106,6 +112,16 @@ fn lines(AdviceReport { report, advice }: &AdviceReport) -> anyhow::Result<Vec<u
         append(&mut bytes, "scale.window", &scale.windows)?;
         append(&mut bytes, "scale.move", &scale.moves)?;
     }
+    if let Some(allocate) = &advice.allocate {
+        append(&mut bytes, "allocate.state", &allocate.states)?;
+        append(&mut bytes, "allocate.trial", &allocate.trials)?;
+    }
+    if let Some(cache) = &advice.cache {
+        append(&mut bytes, "cache.route", &cache.routes)?;
+    }
+    if let Some(healing) = &advice.healing {
+        append(&mut bytes, "healing.anomaly", &healing.anomalies)?;
+    }
     append(&mut bytes, "leftOut", &advice.left_out)?;
     append(&mut bytes, "summary", std::slice::from_ref(&report.summary))?;
     Ok(bytes)
@@ -121,6 +137,9 @@ fn rows(advice: &Advice) -> anyhow::Result<Vec<u8>> {
         Advice { forecast: Some(forecast), .. } => csv::render(&forecast.endpoints),
         Advice { balance: Some(balance), .. } => csv::render(&balance.upstreams),
         Advice { scale: Some(scale), .. } => csv::render(&scale.windows),
+        Advice { allocate: Some(allocate), .. } => csv::render(&allocate.states),
+        Advice { cache: Some(cache), .. } => csv::render(&cache.routes),
+        Advice { healing: Some(healing), .. } => csv::render(&healing.anomalies),
         _ => Ok(Vec::new()),
     }
 }

@@ -53,7 +53,7 @@ fn episode_row(episode: &Episode, times: TimeStyle) -> Row {
     Row { cells, tone, note: None }
 }
 
-fn metric_label(metric: Metric) -> &'static str {
+pub(crate) fn metric_label(metric: Metric) -> &'static str {
     match metric {
         Metric::Cpu => "CPU",
         Metric::ErrorRate => "error rate",
@@ -74,7 +74,7 @@ fn severity_label(severity: Severity) -> &'static str {
 }
 
 /// A value in its metric's unit; a first sight has none.
-fn measured(metric: Metric, value: Option<f64>) -> Span {
+pub(crate) fn measured(metric: Metric, value: Option<f64>) -> Span {
     optional_cell(value.filter(|_| metric != Metric::UnknownEndpoint), |value| match metric {
         Metric::Cpu => number(value),
         Metric::Latency => format!("{} ms", millis(value)),

@@ -9,7 +9,7 @@ mod read;
 mod route;
 mod tuned;
 
-pub(crate) use finding::notes;
+pub(crate) use finding::{measured, metric_label, notes};
 pub(crate) use read::input;
 
 use super::document::{Block, Document, Row, Span, Table, Text};
@@ -18,7 +18,7 @@ use super::{document, figure};
 use crate::report::Report;
 
 /// Rows of a table for people; the formats for programs have all.
-const MOST_ROWS: usize = 20;
+pub(crate) const MOST_ROWS: usize = 20;
 
 /// The whole report for people.
 pub(crate) fn document(report: &Report) -> Document {
@@ -54,7 +54,7 @@ fn capped_list(items: impl ExactSizeIterator<Item = Text>) -> Block {
     Block::List(items.take(MOST_ROWS).chain(rest).collect())
 }
 
-fn rest_line(total: usize) -> Option<Text> {
+pub(crate) fn rest_line(total: usize) -> Option<Text> {
     let rest = total.checked_sub(MOST_ROWS).filter(|&rest| rest > 0)?;
     Some(Text::plain(format!("and {} more (use -f json).", figure::count(rest as u64))))
 }
