@@ -22,6 +22,14 @@ fuzz_target!(|data: &[u8]| {
         if first & 8 != 0 {
             flags.extend(["--calls-column", "calls"]);
         }
+        match first & 48 {
+            16 => flags.extend(["--rule", "negative-binomial", "--resolve"]),
+            32 => {
+                flags.retain(|flag| *flag != "--state" && *flag != state);
+                flags.push("--compare");
+            }
+            _ => {}
+        }
         if let Some(bytes) = place.run(&flags) {
             check(format, &bytes);
         }

@@ -150,7 +150,7 @@ impl Developer {
 
     /// Whether nothing of this developer is worth remembering any more.
     pub(super) fn is_forgotten(&self, place: Place) -> bool {
-        place.window.saturating_sub(self.last_call) > FORGOTTEN_DAYS * place.day_windows()
+        self.episode.is_none() && place.window.saturating_sub(self.last_call) > FORGOTTEN_DAYS * place.day_windows()
     }
 
     /// Calls to expect in a window before its calls are known, and ln of the probability of none.
@@ -176,7 +176,7 @@ impl Developer {
     pub(super) fn step(&mut self, place: Place, calls: u32, limits: Limits) -> Option<Evidence> {
         if calls > 0 {
             if self.is_forgotten(place) {
-                *self = Developer { episode: self.episode.take(), ..Developer::new(place.window) };
+                *self = Developer::new(place.window);
             }
             self.last_call = place.window;
         }

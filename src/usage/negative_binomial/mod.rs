@@ -186,7 +186,13 @@ impl NegativeBinomial {
         let Some((_, day)) = self.last.filter(|(_, day)| *day != place.day) else { return };
         self.population.end_day();
         let weekday = Place { day, ..place }.weekday();
-        self.developers.iter_mut().flatten().for_each(|developer| developer.end_day(weekday));
+        for slot in &mut self.developers {
+            match slot {
+                Some(developer) if developer.is_forgotten(place) => *slot = None,
+                Some(developer) => developer.end_day(weekday),
+                None => {}
+            }
+        }
     }
 
     fn is_hole(&self, place: Place) -> bool {

@@ -263,3 +263,60 @@ fn windows_that_were_taken_are_not_taken_again() {
     rule.close(i64::MIN, [(0, 1_000_000)]);
     assert_eq!(format!("{rule:?}"), before);
 }
+
+/// Why the fewest calls stand out after five days of `usual` calls in each window and then some of `before`. Where
+/// everything is improbable enough, ratio and excess decide.
+fn fewest(usual: u64, before: &[u64]) -> Evidence {
+    let mut rule = NegativeBinomial::new(calendar("UTC"), 0.5);
+    let calls = std::iter::repeat_n(usual, 5 * DAY as usize).chain(before.iter().copied());
+    assert_eq!(told(&mut rule, 1, (MONDAY..).zip(calls.map(|calls| vec![calls]))), []);
+    let evidence = |calls: u64| {
+        let mut rule = rule.clone();
+        rule.close(MONDAY + 5 * DAY + before.len() as i64, [(0, calls)]);
+        rule.take_alerts(&names(1)).first().map(|alert| alert.evidence)
+    };
+    (usual..).find_map(evidence).unwrap()
+}
+
+#[test]
+fn a_window_needs_three_times_the_calls_and_ten_more() {
+    let ratio = fewest(100, &[]);
+    assert_eq!((ratio.scale, ratio.observed, ratio.expected), (1, 301.0, 100.25));
+    let excess = fewest(3, &[]);
+    assert_eq!((excess.scale, excess.observed, excess.expected), (1, 14.0, 3.25));
+}
+
+#[test]
+fn three_windows_need_2_2_times_the_calls_and_twenty_more() {
+    // The windows before have taught by then, so that somewhat more than 100 calls are expected of each.
+    let ratio = fewest(100, &[240, 240]);
+    assert_eq!(ratio.scale, 3);
+    assert!(ratio.observed >= 2.2 * ratio.expected && ratio.observed - 1.0 < 2.2 * ratio.expected, "{ratio:?}");
+    let excess = fewest(3, &[11, 11]);
+    assert_eq!(excess.scale, 3);
+    let more = excess.observed - excess.expected;
+    assert!((20.0..21.0).contains(&more) && excess.ratio() > 2.2, "{excess:?}");
+}
+
+#[test]
+fn six_windows_need_1_9_times_the_calls_and_thirty_more() {
+    let ratio = fewest(100, &[200; 5]);
+    assert_eq!(ratio.scale, 6);
+    assert!(ratio.observed >= 1.9 * ratio.expected && ratio.observed - 1.0 < 1.9 * ratio.expected, "{ratio:?}");
+    let excess = fewest(3, &[8; 5]);
+    assert_eq!(excess.scale, 6);
+    let more = excess.observed - excess.expected;
+    assert!((30.0..31.0).contains(&more) && excess.ratio() > 1.9, "{excess:?}");
+}
+
+#[test]
+fn after_three_hours_a_new_level_becomes_the_usual_one() {
+    let calls = |window: i64| if window < 5 * DAY { 100 } else { 450 };
+    let mut rule = rule();
+    let found = told(&mut rule, 1, (0..12 * DAY).map(|window| (MONDAY + window, vec![calls(window)])));
+    let hours = (found[1].3 - found[0].3) as f64 / 12.0;
+    assert!((3.0..8.0).contains(&hours), "{hours} hours");
+    // The hours in which it was news are learnt on the next days; the third time it is a habit.
+    let starts: Vec<i64> = found.iter().filter(|found| found.1 == Phase::Start).map(|found| found.3 / DAY).collect();
+    assert_eq!(starts, [5, 6, 7]);
+}
