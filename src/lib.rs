@@ -245,6 +245,7 @@ fn advise_on_logs(plan: &AdvisePlan) -> anyhow::Result<ExitCode> {
 /// Those of [`source::read`].
 pub fn replay_report(plan: &ReplayPlan) -> anyhow::Result<Report> {
     let mut replay = replay::Replay::new(plan.rules, plan.input.naming());
+    replay.usage.limit_developers(plan.input.max_developers);
     let bar = progress_bar(plan);
     let reading = source::read(plan, &mut replay, &|bytes| bar.inc(bytes));
     bar.finish_and_clear();

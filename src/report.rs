@@ -279,6 +279,8 @@ pub struct InputSettings {
     pub openapi: Option<String>,
     /// `--max-routes`.
     pub max_routes: usize,
+    /// `--max-developers`.
+    pub max_developers: usize,
 }
 
 /// Counts and times of the whole run.
@@ -315,8 +317,8 @@ pub struct Summary {
     pub skipped_cycles: u64,
     /// Different endpoints.
     pub endpoints: u64,
-    /// Different developers.
-    pub developers: u64,
+    /// Different developers; `None`: more than `--max-developers`.
+    pub developers: Option<u64>,
     /// Usage windows (developer-independent) that had too little log before them to be tested.
     pub usage_windows_not_tested: u64,
     /// Stretches without cycles, longer than `maxGapMs`.

@@ -1,7 +1,7 @@
 //! `learn replay`: its flags, in the groups of its help.
 
 use super::value::{Color, KnobFlags};
-use crate::plan::text::{Condition, StatusRange, TimeText, route_count, share, thread_count};
+use crate::plan::text::{Condition, StatusRange, TimeText, developer_limit, route_count, share, thread_count};
 use crate::plan::{FieldOverride, Latency, OutputFormat, RuleChoice, Timezone};
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
 use clap::{Args, ValueEnum};
@@ -73,6 +73,10 @@ pub struct InputFlags {
     #[arg(long, value_name = "N", env = "LEARN_MAX_ROUTES", hide_env = true)]
     #[arg(value_parser = route_count, allow_negative_numbers = true)]
     pub max_routes: Option<usize>,
+    /// Compare usage for at most N developers: a field with more names none [default: 500000]
+    #[arg(long, value_name = "N", env = "LEARN_MAX_DEVELOPERS", hide_env = true)]
+    #[arg(value_parser = developer_limit, allow_negative_numbers = true)]
+    pub max_developers: Option<usize>,
     /// Write every line that could not be read to FILE, with the reason
     #[arg(long, value_name = "FILE", env = "LEARN_REJECTS", hide_env = true)]
     pub rejects: Option<PathBuf>,

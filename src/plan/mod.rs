@@ -73,6 +73,8 @@ pub struct InputPlan {
     pub declared: Option<Arc<DeclaredRoutes>>,
     /// Routes kept apart; the rest is one.
     pub max_routes: usize,
+    /// Developers from which on none is compared.
+    pub max_developers: usize,
     /// Share of rejected lines above which the run fails, 0 to 1.
     pub max_rejects_ratio: f64,
     /// Where to write every rejected line.

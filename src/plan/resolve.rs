@@ -34,6 +34,7 @@ use std::sync::Arc;
 const DEFAULT_MAX_REJECTS_RATIO: f64 = 0.5;
 /// Routes kept apart; far more than any service has, few enough for tables and memory.
 const DEFAULT_MAX_ROUTES: usize = 10_000;
+const DEFAULT_MAX_DEVELOPERS: usize = 500_000;
 const DEFAULT_WIDTH: usize = 80;
 
 impl ReplayPlan {
@@ -80,6 +81,7 @@ fn input_plan(
     let raw_paths = flags.raw_paths.or(defaults.raw_paths).unwrap_or(false);
     let routes_file = flags.routes_file.as_deref().or(defaults.routes_file.as_deref());
     let openapi = flags.openapi.as_deref().or(defaults.openapi.as_deref());
+    let max_developers = flags.max_developers.or(defaults.max_developers).unwrap_or(DEFAULT_MAX_DEVELOPERS);
     let max_routes = flags.max_routes.or(defaults.max_routes).unwrap_or(DEFAULT_MAX_ROUTES);
     Ok(InputPlan {
         files,
@@ -92,6 +94,7 @@ fn input_plan(
         raw_paths,
         declared: declared_routes(routes_file, openapi)?,
         max_routes,
+        max_developers,
         max_rejects_ratio: flags.max_rejects.or(defaults.max_rejects_ratio).unwrap_or(DEFAULT_MAX_REJECTS_RATIO),
         rejects: flags.rejects.clone(),
         keep_going: flags.keep_going,
@@ -109,6 +112,7 @@ fn input_plan(
             routes: routes_file.map(|path| path.display().to_string()),
             openapi: openapi.map(|path| path.display().to_string()),
             max_routes,
+            max_developers,
         },
         wanted,
     })

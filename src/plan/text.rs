@@ -347,6 +347,15 @@ pub(crate) fn route_count(text: &str) -> Result<usize, String> {
     routes.ok_or_else(|| format!("expected a whole number from 1 to {MAX_ROUTES}"))
 }
 
+/// The most developers that `--max-developers` lets be compared.
+const MAX_DEVELOPERS: usize = 100_000_000;
+
+/// A number of developers.
+pub(crate) fn developer_limit(text: &str) -> Result<usize, String> {
+    let developers = text.parse().ok().filter(|developers| (1..=MAX_DEVELOPERS).contains(developers));
+    developers.ok_or_else(|| format!("expected a whole number from 1 to {MAX_DEVELOPERS}"))
+}
+
 /// A `--where` condition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Condition {

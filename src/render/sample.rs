@@ -30,6 +30,7 @@ fn settings() -> Settings {
             latency: "request",
             timezone: "UTC".to_owned(),
             max_routes: 10_000,
+            max_developers: 500_000,
             ..InputSettings::default()
         },
     }
@@ -186,7 +187,7 @@ fn summary() -> Summary {
         cycles: 178,
         skipped_cycles: 4,
         endpoints: 2,
-        developers: 7,
+        developers: Some(7),
         usage_windows_not_tested: 12,
         skipped_gaps: Vec::new(),
         gaps: vec![gap("2026-06-01T12:30:00.000Z", "2026-06-01T12:45:00.000Z")],

@@ -43,6 +43,13 @@ impl Replay {
         let mut notes = reading.summary.notes.clone();
         notes.extend(self.floor_note(&rails));
         notes.extend(self.route_notes(plan));
+        notes.extend(self.usage.has_too_many().then(|| {
+            format!(
+                "there are more than {} developers, so their usage is not compared: name the right field with \
+                 --developer-field, or allow more with --max-developers",
+                plan.input.max_developers
+            )
+        }));
         let explained = std::mem::take(&mut self.explained);
         let routes = plan.explains_routes.then(|| explained.rows(&self.intake.naming, &self.names, &endpoints));
         let supported = evidence.as_ref().filter(|_| rules.choice == RuleChoice::Evidence);
@@ -61,7 +68,7 @@ impl Replay {
             cycles: self.feedback.cycle_count,
             skipped_cycles: self.feedback.skipped_cycle_count,
             endpoints: endpoints.len() as u64,
-            developers: self.usage.developer_count(),
+            developers: (!self.usage.has_too_many()).then(|| self.usage.developer_count()),
             usage_windows_not_tested: self.usage.windows_not_tested(),
             skipped_gaps: std::mem::take(&mut self.feedback.skipped_gaps),
             gaps: match &self.engine {

@@ -75,6 +75,8 @@ pub struct InputDefaults {
     pub openapi: Option<PathBuf>,
     /// `maxRoutes`.
     pub max_routes: Option<usize>,
+    /// `maxDevelopers`.
+    pub max_developers: Option<usize>,
     /// `maxRejects`, 0 to 1.
     pub max_rejects_ratio: Option<f64>,
     /// `fields`, each role at most once.
@@ -135,6 +137,7 @@ impl InputDefaults {
         self.routes_file = higher.routes_file.or(self.routes_file.take());
         self.openapi = higher.openapi.or(self.openapi.take());
         self.max_routes = higher.max_routes.or(self.max_routes);
+        self.max_developers = higher.max_developers.or(self.max_developers);
         self.max_rejects_ratio = higher.max_rejects_ratio.or(self.max_rejects_ratio);
         overlay_fields(&mut self.fields, &higher.fields);
     }

@@ -6,7 +6,7 @@
 use super::knob::{Given, Knob, KnobValue, all_knobs};
 use super::{InputDefaults, Settings, UsageDefaults};
 use crate::nearest::nearest;
-use crate::plan::text::{above_zero, route_count, share, thread_count};
+use crate::plan::text::{above_zero, developer_limit, route_count, share, thread_count};
 use crate::plan::{FieldOverride, Latency, Role, RuleChoice};
 use std::ops::Range;
 use std::path::Path;
@@ -15,7 +15,7 @@ use toml::de::{DeInteger, DeTable, DeValue};
 
 const TOP_KEYS: [&str; 3] = ["rules", "current", "threads"];
 const INPUT: &str = "input";
-const INPUT_KEYS: [&str; 11] = [
+const INPUT_KEYS: [&str; 12] = [
     "logFormat",
     "nginxConf",
     "latency",
@@ -25,6 +25,7 @@ const INPUT_KEYS: [&str; 11] = [
     "routes",
     "openapi",
     "maxRoutes",
+    "maxDevelopers",
     "maxRejects",
     "fields",
 ];
@@ -196,6 +197,7 @@ fn input(key: Key<'_>, value: &Spanned<DeValue<'_>>, input: &mut InputDefaults) 
             _ => return Err(wrong(key, value, "true or false")),
         },
         "maxRoutes" => input.max_routes = Some(count(key, value, route_count)?),
+        "maxDevelopers" => input.max_developers = Some(count(key, value, developer_limit)?),
         "maxRejects" => input.max_rejects_ratio = Some(max_rejects(key, value)?),
         "fields" => {
             for (key, value) in section(key, value)? {
@@ -374,7 +376,7 @@ mod tests {
     fn every_other_key_is_read() {
         let text = "rules = 'published'\ncurrent = 'now.json'\nthreads = 8\n[input]\nlogFormat = 'json'\n\
                     latency = 'upstream'\ntimezone = '+02:00'\ndeveloperField = 'dev'\nrawPaths = true\n\
-                    routes = 'ours.txt'\nopenapi = '/api.yaml'\nmaxRoutes = 70\n\
+                    routes = 'ours.txt'\nopenapi = '/api.yaml'\nmaxRoutes = 70\nmaxDevelopers = 9\n\
                     maxRejects = '5%'\n[input.fields]\nduration = 'took@ms'\n";
         let settings = read(text, Path::new("/etc/learn.toml")).unwrap();
         assert_eq!((settings.rules, settings.threads), (Some(RuleChoice::Replayed(RuleSet::Published)), Some(8)));
@@ -385,6 +387,7 @@ mod tests {
         assert_eq!((input.raw_paths, input.max_rejects_ratio), (Some(true), Some(0.05)));
         assert_eq!(input.routes_file.as_deref(), Some(Path::new("/etc/ours.txt")));
         assert_eq!((input.openapi.as_deref(), input.max_routes), (Some(Path::new("/api.yaml")), Some(70)));
+        assert_eq!(input.max_developers, Some(9));
         assert_eq!(input.fields, ["duration=took@ms".parse().unwrap()]);
     }
 

@@ -34,8 +34,11 @@ const KEPT_REJECTS: usize = 5;
 /// Endpoints that a worker remembers from chunk to chunk: more than there are where paths have templates.
 const KEPT_ENDPOINTS: usize = 1 << 16;
 
-/// And the bytes of their names.
-const KEPT_ENDPOINT_BYTES: usize = 16 << 20;
+/// Developers that a worker remembers likewise.
+const KEPT_DEVELOPERS: usize = 1 << 16;
+
+/// And the bytes of the names of either.
+const KEPT_NAME_BYTES: usize = 16 << 20;
 
 /// What is kept of requests beside the counts that cycles are made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -435,10 +438,19 @@ impl ChunkReader {
 
     /// Forgets the endpoints, whose numbers begin anew, when there are many; whether it did.
     pub fn forget_endpoints(&mut self) -> bool {
-        let are_many = self.endpoints.len() > KEPT_ENDPOINTS || self.endpoints.text_bytes() > KEPT_ENDPOINT_BYTES;
+        let are_many = self.endpoints.len() > KEPT_ENDPOINTS || self.endpoints.text_bytes() > KEPT_NAME_BYTES;
         if are_many {
             self.endpoints = Interner::default();
             self.admitted.clear();
+        }
+        are_many
+    }
+
+    /// The same of the developers.
+    pub fn forget_developers(&mut self) -> bool {
+        let are_many = self.developers.len() > KEPT_DEVELOPERS || self.developers.text_bytes() > KEPT_NAME_BYTES;
+        if are_many {
+            self.developers = Interner::default();
         }
         are_many
     }

@@ -44,6 +44,8 @@ pub struct Delivery {
     pub new_breakers: Vec<Box<[u8]>>,
     /// Whether the worker numbers endpoints anew after this.
     pub forgets_endpoints: bool,
+    /// Whether it numbers developers anew.
+    pub forgets_developers: bool,
 }
 
 /// One input on its way through.
@@ -65,7 +67,6 @@ pub struct InputMerge {
 
 /// A part whose turn has not come; its endpoints are leaves of the run.
 struct Waiting {
-    worker: usize,
     /// The chunk, as long as it may have to be read again.
     chunk: Option<Chunk>,
     file_bytes: u64,
@@ -134,6 +135,7 @@ impl Numbering {
     /// Puts the run's numbers in the place of a worker's: leaves, and their serial numbers where they stay.
     fn renumber(&self, part: &mut ChunkPart, block: Option<&mut Block>, replay: &mut Replay) {
         for_each_endpoint(part, |endpoint| *endpoint = self.endpoints[*endpoint as usize]);
+        part.usage.iter_mut().for_each(|cell| cell.developer = self.developers[cell.developer as usize]);
         part.visits.renumber(|endpoint| replay.serial(self.endpoints[endpoint as usize]));
         match block {
             Some(block) if self.breakers.is_empty() => {
@@ -256,7 +258,8 @@ impl<'a> Merge<'a> {
     /// Takes a worker's result; calls `merged` with the newest request for each chunk that went through.
     pub fn take(&mut self, delivery: Delivery, mut merged: impl FnMut(usize, Option<i64>)) -> anyhow::Result<()> {
         let Delivery { worker, input, number, chunk, mut part, mut block, .. } = delivery;
-        let Delivery { new_endpoints, new_developers, new_breakers, forgets_endpoints, .. } = delivery;
+        let Delivery { new_endpoints, new_developers, new_breakers, forgets_endpoints, forgets_developers, .. } =
+            delivery;
         let endpoints = new_endpoints.iter().map(|parts| parts.each_ref().map(|part| &part[..]));
         let numbering = &mut self.numberings[worker];
         numbering.endpoints.extend(endpoints.map(|parts| self.grouping.number(self.replay, &self.keep, parts)));
@@ -268,13 +271,16 @@ impl<'a> Merge<'a> {
         if forgets_endpoints {
             numbering.endpoints = Vec::new();
         }
+        if forgets_developers {
+            numbering.developers = Vec::new();
+        }
         let file_bytes = chunk.file_bytes;
         // A chunk without a request is never read again, and must not keep the reading of its neighbours waiting.
         let chunk = if part.first_ms.is_some() { Some(chunk) } else { None };
         if chunk.is_none() {
             merged(input, None);
         }
-        self.inputs[input].waiting.insert(number, Waiting { worker, chunk, file_bytes, part, block });
+        self.inputs[input].waiting.insert(number, Waiting { chunk, file_bytes, part, block });
         self.drain(input, merged)
     }
 
@@ -289,10 +295,7 @@ impl<'a> Merge<'a> {
         let state = &mut self.inputs[input];
         state.tally.input.error = Some(error);
         let part = ChunkPart::default();
-        state.waiting.insert(
-            number,
-            Waiting { worker: self.numberings.len() - 1, chunk: None, file_bytes: 0, part, block: None },
-        );
+        state.waiting.insert(number, Waiting { chunk: None, file_bytes: 0, part, block: None });
         merged(input, None);
         self.drain(input, merged)
     }
@@ -305,16 +308,13 @@ impl<'a> Merge<'a> {
 
     /// Merges what is next in the input's order, and lets time pass.
     fn drain(&mut self, input: usize, mut merged: impl FnMut(usize, Option<i64>)) -> anyhow::Result<()> {
-        while let Some(Waiting { worker, chunk, file_bytes, part, block }) = self.next_ready(input) {
-            let (worker, (part, block)) = match &chunk {
-                Some(chunk) if self.facts_differ(input, &part) => {
-                    (self.numberings.len() - 1, self.read_again(input, chunk)?)
-                }
-                _ => (worker, (part, block)),
+        while let Some(Waiting { chunk, file_bytes, part, block }) = self.next_ready(input) {
+            let (mut part, block) = match &chunk {
+                Some(chunk) if self.facts_differ(input, &part) => self.read_again(input, chunk)?,
+                _ => (part, block),
             };
-            let mut part = part;
             let visits = std::mem::take(&mut part.visits);
-            self.merge(input, worker, part, file_bytes);
+            self.merge(input, part, file_bytes);
             self.spool(input, block, visits)?;
             if chunk.is_some() {
                 merged(input, self.inputs[input].newest_ms);
@@ -389,6 +389,10 @@ impl<'a> Merge<'a> {
                 numbering.endpoints = Vec::new();
                 self.reader_reported.0 = 0;
             }
+            if self.reader.forget_developers() {
+                numbering.developers = Vec::new();
+                self.reader_reported.1 = 0;
+            }
         }
         Ok((part, block))
     }
@@ -411,8 +415,7 @@ impl<'a> Merge<'a> {
         self.reader_reported = (self.reader.endpoints.len(), self.reader.developers.len(), self.reader.breakers.len());
     }
 
-    fn merge(&mut self, input: usize, worker: usize, mut part: ChunkPart, file_bytes: u64) {
-        let numbering = &self.numberings[worker];
+    fn merge(&mut self, input: usize, mut part: ChunkPart, file_bytes: u64) {
         part.panes.spans.iter().for_each(|span| self.replay.open_pane(*span));
         let chunk_ns = Rc::new(std::mem::take(&mut part.panes.values_ns));
         let mut start = 0;
@@ -436,7 +439,7 @@ impl<'a> Merge<'a> {
             }
         }
         for cell in &part.usage {
-            self.replay.usage.add(cell.window, numbering.developers[cell.developer as usize], cell.calls);
+            self.replay.usage.add(cell.window, cell.developer, cell.calls);
         }
         part.observations.drain(..).for_each(|observation| self.replay.observe(input, observation));
         let state = &mut self.inputs[input];

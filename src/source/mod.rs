@@ -30,6 +30,7 @@ mod schedule;
 pub mod table;
 mod tally;
 pub mod time;
+mod trusting;
 pub mod usage;
 mod value;
 pub(crate) mod wall;

@@ -81,6 +81,10 @@ impl<'s> Worker<'s> {
         if forgets_endpoints {
             self.reported.0 = 0;
         }
+        let forgets_developers = self.reader.forget_developers();
+        if forgets_developers {
+            self.reported.1 = 0;
+        }
         Ok(Delivery {
             worker: self.number,
             input,
@@ -92,6 +96,7 @@ impl<'s> Worker<'s> {
             new_developers,
             new_breakers,
             forgets_endpoints,
+            forgets_developers,
         })
     }
 }

@@ -132,6 +132,11 @@ impl Mean5x {
         trend
     }
 
+    /// Forgets every window and every spike.
+    pub fn forget_all(&mut self) {
+        (self.baseline, self.sums, self.spikes) = Default::default();
+    }
+
     fn forget_before(&mut self, window: i64) {
         while self.baseline.front().is_some_and(|(oldest, _)| *oldest < window) {
             let Some((_, calls)) = self.baseline.pop_front() else { return };

@@ -36,6 +36,9 @@ pub struct UsageReplay {
     first_window: Option<i64>,
     last_request_ms: i64,
     rule: Rule,
+    /// From how many developers on nobody is compared.
+    max_developers: usize,
+    has_too_many: bool,
 }
 
 /// What judges the windows.
@@ -83,14 +86,39 @@ impl UsageReplay {
             first_window: None,
             last_request_ms: i64::MIN,
             rule,
+            max_developers: usize::MAX,
+            has_too_many: false,
+        }
+    }
+
+    /// Gives up on all when there are more developers: which of them came first is up to the threads, and a field of so
+    /// many values is likely to hold no developers.
+    pub fn limit_developers(&mut self, max_developers: usize) {
+        self.max_developers = max_developers;
+    }
+
+    /// Forgets everything that was counted and found.
+    fn give_up(&mut self) {
+        self.has_too_many = true;
+        (self.interner, self.names, self.open) = (Interner::default(), Vec::new(), BTreeMap::new());
+        match &mut self.rule {
+            Rule::Mean5x(rule) => rule.forget_all(),
+            Rule::NegativeBinomial(rule) => rule.forget_all(),
         }
     }
 
     /// The number of a developer. Keys are told apart by all of their bytes, though little of them is shown.
     pub fn intern(&mut self, id: &[u8], is_key: bool) -> u32 {
+        if self.has_too_many {
+            return 0;
+        }
         let shown = display_name(id, is_key);
         let number = self.interner.intern(if is_key { [b"key", id, b""] } else { [b"", shown.as_bytes(), b""] });
         if number as usize == self.names.len() {
+            if self.names.len() == self.max_developers {
+                self.give_up();
+                return 0;
+            }
             self.names.push(shown);
         }
         number
@@ -105,6 +133,9 @@ impl UsageReplay {
 
     /// Adds calls of one developer in one window, the window counted from the epoch.
     pub fn add(&mut self, window: i64, developer: u32, calls: u64) {
+        if self.has_too_many {
+            return;
+        }
         *self.open.entry(window).or_default().entry(developer).or_default() += calls;
     }
 
@@ -195,6 +226,11 @@ impl UsageReplay {
     /// How many developers called.
     pub fn developer_count(&self) -> u64 {
         self.names.len() as u64
+    }
+
+    /// Whether there are more developers than the limit, and nothing is known of them.
+    pub fn has_too_many(&self) -> bool {
+        self.has_too_many
     }
 
     /// Windows at the log's start that had too little log before them to be tested; 0 when no request named

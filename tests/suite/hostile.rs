@@ -54,14 +54,16 @@ fn a_gzip_bomb_is_read_in_pieces() {
 #[test]
 fn paths_and_developers_without_end_are_all_counted() {
     let place = tempfile::tempdir().unwrap();
-    let line = |user: &str, path: &str| {
+    let line = |user: &str, path: &str, more: &str| {
         let line = format!(
-            "awk '{LINE} BEGIN {{ for (n = 0; n < 200000; n++) line(n / 10, {user}, {path}) }}' | learn replay - {FLAGS}"
+            "awk '{LINE} BEGIN {{ for (n = 0; n < 200000; n++) line(n / 10, {user}, {path}) }}' | learn replay - {FLAGS} {more}"
         );
         summary(&within(700, &line, place.path()))
     };
-    let paths = line("\"-\"", "\"/p/\" n \"x/y\"");
+    let paths = line("\"-\"", "\"/p/\" n \"x/y\"", "");
     assert_eq!((&paths["requests"], &paths["endpoints"]), (&200_000.into(), &1.into()));
-    let developers = line("\"dev\" n", "\"/a\"");
+    let developers = line("\"dev\" n", "\"/a\"", "");
     assert_eq!((&developers["requests"], &developers["developers"]), (&200_000.into(), &200_000.into()));
+    let limited = line("\"dev\" n", "\"/a\"", "--max-developers 199999");
+    assert_eq!((&limited["requests"], &limited["developers"]), (&200_000.into(), &Value::Null));
 }

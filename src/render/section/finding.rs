@@ -177,7 +177,9 @@ fn calls_above_baseline(spike: &UsageSpike) -> f64 {
 }
 
 fn no_spikes(report: &Report) -> &'static str {
-    if report.summary.developers == 0 {
+    if report.summary.developers.is_none() {
+        "Too many developers in the log, so no usage is compared."
+    } else if report.summary.developers == Some(0) {
         "No developers in the log, so no usage to compare."
     } else {
         "No usage spikes."

@@ -84,8 +84,10 @@ fn totals(summary: &Summary) -> String {
         text += &format!(", {} (all times are UTC)", log_range(first, last));
     }
     text += &format!("; {}", counted(summary.endpoints, "endpoint"));
-    if summary.developers > 0 {
-        text += &format!(", {}", counted(summary.developers, "developer"));
+    match summary.developers {
+        Some(0) => {}
+        Some(developers) => text += &format!(", {}", counted(developers, "developer")),
+        None => text += ", too many developers",
     }
     text += &format!(", {}", counted(summary.errors, "error"));
     if summary.requests > 0 {

@@ -6,10 +6,13 @@ use super::{ReadPieces, locked};
 use crate::plan::Timezone;
 use crate::plan::scan::UsageColumns;
 use crate::source::time::TimeParser;
+use crate::source::trusting::trusting;
 use crate::source::usage::CountedBy;
 use anyhow::{Context, anyhow, bail};
 use polars::io::parquet::metadata::FileMetadataRef;
-use polars::prelude::{Column, DataFrame, DataType, ParallelStrategy, ParquetReader, SerReader, TimeUnit};
+use polars::prelude::{
+    Column, DataFrame, DataType, ParallelStrategy, ParquetReader, PolarsResult, SerReader, TimeUnit,
+};
 use std::fs::File;
 use std::sync::Mutex;
 
@@ -30,9 +33,10 @@ pub(super) struct Parquet {
 impl Parquet {
     pub(super) fn open(file: File, columns: &UsageColumns, by: CountedBy, zone: Timezone) -> anyhow::Result<Self> {
         let mut reader = ParquetReader::new(again(&file)?);
-        let names: Vec<String> = reader.schema()?.iter_names().map(ToString::to_string).collect();
+        let schema = whole(|| reader.schema())?;
+        let names: Vec<String> = schema.iter_names().map(ToString::to_string).collect();
         let places = Places::find(&names, columns, by)?;
-        let metadata = reader.get_metadata()?.clone();
+        let metadata = whole(|| reader.get_metadata().cloned())?;
         let row_groups: Vec<usize> = metadata.row_groups.iter().map(|group| group.num_rows()).collect();
         let pieces = Mutex::new(joined(&row_groups, PIECE_ROWS).into_iter());
         Ok(Parquet { file, metadata, names, places, zone, pieces })
@@ -44,12 +48,18 @@ impl Parquet {
         let columns = self.places.all().into_iter().map(|place| self.names[place].clone()).collect();
         // The pieces are what is read at the same time.
         let reader = reader.with_slice(Some(rows)).with_columns(Some(columns)).read_parallel(ParallelStrategy::None);
-        Ok(reader.finish()?)
+        whole(|| reader.finish())
     }
 
     fn column<'a>(&self, rows: &'a DataFrame, place: usize) -> anyhow::Result<&'a Column> {
         Ok(rows.column(&self.names[place])?)
     }
+}
+
+/// What polars reads, or that the file is damaged.
+fn whole<T>(read: impl FnOnce() -> PolarsResult<T>) -> anyhow::Result<T> {
+    const DAMAGED: &str = "is no whole Parquet file, it may be cut or damaged";
+    trusting(read).context(DAMAGED)?.context(DAMAGED)
 }
 
 fn again(file: &File) -> anyhow::Result<File> {

@@ -2,17 +2,17 @@
 
 use super::row::CheckedRow;
 use crate::source::probe::Probe;
+use crate::source::trusting::trusting;
 use crate::window::seal::{Seal, TAIL_BYTES};
 use crate::window::table::{COLUMNS, DURATION_COUNTS, DURATIONS, TableRow};
 use anyhow::{Context, anyhow, bail, ensure};
 use polars::prelude::{
-    BooleanChunked, ChunkApply, Column, DataFrame, DataType, Int64Chunked, ListChunked, ParquetReader, PolarsResult,
-    SerReader, StringChunked, TimeUnit,
+    BooleanChunked, ChunkApply, Column, DataFrame, DataType, Int64Chunked, ListChunked, ParallelStrategy,
+    ParquetReader, PolarsResult, SerReader, StringChunked, TimeUnit,
 };
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::panic::{self, AssertUnwindSafe};
 
 /// Rows in memory at once.
 const BATCH_ROWS: usize = 1 << 13;
@@ -29,12 +29,13 @@ pub(super) fn read(probe: &Probe, take: &mut dyn FnMut(CheckedRow) -> anyhow::Re
     ensure!(is_as_written(&file, bytes).context("cannot be read")?, "{DAMAGED}: its SHA-256 is another");
     let reader =
         |file: &File| Ok::<_, anyhow::Error>(ParquetReader::new(file.try_clone().context("cannot be opened")?));
-    let mut whole = reader(&file)?;
-    let (schema, rows) = trusting(|| Ok((whole.schema()?, whole.num_rows()?)))?;
+    let mut footer = reader(&file)?;
+    let (schema, rows) = whole(|| Ok((footer.schema()?, footer.num_rows()?)))?;
     check_columns(&schema.iter_names().map(|name| name.as_str()).collect::<Vec<_>>())?;
     for start in (0..rows).step_by(BATCH_ROWS) {
         let slice = reader(&file)?.with_slice(Some((start, BATCH_ROWS.min(rows - start))));
-        let batch = trusting(|| slice.finish())?;
+        // On this thread, where a panic can be told from others.
+        let batch = whole(|| slice.read_parallel(ParallelStrategy::None).finish())?;
         let columns = Columns::of(&batch)?;
         for index in 0..batch.height() {
             let place = || format!("row {}", start + index + 1);
@@ -53,17 +54,9 @@ fn is_as_written(file: &File, len: u64) -> io::Result<bool> {
     Seal::find(&tail, len).map_or(Ok(true), |seal| seal.holds(file))
 }
 
-/// Runs a part of polars that trusts a file's bytes: some damage makes it panic, which is an error like any other here.
-/// The threads that could panic meanwhile are polars' own; those of this crate start later.
-fn trusting<T>(read: impl FnOnce() -> PolarsResult<T>) -> anyhow::Result<T> {
-    let told = panic::take_hook();
-    panic::set_hook(Box::new(|_| {}));
-    let read = panic::catch_unwind(AssertUnwindSafe(read));
-    panic::set_hook(told);
-    match read {
-        Ok(read) => read.context(DAMAGED),
-        Err(_) => bail!(DAMAGED),
-    }
+/// What polars reads, or that the file is damaged.
+fn whole<T>(read: impl FnOnce() -> PolarsResult<T>) -> anyhow::Result<T> {
+    trusting(read).context(DAMAGED)?.context(DAMAGED)
 }
 
 fn check_columns(found: &[&str]) -> anyhow::Result<()> {

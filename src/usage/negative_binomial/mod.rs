@@ -96,6 +96,11 @@ pub struct NegativeBinomial {
 }
 
 impl NegativeBinomial {
+    /// Forgets all history and everything found.
+    pub fn forget_all(&mut self) {
+        *self = NegativeBinomial { told_from: self.told_from, ..NegativeBinomial::new(self.calendar, self.surprise) };
+    }
+
     /// The rule without any history.
     pub fn new(calendar: Calendar, surprise: f64) -> Self {
         NegativeBinomial {
