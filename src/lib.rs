@@ -206,7 +206,7 @@ fn show_formats(plan: &FormatsPlan) -> anyhow::Result<ExitCode> {
     } else {
         let explain = |name| explain::explain(name, &plan.choice, &plan.wanted);
         let inputs: Vec<_> = plan.files.iter().map(explain).collect();
-        if inputs.iter().any(|input| input.error.is_some()) {
+        if inputs.iter().any(|input| input.is_unread()) {
             code = ExitCode::from(BROKEN_INPUT);
         }
         FormatsReport::Explained(inputs)

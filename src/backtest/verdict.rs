@@ -96,7 +96,8 @@ fn told(loss: &Loss, good: u64) -> String {
         parts.push(format!("turned {} away at the bulkhead", percent(bulkhead.queue.good_rejected, good)));
     }
     let lost = percent(loss.calls, good);
-    format!("`{}` would have lost {lost} of the good calls ({})", result.name, parts.join(", "))
+    let parts = if parts.is_empty() { "nothing of it could be tested".to_owned() } else { parts.join(", ") };
+    format!("`{}` would have lost {lost} of the good calls ({parts})", result.name)
 }
 
 /// What choosing one config over another costs, and what it gives beside the good calls.

@@ -245,6 +245,9 @@ fn rules_plan(
     check_timeouts(&knobs, &chosen)?;
     check_breaker(&knobs, &chosen)?;
     warnings.extend(ignored_knobs(&chosen, rules));
+    if choice == RuleChoice::Evidence {
+        warnings.extend(unsteered(&chosen));
+    }
     warnings.extend(unreachable_baseline(&knobs, rules));
     let current = match args.rules.current.as_ref().or(settings.current.as_ref()) {
         Some(path) => read_config("--current", path)?,
@@ -319,6 +322,12 @@ fn check_breaker(knobs: &Knobs, chosen: &Chosen) -> anyhow::Result<()> {
 fn ignored_knobs(chosen: &Chosen, rules: RuleSet) -> impl Iterator<Item = String> {
     let ignored = chosen.iter().filter(move |(knob, _)| knob.ignored_by.contains(&rules));
     ignored.map(move |(_, given)| format!("{} has no effect: --rules {} ignores it", given.origin, rules.name()))
+}
+
+/// Evidence recommends what it finds; the knobs of the tuner steer the rules that are replayed beside it alone.
+fn unsteered(chosen: &Chosen) -> impl Iterator<Item = String> {
+    let tuner = chosen.iter().filter(|(knob, _)| knob.section == "tunerConfig");
+    tuner.map(|(_, given)| format!("{} has no effect on the config: --rules evidence takes no bounds", given.origin))
 }
 
 fn unreachable_baseline(knobs: &Knobs, rules: RuleSet) -> Option<String> {

@@ -104,6 +104,7 @@ struct Counted {
     now_ms: Option<i64>,
     extent: Option<Extent>,
     rows_without_time: u64,
+    rows_without_calls: u64,
     broken: Option<anyhow::Error>,
 }
 
@@ -132,6 +133,7 @@ impl<'a> Opened<'a> {
             now_ms,
             extent: None,
             rows_without_time: 0,
+            rows_without_calls: 0,
             broken: None,
         };
         match (source, known) {
@@ -148,6 +150,7 @@ impl<'a> Opened<'a> {
                 let reading = source.scan(plan, &query, &mut |group| counted.take(group))?;
                 counted.extent = reading.extent;
                 counted.rows_without_time = reading.rows_without_time;
+                counted.rows_without_calls = reading.rows_without_calls;
                 if known.is_none() {
                     (counted.span, counted.not_tested) = by_extent(plan.coverage, frame, reading.extent);
                 }
@@ -228,6 +231,7 @@ impl Counted {
         summary.recent_rows = self.tally.rows_in(recent);
         summary.rows_without_id = self.tally.rows_without_id;
         summary.rows_without_time = self.rows_without_time;
+        summary.rows_without_calls = self.rows_without_calls;
         summary.ids = self.usage.developer_count();
         summary.windows_tested = span.count();
         summary.windows_not_tested = self.not_tested;
@@ -368,6 +372,9 @@ pub(super) fn notes(plan: &ScanPlan, report: &mut ScanReport) {
     }
     if summary.rows_without_time > 0 {
         notes.push(format!("{} left out: no time that can be read", counted(summary.rows_without_time, "row")));
+    }
+    if summary.rows_without_calls > 0 {
+        notes.push(format!("{} left out: no count that can be read", counted(summary.rows_without_calls, "row")));
     }
     if report.spikes.iter().any(|spike| spike.spike.data.ratio.is_none()) {
         notes.push(

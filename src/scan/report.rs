@@ -111,6 +111,8 @@ pub struct ScanSummary {
     pub rows_without_id: u64,
     /// Rows left out because their time is absent or cannot be read.
     pub rows_without_time: u64,
+    /// Rows left out because their calls are no count.
+    pub rows_without_calls: u64,
     /// Different developers, or APIs.
     pub ids: u64,
     /// Windows tested; days for `zscore-daily`.

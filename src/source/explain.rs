@@ -107,7 +107,10 @@ fn explain_readable(name: &InputName, choice: &FormatChoice, wanted: &Wanted) ->
     ensure!(Layout::of(&probe.sample).is_none(), "it is a window table of `learn windows`, which has no lines");
     let mut explained = Explained { path: name.shown(), compression: probe.compression, ..Explained::default() };
     let Some(format) = LineFormat::of(&probe, choice, wanted)? else {
-        bail!("it is empty");
+        match &probe.broken {
+            Some(broken) => bail!("it {}", super::describe(broken)),
+            None => bail!("it is empty"),
+        }
     };
     let info = format.info();
     explained.prefix = format.prefix.map(Prefix::name);
@@ -159,6 +162,11 @@ pub fn known() -> anyhow::Result<Vec<Known>> {
 }
 
 impl Explained {
+    /// Whether nothing can be read of it: not at all, or not in this format.
+    pub fn is_unread(&self) -> bool {
+        self.error.is_some() || self.requests + self.not_requests == 0
+    }
+
     fn count(&mut self, number: u64, line: &[u8], parsed: Line, developer_is_key: bool) {
         match parsed {
             Line::Comment => return,

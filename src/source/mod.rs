@@ -171,6 +171,8 @@ fn read_recognised(
     };
     let end_ms = end.as_ref().map(|end| end.at_ms);
     let (since_ms, until_ms) = (resolve(plan.input.since, end_ms), resolve(plan.input.until, end_ms));
+    let with_requests = logs.iter().filter(|log| log.first_ms.is_some()).map(|log| &log.probe);
+    let twins = twin_notes(with_requests.chain(tables.iter().map(|(table, _)| table)));
     let mut keep = match keeps {
         Keeps::Counts => Keep::Counts,
         Keeps::Calls => Keep::Calls(Spool::create()?, None),
@@ -179,7 +181,6 @@ fn read_recognised(
     };
     let mut read = read_tables(plan, tables, &mut keep, replay, progress)?;
     let chunk_plan = ChunkPlan::new(plan, keeps, since_ms, until_ms);
-    let twins = twin_notes(&logs);
     let formats: Vec<Option<(LineFormat, Stamps)>> = logs.iter().map(|input| input.format.clone()).collect();
     let firsts: Vec<Option<i64>> = logs.iter().map(|input| input.first_ms).collect();
     let (tallies, keep) = read_chunks(plan, &chunk_plan, logs, &formats, keep, replay, progress)?;
@@ -277,10 +278,10 @@ fn recognise_all(plan: &ReplayPlan) -> anyhow::Result<Inputs> {
 }
 
 /// Names the inputs that begin alike, such as a rotated log and its compressed copy: one log, counted twice.
-fn twin_notes(inputs: &[Recognised]) -> Vec<String> {
+fn twin_notes<'a>(inputs: impl Iterator<Item = &'a Probe>) -> Vec<String> {
     let mut firsts: BTreeMap<&[u8], &str> = BTreeMap::new();
     let mut notes = Vec::new();
-    for Recognised { probe, .. } in inputs.iter().filter(|input| input.first_ms.is_some()) {
+    for probe in inputs {
         match firsts.entry(&probe.sample) {
             Entry::Vacant(entry) => drop(entry.insert(&probe.shown)),
             Entry::Occupied(entry) => notes.push(format!(

@@ -24,6 +24,10 @@ impl WindowsPlan {
             "--group-by: a window table has no column for groups; replay the logs with --group-by"
         );
         let file = args.write.output.as_deref().filter(|path| *path != Path::new("-"));
+        ensure!(
+            file.is_some() || !environment.stdout_is_terminal,
+            "a window table is for programs, its names as the log has them: write it to a file with -o, or into a pipe"
+        );
         let format = format(args.format, file)?;
         // A table may take the place of one that it was made from; `is_replaced` tells which inputs that concerns.
         let write = WriteFlags { output: None, ..args.write.clone() };

@@ -164,7 +164,7 @@ pub(in crate::render) fn episode_columns() -> Vec<Column> {
         Column::left("Kind", Fit::Whole),
         Column::left("From", Fit::Whole),
         Column::left("To", Fit::LeaveOut(2)),
-        Column::right("Calls", Fit::Whole),
+        Column::right("First calls", Fit::Whole),
         Column::right("Expected", Fit::LeaveOut(3)),
         Column::right("Ratio", Fit::LeaveOut(4)),
         Column::left("Trend", Fit::LeaveOut(1)),

@@ -16,8 +16,8 @@ pub(super) struct Row<'a> {
     pub(super) id: &'a [u8],
     /// UTC milliseconds; `None` where it is absent or cannot be read.
     pub(super) time_ms: Option<i64>,
-    /// Calls that the row stands for.
-    pub(super) calls: u64,
+    /// Calls that the row stands for; `None` where what stands there is no count.
+    pub(super) calls: Option<u64>,
     /// The amount, as the source writes it.
     pub(super) amount: Option<&'a str>,
 }
@@ -69,7 +69,7 @@ impl Counter {
         }
     }
 
-    /// Counts a row within the bounds; one without a time is only told.
+    /// Counts a row within the bounds; one without a time or a count is only told.
     #[inline]
     pub(super) fn add(&mut self, row: Row<'_>) {
         let Some(time_ms) = row.time_ms else {
@@ -79,11 +79,15 @@ impl Counter {
         if time_ms < self.from_ms || time_ms >= self.to_ms {
             return;
         }
+        let Some(calls) = row.calls else {
+            self.reading.rows_without_calls += 1;
+            return;
+        };
         self.reading.note(time_ms);
         let id = self.ids.intern([b"", row.id, b""]);
         let cell = self.cells.entry((id, time_ms.div_euclid(self.window_ms))).or_default();
         cell.rows += 1;
-        cell.sums.add(row.calls, row.amount);
+        cell.sums.add(calls, row.amount);
     }
 
     /// What was counted since the last time.
@@ -103,12 +107,15 @@ impl TableReading {
     }
 }
 
-/// Calls as text: fractions are cut, less than nothing and what is no number is nothing.
-pub(super) fn calls(text: &[u8]) -> u64 {
-    let Ok(text) = std::str::from_utf8(text) else { return 0 };
-    let text = text.trim_ascii();
+/// Calls as text: fractions are cut, and nothing stands for none; `None` for less than that and for what is no number.
+pub(super) fn calls(text: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(text).ok()?.trim_ascii();
+    if text.is_empty() {
+        return Some(0);
+    }
     // A cast from a fraction cuts, and takes what is out of bounds for the nearest bound.
-    text.parse().unwrap_or_else(|_| text.parse::<f64>().map_or(0, |calls| calls as u64))
+    let fraction = || text.parse::<f64>().ok().filter(|calls| *calls >= 0.0).map(|calls| calls as u64);
+    text.parse().ok().or_else(fraction)
 }
 
 /// An amount as text, if it is a number.
@@ -127,13 +134,15 @@ mod tests {
         let query = UsageQuery { by: CountedBy::Api, from_ms: Some(-10), to_ms: Some(20), window_ms: 10 };
         let mut counter = Counter::new(&query);
         for (id, time_ms) in [("a", -11), ("a", -10), ("a", -1), ("b", -1), ("", 0), ("a", 19), ("a", 20)] {
-            let row = Row { id: id.as_bytes(), time_ms: Some(time_ms), calls: 2, amount: Some("0.1") };
+            let row = Row { id: id.as_bytes(), time_ms: Some(time_ms), calls: Some(2), amount: Some("0.1") };
             counter.add(row);
         }
-        counter.add(Row { id: b"a", time_ms: None, calls: 1, amount: None });
+        counter.add(Row { id: b"a", time_ms: None, calls: Some(1), amount: None });
+        counter.add(Row { id: b"a", time_ms: Some(1), calls: None, amount: None });
+        counter.add(Row { id: b"a", time_ms: Some(20), calls: None, amount: None });
         let (reading, groups) = counter.take();
         let extent = Some(Extent { first_ms: -10, last_ms: 19 });
-        assert_eq!(reading, TableReading { extent, rows: 5, rows_without_time: 1 });
+        assert_eq!(reading, TableReading { extent, rows: 5, rows_without_time: 1, rows_without_calls: 1 });
         let mut found: Vec<_> = groups.iter().map(Group::as_usage).collect();
         found.sort_by_key(|group| (group.window, group.id));
         let group = |id, window, rows, calls, amount| UsageGroup { id, window, rows, calls, amount: Some(amount) };
@@ -149,11 +158,13 @@ mod tests {
 
     #[test]
     fn calls_are_whole_and_not_negative() {
-        let cases = [("7", 7), (" 7 ", 7), ("7.9", 7), ("1e3", 1000), ("-3", 0), ("", 0), ("x", 0), ("NaN", 0)];
-        for (text, expected) in cases {
-            assert_eq!(calls(text.as_bytes()), expected, "{text}");
+        for (text, expected) in [("7", 7), (" 7 ", 7), ("7.9", 7), ("1e3", 1000), ("", 0), ("-0.0", 0)] {
+            assert_eq!(calls(text.as_bytes()), Some(expected), "{text}");
         }
-        assert_eq!((calls(b"18446744073709551615"), calls(b"1e30"), calls(b"\xff")), (u64::MAX, u64::MAX, 0));
+        assert_eq!((calls(b"18446744073709551615"), calls(b"1e30")), (Some(u64::MAX), Some(u64::MAX)));
+        for text in [&b"-3"[..], b"-0.5", b"x", b"NaN", b"1,000", b"\xff"] {
+            assert_eq!(calls(text), None, "{text:?}");
+        }
     }
 
     #[test]

@@ -83,7 +83,7 @@ impl Places {
         Row {
             id: cell(self.id).unwrap_or_default(),
             time_ms: cell(self.time).and_then(|text| time.any(text.trim_ascii())),
-            calls: self.calls.map_or(1, |place| cell(place).map_or(0, calls)),
+            calls: self.calls.map_or(Some(1), |place| cell(place).map_or(Some(0), calls)),
             amount: self.amount.and_then(cell).and_then(amount),
         }
     }

@@ -29,10 +29,12 @@ const MAX_WORKERS: usize = 4;
 pub struct TableReading {
     /// From the first row's time to the last one's; `None` without rows.
     pub extent: Option<Extent>,
-    /// Rows with a time.
+    /// Rows with a time and a count.
     pub rows: u64,
     /// Rows whose time is absent or cannot be read.
     pub rows_without_time: u64,
+    /// Rows whose calls are no count.
+    pub rows_without_calls: u64,
 }
 
 impl TableReading {
@@ -40,6 +42,7 @@ impl TableReading {
     fn add(&mut self, other: TableReading) {
         self.rows += other.rows;
         self.rows_without_time += other.rows_without_time;
+        self.rows_without_calls += other.rows_without_calls;
         self.extent = match (self.extent, other.extent) {
             (Some(one), Some(other)) => {
                 Some(Extent { first_ms: one.first_ms.min(other.first_ms), last_ms: one.last_ms.max(other.last_ms) })
@@ -83,6 +86,12 @@ fn scan_file(
              seconds or milliseconds since 1970 (--time-column)",
             reading.rows_without_time,
             columns.time
+        );
+    }
+    if let (0, 1.., Some(calls)) = (reading.rows, reading.rows_without_calls, &columns.calls) {
+        bail!(
+            "none of {} rows has a count in the column `{calls}`: expected a number, 0 or more (--calls-column)",
+            reading.rows_without_calls
         );
     }
     Ok(reading)

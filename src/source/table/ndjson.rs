@@ -68,7 +68,7 @@ impl ReadPieces for Ndjson {
         for line in lines(&chunk) {
             counter.add(match fields.read(line) {
                 Some(found) => self.places.row(&mut time, |place| found.string_or_number(place as u8)),
-                None => Row { id: b"", time_ms: None, calls: 0, amount: None },
+                None => Row { id: b"", time_ms: None, calls: Some(0), amount: None },
             });
         }
         Ok(true)

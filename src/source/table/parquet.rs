@@ -81,7 +81,7 @@ impl ReadPieces for Parquet {
             counter.add(Row {
                 id: id.unwrap_or_default().as_bytes(),
                 time_ms,
-                calls: calls.as_ref().map_or(1, |calls| calls.get(index).copied().unwrap_or(0)),
+                calls: calls.as_ref().map_or(Some(1), |calls| calls.get(index).copied().flatten()),
                 amount: amounts.and_then(|amounts| amount(amounts.get(index)?.as_bytes())),
             });
         }
@@ -128,13 +128,13 @@ fn times_ms(column: &Column, zone: Timezone) -> anyhow::Result<Vec<Option<i64>>>
 }
 
 /// The calls of each row, as [`calls`] takes them from text.
-fn calls_of(column: &Column) -> anyhow::Result<Vec<u64>> {
+fn calls_of(column: &Column) -> anyhow::Result<Vec<Option<u64>>> {
     if column.dtype().is_integer() {
-        let count = |calls: Option<i64>| u64::try_from(calls.unwrap_or(0)).unwrap_or(0);
+        let count = |calls: Option<i64>| u64::try_from(calls.unwrap_or(0)).ok();
         return Ok(column.cast(&DataType::Int64)?.i64()?.iter().map(count).collect());
     }
     let texts = column.cast(&DataType::String).map_err(|error| anyhow!("the column `{}`: {error}", column.name()))?;
-    Ok(texts.str()?.iter().map(|text| text.map_or(0, |text| calls(text.as_bytes()))).collect())
+    Ok(texts.str()?.iter().map(|text| text.map_or(Some(0), |text| calls(text.as_bytes()))).collect())
 }
 
 /// Neighbouring row groups put together up to `most_rows`: the rows before each piece and in it.
