@@ -64,7 +64,8 @@ pub mod tuning;
 pub mod usage;
 pub mod window;
 
-use advise::AdviceReport;
+use advise::model::Model;
+use advise::{AdviceReport, Analysis};
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use plan::advise::AdvisePlan;
@@ -227,7 +228,15 @@ fn advise_on_logs(plan: &AdvisePlan) -> anyhow::Result<ExitCode> {
     let (calls, mut trace, reading) = read?;
     replay.finish();
     replay.name_trace(&mut trace);
-    let advice = advise::run(plan, &advise::Kept { calls, trace }, &replay.names)?;
+    let kept = advise::Kept { calls, trace };
+    let mut model = plan.model.as_ref().map_or_else(Model::default, |(_, model)| model.clone());
+    if plan.only == Some(Analysis::Score) {
+        write_scores(plan, &kept, &replay, &mut model)?;
+        tell_unless_quiet(output, &unsaid_of_log(&plan.replay, &reading.summary));
+        keep_model(plan, &model)?;
+        return report_broken_inputs(&plan.replay, &reading.inputs);
+    }
+    let advice = advise::run(plan, &kept, &replay.names, &mut model)?;
     let report = replay.into_report(&plan.replay, reading, SecondLook::default());
     let found = AdviceReport { report, advice };
     let bytes = render::advise::render(&found, plan)?;
@@ -236,7 +245,36 @@ fn advise_on_logs(plan: &AdvisePlan) -> anyhow::Result<ExitCode> {
         bail!("{}: {}", left_out.analysis.name(), left_out.reason)
     }
     write_out(output.file.as_deref(), &bytes)?;
+    keep_model(plan, &model)?;
     report_broken_inputs(&plan.replay, &found.report.inputs)
+}
+
+/// A line for each request, as they are read back.
+fn write_scores(
+    plan: &AdvisePlan,
+    kept: &advise::Kept,
+    replay: &replay::Replay,
+    model: &mut Model,
+) -> anyhow::Result<()> {
+    let write = |out: &mut dyn Write| {
+        let mut line = Vec::new();
+        advise::score(plan, kept, &replay.names, model, |row| {
+            line.clear();
+            render::advise::append_score(&mut line, row)?;
+            Ok(out.write_all(&line)?)
+        })
+    };
+    match plan.replay.output.file.as_deref() {
+        Some(path) => deliver::file::write_atomically(path, write),
+        None => deliver::file::stream_stdout(write).context("standard output"),
+    }
+}
+
+/// Keeps what was learnt where the plan says so.
+fn keep_model(plan: &AdvisePlan, model: &Model) -> anyhow::Result<()> {
+    let Some((path, _)) = &plan.model else { return Ok(()) };
+    let bytes = render::advise::render_model(model)?;
+    deliver::file::write_atomically(path, |out| Ok(out.write_all(&bytes)?))
 }
 
 /// Reads and replays what the plan names.

@@ -3,7 +3,7 @@
 use super::replay::{InputFlags, SelectionFlags, WriteFlags};
 use super::value::{
     AdviceKnobFlags, AllocateKnobFlags, BalanceKnobFlags, CacheKnobFlags, ForecastKnobFlags, HealingKnobFlags,
-    ScaleKnobFlags,
+    ScaleKnobFlags, ScoreKnobFlags,
 };
 use crate::plan::advise::{AdviceFormat, object_name, upstream_name};
 use crate::plan::text::thread_count;
@@ -17,6 +17,7 @@ Without an analysis, all that the log supports, in one report that says what was
 Examples:
   learn advise access.log
   learn advise balance access.log -f config -o upstream.conf
+  learn advise score access.log --model shop.json > scores.ndjson
   learn advise scale access.log --replicas 4 --concurrency-per-replica 8
   learn advise scale access.log --deployment shop -f config | kubectl apply -f -
 
@@ -38,17 +39,19 @@ pub struct AdviseArgs {
 #[derive(Subcommand, Clone, Debug)]
 pub enum Only {
     /// How long requests will take, and whether that can be known
-    Forecast(Box<AnalysisArgs<ForecastKnobFlags>>),
+    Forecast(Box<AnalysisArgs<ForecastFlags>>),
     /// How healthy the upstreams are, weights for nginx, and whom Envoy would have ejected
     Balance(Box<AnalysisArgs<BalanceFlags>>),
     /// How many replicas the load needs, and a HorizontalPodAutoscaler
     Scale(Box<AnalysisArgs<ScaleFlags>>),
     /// When to add and take away replicas, learnt from the log and tested on its last third
-    Allocate(Box<AnalysisArgs<AllocateKnobFlags>>),
+    Allocate(Box<AnalysisArgs<AllocateFlags>>),
     /// Which answers to keep and which requests to fetch ahead, and what that would have saved
     Cache(Box<AnalysisArgs<CacheKnobFlags>>),
     /// What to do about each critical anomaly
     Healing(Box<AnalysisArgs<HealingKnobFlags>>),
+    /// The plugin's headers of every request: confidence, action, anomaly score
+    Score(Box<AnalysisArgs<ScoreFlags>>),
 }
 
 /// What every analysis takes, and its own flags.
@@ -96,6 +99,8 @@ pub struct Names {
     pub deployment: Option<String>,
     /// `--upstream-name`
     pub upstream: Option<String>,
+    /// `--model`
+    pub model: Option<PathBuf>,
 }
 
 /// The flags of all analyses.
@@ -110,6 +115,9 @@ pub struct AllFlags {
     /// What `scale` writes.
     #[command(flatten)]
     pub scale: ScaleNames,
+    /// Where what is learnt is kept.
+    #[command(flatten)]
+    pub model: ModelFlags,
 }
 
 /// The flags of `balance`.
@@ -158,7 +166,11 @@ impl OwnFlags for AllFlags {
     }
 
     fn names(&self) -> Names {
-        Names { deployment: self.scale.deployment.clone(), upstream: self.balance.upstream_name.clone() }
+        Names {
+            deployment: self.scale.deployment.clone(),
+            upstream: self.balance.upstream_name.clone(),
+            model: self.model.model.clone(),
+        }
     }
 }
 
@@ -177,7 +189,50 @@ macro_rules! own_knobs {
     )*};
 }
 
-own_knobs!(ForecastKnobFlags, AllocateKnobFlags, CacheKnobFlags, HealingKnobFlags);
+own_knobs!(CacheKnobFlags, HealingKnobFlags);
+
+/// Makes knobs and a model those of an analysis that learns.
+macro_rules! learning_flags {
+    ($($(#[$doc:meta])* $flags:ident, $knobs:ty;)*) => {$(
+        $(#[$doc])*
+        #[derive(Args, Clone, Debug)]
+        pub struct $flags {
+            /// Its knobs.
+            #[command(flatten)]
+            pub knobs: $knobs,
+            /// Where it keeps what it learns.
+            #[command(flatten)]
+            pub model: ModelFlags,
+        }
+
+        impl OwnFlags for $flags {
+            fn knobs(&self) -> &Chosen {
+                &self.knobs.0
+            }
+
+            fn names(&self) -> Names {
+                Names { model: self.model.model.clone(), ..Names::default() }
+            }
+        }
+    )*};
+}
+
+learning_flags! {
+    /// The flags of `forecast`.
+    ForecastFlags, ForecastKnobFlags;
+    /// The flags of `allocate`.
+    AllocateFlags, AllocateKnobFlags;
+    /// The flags of `score`.
+    ScoreFlags, ScoreKnobFlags;
+}
+
+/// Where what is learnt is kept.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ModelFlags {
+    /// Start from what FILE holds, if there is one, and keep there what was learnt; give it each log once
+    #[arg(long, value_name = "FILE", env = "LEARN_MODEL", hide_env = true)]
+    pub model: Option<PathBuf>,
+}
 
 impl OwnFlags for BalanceFlags {
     fn knobs(&self) -> &Chosen {

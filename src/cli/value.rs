@@ -160,6 +160,8 @@ analysis_knobs! {
     CacheKnobFlags, cache_knobs, "cache", ["max-gap"];
     /// Those of `healing`.
     HealingKnobFlags, healing_knobs, "healing", ["max-gap", "max-memory"];
+    /// Those of `score`.
+    ScoreKnobFlags, score_knobs, "forecast", ["max-gap"];
     /// Those of `scale`.
     ScaleKnobFlags, scale_knobs, "scale", ["max-gap", "cpu-threshold", "target-latency", "throughput-target"];
 }

@@ -3,7 +3,9 @@
 use super::{OutputFormat, ReplayPlan};
 use crate::advise::Analysis;
 use crate::advise::config::AdviseConfig;
+use crate::advise::model::Model;
 use clap::ValueEnum;
+use std::path::PathBuf;
 
 /// A whole `learn advise` run.
 #[derive(Clone, Debug)]
@@ -18,6 +20,8 @@ pub struct AdvisePlan {
     pub deployment: String,
     /// The nginx `upstream` block that weights are written for.
     pub upstream: String,
+    /// Where what is learnt is kept, and what it holds.
+    pub model: Option<(PathBuf, Model)>,
 }
 
 impl AdvisePlan {

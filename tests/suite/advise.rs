@@ -31,7 +31,7 @@ fn every_document_is_valid() {
     let document: Value = serde_json::from_str(&document).unwrap();
     let left_out: Vec<&str> =
         document["leftOut"].as_array().unwrap().iter().filter_map(|left| left["analysis"].as_str()).collect();
-    assert_eq!(left_out, ["forecast", "scale", "allocate"]);
+    assert_eq!(left_out, ["forecast", "scale", "allocate", "score"]);
 }
 
 /// Chunks of a few lines, on one thread and on eight, of one file and of the same lines in three.
@@ -260,6 +260,64 @@ fn the_table_follows_from_the_seed_and_names_states_never_visited() {
     assert_eq!(minutes, 40);
 }
 
+/// A line for each request, with the plugin's headers; the page that took five seconds stands out.
+#[test]
+fn every_request_gets_its_headers() {
+    let validator = validator("score-line");
+    let text = stdout_of(&["advise", "score", "-"], shop_json().as_bytes());
+    assert_eq!(text.lines().count(), shop_json().lines().count());
+    let mut highest: Option<Value> = None;
+    for line in text.lines() {
+        assert_valid(&validator, line);
+        let line: Value = serde_json::from_str(line).unwrap();
+        let score = |line: &Value| line["x-anomaly-score"].as_f64().unwrap();
+        if highest.as_ref().is_none_or(|highest| score(&line) > score(highest)) {
+            highest = Some(line);
+        }
+    }
+    let highest = highest.unwrap();
+    assert_eq!((&highest["x-anomaly-score"], &highest["path"]), (&1.into(), &"/products/:id".into()));
+    assert!(highest["timestamp"].as_str().unwrap().starts_with("2026-06-01T12:10"));
+}
+
+/// Two halves with a model between them say what the whole log says, to the last bit.
+#[test]
+fn a_model_goes_on_where_the_last_log_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = shop_json();
+    let half = log.match_indices('\n').nth(1_000).unwrap().0 + 1;
+    let run = |args: &[&str], log: &str| {
+        let mut command = isolated(LEARN, folder.path());
+        command.args(["advise"]).args(args);
+        let output = feed(command, log.as_bytes());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let halves = [&log[..half], &log[half..]].map(|part| run(&["score", "-", "--model", "halves.json"], part));
+    assert_eq!(halves.concat(), run(&["score", "-", "--model", "whole.json"], &log));
+    let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+    assert_eq!(read("halves.json"), read("whole.json"));
+    assert_valid(&validator("advise-model"), &read("whole.json"));
+    // The levels are those that a forecast ends with; the table of allocate is added, and the rest stays.
+    let forecast: Value = serde_json::from_str(&run(&["forecast", "-", "-f", "json"], &log)).unwrap();
+    let model: Value = serde_json::from_str(&read("whole.json")).unwrap();
+    for endpoint in model["endpoints"].as_array().unwrap() {
+        let rows = forecast["forecast"]["endpoints"].as_array().unwrap();
+        let row = rows.iter().find(|row| row["path"] == endpoint["path"]).unwrap();
+        let level: f64 = endpoint["smooth"]["levelMs"].as_str().unwrap().parse().unwrap();
+        assert_eq!(row["forecastMs"].as_f64(), Some(level));
+    }
+    run(&["allocate", "-", "--model", "whole.json"], &log);
+    let learnt: Value = serde_json::from_str(&read("whole.json")).unwrap();
+    assert_valid(&validator("advise-model"), &learnt.to_string());
+    assert_eq!((&learnt["endpoints"], learnt["qTable"].is_null()), (&model["endpoints"], false));
+    std::fs::write(folder.path().join("none.json"), "{}").unwrap();
+    let output =
+        learn(&["advise", "score", "-", "--model", &folder.path().join("none.json").display().to_string()], b"");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("this is no model"));
+}
+
 /// Three days of 50 requests in each 5 minutes, their duration by the part of the day, 0 to 999, and by chance.
 fn three_days(duration_us: impl Fn(i64, &mut Rng) -> i64) -> String {
     let mut rng = Rng::new(3);
@@ -300,6 +358,7 @@ fn what_cannot_be_is_refused() {
         assert!(stderr.contains(expected), "{stderr}");
     };
     refused(&["-", "-f", "csv"], "", "csv and config are for one analysis");
+    refused(&["score", "-", "-f", "table"], "", "ndjson alone");
     refused(&["forecast", "-", "-f", "config"], "", "has nothing that another program reads");
     refused(&["scale", "-", "--deployment", "A"], "", "the name of a Kubernetes object");
     let plain = "192.0.2.1 - - [01/Jun/2026:12:00:00 +0000] \"GET /a HTTP/1.1\" 200 5 \"-\" \"-\"\n";

@@ -1,14 +1,17 @@
 //! The flags of `learn advise` folded into an [`AdvisePlan`].
 
-use super::super::ReplayPlan;
 use super::super::advise::{AdviceFormat, AdvisePlan};
+use super::super::{InputName, ReplayPlan};
 use crate::advise::Analysis;
+use crate::advise::model::Model;
 use crate::advise::trace::fields::FIELDS;
 use crate::cli::advise::{AdviseArgs, AnalysisArgs, Only, OwnFlags};
 use crate::cli::replay::{OutputFlags, ReplayArgs, RuleFlags};
 use crate::cli::value::KnobFlags;
 use crate::settings::{Environment, Settings};
-use anyhow::ensure;
+use anyhow::{Context, ensure};
+use std::io::ErrorKind;
+use std::path::PathBuf;
 
 const DEFAULT_DEPLOYMENT: &str = "service";
 const DEFAULT_UPSTREAM: &str = "backend";
@@ -30,6 +33,7 @@ impl AdvisePlan {
             Some(Only::Allocate(args)) => resolve(Some(Analysis::Allocate), args, settings, environment),
             Some(Only::Cache(args)) => resolve(Some(Analysis::Cache), args, settings, environment),
             Some(Only::Healing(args)) => resolve(Some(Analysis::Healing), args, settings, environment),
+            Some(Only::Score(args)) => resolve(Some(Analysis::Score), args, settings, environment),
             Some(Only::Scale(args)) => resolve(Some(Analysis::Scale), args, settings, environment),
         }
     }
@@ -45,6 +49,7 @@ impl AdviseArgs {
             Some(Only::Allocate(args)) => args.settings.as_deref(),
             Some(Only::Cache(args)) => args.settings.as_deref(),
             Some(Only::Healing(args)) => args.settings.as_deref(),
+            Some(Only::Score(args)) => args.settings.as_deref(),
             Some(Only::Scale(args)) => args.settings.as_deref(),
         }
     }
@@ -56,7 +61,8 @@ fn resolve<F: clap::Args + OwnFlags>(
     settings: &Settings,
     environment: &Environment,
 ) -> anyhow::Result<(AdvisePlan, Vec<String>)> {
-    let format = args.format.unwrap_or_default();
+    let of_requests = only == Some(Analysis::Score);
+    let format = args.format.unwrap_or(if of_requests { AdviceFormat::Ndjson } else { AdviceFormat::Table });
     check_format(only, format)?;
     let replay = ReplayArgs {
         files: args.files.clone(),
@@ -80,7 +86,9 @@ fn resolve<F: clap::Args + OwnFlags>(
     chosen.overlay(args.own.knobs().clone());
     let names = args.own.names();
     let upstream = names.upstream.unwrap_or_else(|| DEFAULT_UPSTREAM.to_owned());
+    let model = names.model.map(|path| read_model(path, &replay)).transpose()?;
     let plan = AdvisePlan {
+        model,
         upstream,
         replay,
         only,
@@ -90,6 +98,21 @@ fn resolve<F: clap::Args + OwnFlags>(
     Ok((plan, warnings))
 }
 
+/// What was learnt before; nothing where there is no file yet.
+fn read_model(path: PathBuf, plan: &ReplayPlan) -> anyhow::Result<(PathBuf, Model)> {
+    let is_input = |input: &InputName| matches!(input, InputName::Path(input) if super::is_same_file(input, &path));
+    ensure!(!plan.input.files.iter().any(is_input), "--model would overwrite the input {}", path.display());
+    let is_result = |file: &PathBuf| super::is_same_file(file, &path);
+    ensure!(!plan.output.file.as_ref().is_some_and(is_result), "--output and --model are both {}", path.display());
+    crate::deliver::file::check_writable(&path).with_context(|| format!("--model {}", path.display()))?;
+    let model = match std::fs::read(&path) {
+        Ok(text) => Model::parse(&text).with_context(|| format!("--model {}", path.display()))?,
+        Err(error) if error.kind() == ErrorKind::NotFound => Model::default(),
+        Err(error) => return Err(error).with_context(|| format!("cannot read --model {}", path.display())),
+    };
+    Ok((path, model))
+}
+
 /// Rows and files for other programs are those of one analysis.
 fn check_format(only: Option<Analysis>, format: AdviceFormat) -> anyhow::Result<()> {
     let Some(only) = only else {
@@ -97,6 +120,10 @@ fn check_format(only: Option<Analysis>, format: AdviceFormat) -> anyhow::Result<
         ensure!(!is_of_one, "--format: csv and config are for one analysis, such as `learn advise scale`; name it");
         return Ok(());
     };
+    ensure!(
+        only != Analysis::Score || format == AdviceFormat::Ndjson,
+        "--format: `learn advise score` writes a line for each request, so ndjson alone"
+    );
     ensure!(
         format != AdviceFormat::Config || only.writes_config(),
         "--format config: `learn advise {}` has nothing that another program reads; `balance` and `scale` have",

@@ -14,6 +14,8 @@ use super::document::{Block, Document, Section, Text};
 use super::{json, markdown, section, table};
 use crate::advise::balance::report::BalanceReport;
 use crate::advise::config::AdviseConfig;
+use crate::advise::model::Model;
+use crate::advise::score::ScoreRow;
 use crate::advise::{Advice, AdviceReport, Analysis};
 use crate::plan::OutputFormat;
 use crate::plan::advise::AdvisePlan;
@@ -159,4 +161,20 @@ fn nginx_upstream(balance: &BalanceReport) -> anyhow::Result<Vec<u8>> {
         .context("no upstream is logged with an address; add $upstream_addr to the log_format")?
         .clone()
         .into_bytes())
+}
+
+/// Appends a line of `score`.
+///
+/// # Errors
+/// When it cannot be serialised.
+pub fn append_score(bytes: &mut Vec<u8>, row: &ScoreRow) -> anyhow::Result<()> {
+    json::append_line(bytes, &Typed { r#type: "score", row })
+}
+
+/// What was learnt, as it is kept.
+///
+/// # Errors
+/// When it cannot be serialised.
+pub fn render_model(model: &Model) -> anyhow::Result<Vec<u8>> {
+    json::pretty(model)
 }
