@@ -118,7 +118,7 @@ pub fn run(cli: cli::Cli) -> anyhow::Result<ExitCode> {
             replay_logs(&plan, render::backtest::render)
         }
         cli::Command::Advise(args) => {
-            let (settings, environment) = load_settings(args.settings())?;
+            let (settings, environment) = load_settings(args.asked().1.settings.as_deref())?;
             let (plan, warnings) = plan::advise::AdvisePlan::resolve(&args, &settings, &environment)?;
             tell_unless_quiet(&plan.replay.output, &warnings);
             advise_on_logs(&plan)

@@ -190,7 +190,7 @@ struct Passing<'a> {
 
 impl<'a> Passing<'a> {
     fn new(plan: &AdvisePlan, kept: &Kept, names: &'a EndpointNames, model: &Model) -> Self {
-        let (config, limits) = (&plan.config, plan.replay.rules.optimization);
+        let (config, limits) = (&plan.config, plan.limits);
         let held_out_ms = kept.held_out_ms();
         let wants = |analysis| plan.wants(analysis).then_some(());
         let rates = allocate::Plan::new(config.allocate, &config.scale, &limits);
@@ -267,7 +267,7 @@ pub(crate) fn score(
     model: &mut Model,
     mut each: impl FnMut(&ScoreRow) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let (limits, timezone) = (plan.replay.rules.optimization, plan.replay.input.wanted.timezone);
+    let (limits, timezone) = (plan.limits, plan.replay.input.wanted.timezone);
     let mut scores = Scores::new(plan.config.forecast, limits, timezone, names, model.learnt(names));
     kept.trace.replay(|visit| each(&scores.take(visit)))?;
     model.keep(scores.finish());

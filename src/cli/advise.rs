@@ -5,6 +5,7 @@ use super::value::{
     AdviceKnobFlags, AllocateKnobFlags, BalanceKnobFlags, CacheKnobFlags, ForecastKnobFlags, HealingKnobFlags,
     ScaleKnobFlags, ScoreKnobFlags,
 };
+use crate::advise::Analysis;
 use crate::plan::advise::{AdviceFormat, object_name, upstream_name};
 use crate::plan::text::thread_count;
 use crate::settings::knob::Chosen;
@@ -57,6 +58,17 @@ pub enum Only {
 /// What every analysis takes, and its own flags.
 #[derive(Args, Clone, Debug)]
 pub struct AnalysisArgs<F: Args> {
+    /// What every analysis takes.
+    #[command(flatten)]
+    pub common: CommonArgs,
+    /// What belongs to the analysis.
+    #[command(flatten)]
+    pub own: F,
+}
+
+/// What every analysis takes.
+#[derive(Args, Clone, Debug)]
+pub struct CommonArgs {
     /// Logs to read: files, globs, `-` for standard input (the default)
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
@@ -67,7 +79,7 @@ pub struct AnalysisArgs<F: Args> {
     #[arg(long, value_name = "N", env = "LEARN_THREADS", hide_env = true)]
     #[arg(value_parser = thread_count, allow_negative_numbers = true)]
     pub threads: Option<usize>,
-    /// The form of the result [default: table]
+    /// The form of the result [default: table; ndjson for score]
     #[arg(short, long, value_name = "FORMAT", env = "LEARN_FORMAT", hide_env = true, help_heading = "Output")]
     pub format: Option<AdviceFormat>,
     /// Where it goes.
@@ -79,9 +91,22 @@ pub struct AnalysisArgs<F: Args> {
     /// Which requests take part.
     #[command(flatten)]
     pub selection: SelectionFlags,
-    /// What belongs to the analysis.
-    #[command(flatten)]
-    pub own: F,
+}
+
+impl AdviseArgs {
+    /// The analysis that was asked for (`None`: all), and its flags.
+    pub fn asked(&self) -> (Option<Analysis>, &CommonArgs, &dyn OwnFlags) {
+        match &self.only {
+            None => (None, &self.all.common, &self.all.own),
+            Some(Only::Forecast(args)) => (Some(Analysis::Forecast), &args.common, &args.own),
+            Some(Only::Balance(args)) => (Some(Analysis::Balance), &args.common, &args.own),
+            Some(Only::Scale(args)) => (Some(Analysis::Scale), &args.common, &args.own),
+            Some(Only::Allocate(args)) => (Some(Analysis::Allocate), &args.common, &args.own),
+            Some(Only::Cache(args)) => (Some(Analysis::Cache), &args.common, &args.own),
+            Some(Only::Healing(args)) => (Some(Analysis::Healing), &args.common, &args.own),
+            Some(Only::Score(args)) => (Some(Analysis::Score), &args.common, &args.own),
+        }
+    }
 }
 
 /// Flags of an analysis.

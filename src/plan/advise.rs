@@ -4,6 +4,7 @@ use super::{OutputFormat, ReplayPlan};
 use crate::advise::Analysis;
 use crate::advise::config::AdviseConfig;
 use crate::advise::model::Model;
+use crate::report::OptimizationConfig;
 use clap::ValueEnum;
 use std::path::PathBuf;
 
@@ -16,6 +17,8 @@ pub struct AdvisePlan {
     pub only: Option<Analysis>,
     /// The analyses' numbers.
     pub config: AdviseConfig,
+    /// Limits of memory and CPU.
+    pub limits: OptimizationConfig,
     /// The Deployment that a HorizontalPodAutoscaler scales.
     pub deployment: String,
     /// The nginx `upstream` block that weights are written for.

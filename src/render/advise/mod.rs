@@ -65,7 +65,7 @@ pub fn render(found: &AdviceReport, plan: &AdvisePlan) -> anyhow::Result<Vec<u8>
             settings: Settings {
                 only: plan.only,
                 config: &plan.config,
-                optimization: &plan.replay.rules.optimization,
+                optimization: &plan.limits,
                 input: &report.settings.input,
             },
             summary: &report.summary,
