@@ -14,6 +14,7 @@
 //! | `forecast` | smoothed durations, and how good they are as forecasts |
 //! | `healing` | what to do about critical anomalies |
 //! | `model` | what was learnt, kept for the next log |
+//! | `queries` | which queries cost the time, and the indexes that could save it |
 //! | `scale` | how many replicas the load needs |
 
 pub mod allocate;
@@ -23,6 +24,7 @@ pub mod config;
 pub mod forecast;
 pub mod healing;
 pub mod model;
+pub mod queries;
 pub mod scale;
 pub mod score;
 pub(crate) mod trace;

@@ -3,17 +3,19 @@
 use super::replay::{InputFlags, SelectionFlags, WriteFlags};
 use super::value::{
     AdviceKnobFlags, AllocateKnobFlags, BalanceKnobFlags, CacheKnobFlags, ForecastKnobFlags, HealingKnobFlags,
-    ScaleKnobFlags, ScoreKnobFlags,
+    QueriesKnobFlags, ScaleKnobFlags, ScoreKnobFlags,
 };
 use crate::advise::Analysis;
 use crate::plan::advise::{AdviceFormat, object_name, upstream_name};
-use crate::plan::text::thread_count;
+use crate::plan::text::{above_zero, share, thread_count};
 use crate::settings::knob::Chosen;
+use clap::builder::BoolishValueParser;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
 const AFTER_HELP: &str = "\
-Without an analysis, all that the log supports, in one report that says what was left out and why.
+Without an analysis, all that the access log supports, in one report that says what was left out and why; `queries` reads
+other logs and is always named.
 
 Examples:
   learn advise access.log
@@ -21,6 +23,7 @@ Examples:
   learn advise score access.log --model shop.json > scores.ndjson
   learn advise scale access.log --replicas 4 --concurrency-per-replica 8
   learn advise scale access.log --deployment shop -f config | kubectl apply -f -
+  learn advise queries postgresql.csv --database-url postgres://app@db/shop
 
 `learn advise ANALYSIS --help` shows an analysis's own flags. A log that is called like one is ./scale.";
 
@@ -53,6 +56,8 @@ pub enum Only {
     Healing(Box<AnalysisArgs<HealingKnobFlags>>),
     /// The plugin's headers of every request: confidence, action, anomaly score
     Score(Box<AnalysisArgs<ScoreFlags>>),
+    /// Which queries cost the time, and the indexes that could save it, checked by a database's planner
+    Queries(Box<QueriesArgs>),
 }
 
 /// What every analysis takes, and its own flags.
@@ -93,20 +98,90 @@ pub struct CommonArgs {
     pub selection: SelectionFlags,
 }
 
+/// What was asked for.
+pub enum Asked<'a> {
+    /// Analyses of access logs.
+    Log(LogArgs<'a>),
+    /// That of queries, which reads other logs.
+    Queries(&'a QueriesArgs),
+}
+
+/// Analyses of access logs.
+pub struct LogArgs<'a> {
+    /// The one that was asked for; `None`: all.
+    pub only: Option<Analysis>,
+    /// What every one takes.
+    pub common: &'a CommonArgs,
+    /// Its own flags.
+    pub own: &'a dyn OwnFlags,
+}
+
 impl AdviseArgs {
-    /// The analysis that was asked for (`None`: all), and its flags.
-    pub fn asked(&self) -> (Option<Analysis>, &CommonArgs, &dyn OwnFlags) {
+    /// What was asked for.
+    pub fn asked(&self) -> Asked<'_> {
+        fn log<'a, F: Args + OwnFlags>(only: Option<Analysis>, args: &'a AnalysisArgs<F>) -> Asked<'a> {
+            Asked::Log(LogArgs { only, common: &args.common, own: &args.own })
+        }
         match &self.only {
-            None => (None, &self.all.common, &self.all.own),
-            Some(Only::Forecast(args)) => (Some(Analysis::Forecast), &args.common, &args.own),
-            Some(Only::Balance(args)) => (Some(Analysis::Balance), &args.common, &args.own),
-            Some(Only::Scale(args)) => (Some(Analysis::Scale), &args.common, &args.own),
-            Some(Only::Allocate(args)) => (Some(Analysis::Allocate), &args.common, &args.own),
-            Some(Only::Cache(args)) => (Some(Analysis::Cache), &args.common, &args.own),
-            Some(Only::Healing(args)) => (Some(Analysis::Healing), &args.common, &args.own),
-            Some(Only::Score(args)) => (Some(Analysis::Score), &args.common, &args.own),
+            None => log(None, &self.all),
+            Some(Only::Forecast(args)) => log(Some(Analysis::Forecast), args),
+            Some(Only::Balance(args)) => log(Some(Analysis::Balance), args),
+            Some(Only::Scale(args)) => log(Some(Analysis::Scale), args),
+            Some(Only::Allocate(args)) => log(Some(Analysis::Allocate), args),
+            Some(Only::Cache(args)) => log(Some(Analysis::Cache), args),
+            Some(Only::Healing(args)) => log(Some(Analysis::Healing), args),
+            Some(Only::Score(args)) => log(Some(Analysis::Score), args),
+            Some(Only::Queries(args)) => Asked::Queries(args),
         }
     }
+}
+
+const AFTER_QUERIES_HELP: &str = "\
+Without a FILE, a database named by --database-url tells its pg_stat_statements; without
+both, standard input is read. With files and a database, the database's planner checks the
+suggestions. postgres:// alone leaves everything to the PG* variables and ~/.pgpass, as for
+psql; DATABASE_URL is not read here. A password does not belong on the command line.
+
+Examples:
+  learn advise queries postgresql.csv
+  learn advise queries postgresql.json --database-url postgres://app@db/shop
+  learn advise queries --database-url postgres://app@db/shop -f config -o indexes.sql";
+
+/// What was typed after `learn advise queries`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = AFTER_QUERIES_HELP)]
+pub struct QueriesArgs {
+    /// PostgreSQL's csvlog or jsonlog, or JSON lines with queryExecutions: files, globs, `-` for standard input
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Read settings from FILE instead of ./learn.toml
+    #[arg(long, value_name = "FILE", env = "LEARN_SETTINGS", hide_env = true)]
+    pub settings: Option<PathBuf>,
+    /// The database that checks the suggestions: postgres://user@host:5432/database?sslmode=verify-full
+    #[arg(long, value_name = "URL", env = "LEARN_DATABASE_URL", hide_env = true, hide_env_values = true)]
+    #[arg(help_heading = "Source")]
+    pub database_url: Option<String>,
+    /// How long the database may take to answer [default: 30s]
+    #[arg(long, value_name = "DURATION", env = "LEARN_TIMEOUT", hide_env = true, value_parser = above_zero)]
+    #[arg(help_heading = "Source")]
+    pub timeout: Option<i64>,
+    /// Fail when more than this share of the lines could not be read, such as 0.1 or 10% [default: 0.5]
+    #[arg(long, value_name = "SHARE", env = "LEARN_MAX_REJECTS", hide_env = true, help_heading = "Source")]
+    #[arg(value_parser = share, allow_negative_numbers = true)]
+    pub max_rejects: Option<f64>,
+    /// Go on after an input that breaks off, such as a truncated gzip file
+    #[arg(long, env = "LEARN_KEEP_GOING", hide_env = true, value_parser = BoolishValueParser::new())]
+    #[arg(help_heading = "Source")]
+    pub keep_going: bool,
+    /// The form of the result [default: table]
+    #[arg(short, long, value_name = "FORMAT", env = "LEARN_FORMAT", hide_env = true, help_heading = "Output")]
+    pub format: Option<AdviceFormat>,
+    /// Where it goes.
+    #[command(flatten)]
+    pub write: WriteFlags,
+    /// The thresholds.
+    #[command(flatten)]
+    pub knobs: QueriesKnobFlags,
 }
 
 /// Flags of an analysis.

@@ -48,7 +48,7 @@ pub enum AdviceFormat {
     Csv,
     /// For pull requests and wikis
     Markdown,
-    /// What another program takes: of balance an nginx upstream block, of scale a HorizontalPodAutoscaler
+    /// What another program takes: of balance an nginx upstream block, of scale a HorizontalPodAutoscaler, of queries SQL
     Config,
 }
 

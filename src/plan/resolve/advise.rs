@@ -5,7 +5,7 @@ use super::super::{InputName, ReplayPlan};
 use crate::advise::Analysis;
 use crate::advise::model::Model;
 use crate::advise::trace::fields::FIELDS;
-use crate::cli::advise::AdviseArgs;
+use crate::cli::advise::LogArgs;
 use crate::cli::replay::{OutputFlags, ReplayArgs, RuleFlags};
 use crate::cli::value::KnobFlags;
 use crate::settings::{Environment, Settings};
@@ -25,11 +25,11 @@ impl AdvisePlan {
     /// # Errors
     /// Those of [`ReplayPlan::resolve`], a form that the result does not have, and a file that is no model.
     pub fn resolve(
-        args: &AdviseArgs,
+        args: &LogArgs<'_>,
         settings: &Settings,
         environment: &Environment,
     ) -> anyhow::Result<(AdvisePlan, Vec<String>)> {
-        let (only, args, own) = args.asked();
+        let LogArgs { only, common: args, own } = *args;
         let of_requests = only == Some(Analysis::Score);
         let format = args.format.unwrap_or(if of_requests { AdviceFormat::Ndjson } else { AdviceFormat::Table });
         check_format(only, format)?;
@@ -103,7 +103,7 @@ fn check_format(only: Option<Analysis>, format: AdviceFormat) -> anyhow::Result<
     );
     ensure!(
         format != AdviceFormat::Config || only.writes_config(),
-        "--format config: `learn advise {}` has nothing that another program reads; `balance` and `scale` have",
+        "--format config: `learn advise {}` has nothing that another program reads; `balance`, `scale` and `queries` have",
         only.name()
     );
     Ok(())

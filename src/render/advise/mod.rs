@@ -5,7 +5,7 @@
 mod allocate;
 mod balance;
 mod cache;
-mod csv;
+pub(super) mod csv;
 mod forecast;
 mod healing;
 mod scale;
@@ -129,7 +129,7 @@ fn lines(AdviceReport { report, advice }: &AdviceReport) -> anyhow::Result<Vec<u
     Ok(bytes)
 }
 
-fn append<T: Serialize>(bytes: &mut Vec<u8>, r#type: &'static str, rows: &[T]) -> anyhow::Result<()> {
+pub(super) fn append<T: Serialize>(bytes: &mut Vec<u8>, r#type: &'static str, rows: &[T]) -> anyhow::Result<()> {
     rows.iter().try_for_each(|row| json::append_line(bytes, &Typed { r#type, row }))
 }
 
