@@ -64,11 +64,14 @@ pub mod tuning;
 pub mod usage;
 pub mod window;
 
-use advise::AdviceReport;
+use advise::model::Model;
+use advise::{AdviceReport, Analysis};
 use anyhow::{Context, bail};
+use cli::advise::Asked;
 use indicatif::{ProgressBar, ProgressStyle};
 use plan::advise::AdvisePlan;
 use plan::formats::FormatsPlan;
+use plan::queries::QueriesPlan;
 use plan::scan::Resolved;
 use plan::windows::WindowsPlan;
 use plan::{OutputFormat, OutputPlan, ReplayPlan};
@@ -116,12 +119,20 @@ pub fn run(cli: cli::Cli) -> anyhow::Result<ExitCode> {
             tell_unless_quiet(&plan.output, &warnings);
             replay_logs(&plan, render::backtest::render)
         }
-        cli::Command::Advise(args) => {
-            let (settings, environment) = load_settings(args.settings())?;
-            let (plan, warnings) = plan::advise::AdvisePlan::resolve(&args, &settings, &environment)?;
-            tell_unless_quiet(&plan.replay.output, &warnings);
-            advise_on_logs(&plan)
-        }
+        cli::Command::Advise(args) => match args.asked() {
+            Asked::Log(asked) => {
+                let (settings, environment) = load_settings(asked.common.settings.as_deref())?;
+                let (plan, warnings) = AdvisePlan::resolve(&asked, &settings, &environment)?;
+                tell_unless_quiet(&plan.replay.output, &warnings);
+                advise_on_logs(&plan)
+            }
+            Asked::Queries(args) => {
+                let (settings, environment) = load_settings(args.settings.as_deref())?;
+                let (plan, warnings) = QueriesPlan::resolve(args, &settings, &environment)?;
+                tell_unless_quiet(&plan.output, &warnings);
+                advise_on_queries(&plan)
+            }
+        },
         cli::Command::Windows(args) => {
             let (settings, environment) = load_settings(args.settings.as_deref())?;
             let (plan, warnings) = plan::windows::WindowsPlan::resolve(&args, &settings, &environment)?;
@@ -227,7 +238,15 @@ fn advise_on_logs(plan: &AdvisePlan) -> anyhow::Result<ExitCode> {
     let (calls, mut trace, reading) = read?;
     replay.finish();
     replay.name_trace(&mut trace);
-    let advice = advise::run(plan, &advise::Kept { calls, trace }, &replay.names)?;
+    let kept = advise::Kept { calls, trace };
+    let mut model = plan.model.as_ref().map_or_else(Model::default, |(_, model)| model.clone());
+    if plan.only == Some(Analysis::Score) {
+        write_scores(plan, &kept, &replay, &mut model)?;
+        tell_unless_quiet(output, &unsaid_of_log(&plan.replay, &reading.summary));
+        keep_model(plan, &model)?;
+        return report_broken_inputs(&plan.replay, &reading.inputs);
+    }
+    let advice = advise::run(plan, &kept, &replay.names, &mut model)?;
     let report = replay.into_report(&plan.replay, reading, SecondLook::default());
     let found = AdviceReport { report, advice };
     let bytes = render::advise::render(&found, plan)?;
@@ -236,7 +255,50 @@ fn advise_on_logs(plan: &AdvisePlan) -> anyhow::Result<ExitCode> {
         bail!("{}: {}", left_out.analysis.name(), left_out.reason)
     }
     write_out(output.file.as_deref(), &bytes)?;
+    keep_model(plan, &model)?;
     report_broken_inputs(&plan.replay, &found.report.inputs)
+}
+
+/// A line for each request, as they are read back.
+fn write_scores(
+    plan: &AdvisePlan,
+    kept: &advise::Kept,
+    replay: &replay::Replay,
+    model: &mut Model,
+) -> anyhow::Result<()> {
+    let write = |out: &mut dyn Write| {
+        let mut line = Vec::new();
+        advise::score(plan, kept, &replay.names, model, |row| {
+            line.clear();
+            render::advise::append_score(&mut line, row)?;
+            Ok(out.write_all(&line)?)
+        })
+    };
+    match plan.replay.output.file.as_deref() {
+        Some(path) => deliver::file::write_atomically(path, write),
+        None => deliver::file::stream_stdout(write).context("standard output"),
+    }
+}
+
+/// Keeps what was learnt where the plan says so.
+fn keep_model(plan: &AdvisePlan, model: &Model) -> anyhow::Result<()> {
+    let Some((path, _)) = &plan.model else { return Ok(()) };
+    let bytes = render::advise::render_model(model)?;
+    deliver::file::write_atomically(path, |out| Ok(out.write_all(&bytes)?))
+}
+
+/// `learn advise queries`: reads, asks, renders.
+fn advise_on_queries(plan: &QueriesPlan) -> anyhow::Result<ExitCode> {
+    let output = &plan.output;
+    check_out(output)?;
+    let found = advise::queries::run::run(plan)?;
+    let bytes = render::queries::render(&found, plan)?;
+    if !matches!(output.format, OutputFormat::Table | OutputFormat::Markdown) {
+        tell_unless_quiet(output, &found.notes);
+    }
+    write_out(output.file.as_deref(), &bytes)?;
+    let broken = found.inputs.iter().filter_map(|input| Some((&*input.path, input.error.as_deref()?)));
+    report_broken(broken, plan.keep_going)
 }
 
 /// Reads and replays what the plan names.
@@ -295,16 +357,21 @@ fn rejected_lines(plan: &ReplayPlan, summary: &Summary) -> Option<String> {
 
 /// Names every input that broke off; what was read of it is in the result.
 fn report_broken_inputs(plan: &ReplayPlan, inputs: &[Input]) -> anyhow::Result<ExitCode> {
-    let broken = inputs.iter().filter_map(|input| Some((input, input.error.as_ref()?)));
+    let broken = inputs.iter().filter_map(|input| Some((&*input.path, input.error.as_deref()?)));
+    report_broken(broken, plan.input.keep_going)
+}
+
+/// The same for paths and what happened to each.
+fn report_broken<'a>(broken: impl Iterator<Item = (&'a str, &'a str)>, keep_going: bool) -> anyhow::Result<ExitCode> {
     let mut code = ExitCode::SUCCESS;
-    for (input, error) in broken {
-        let consequence = if plan.input.keep_going {
+    for (path, error) in broken {
+        let consequence = if keep_going {
             "what was read before counts"
         } else {
             code = ExitCode::from(BROKEN_INPUT);
             "what was read before counts; --keep-going makes this no failure"
         };
-        tell(&format!("{}: {error}; {consequence}", input.path));
+        tell(&format!("{path}: {error}; {consequence}"));
     }
     Ok(code)
 }

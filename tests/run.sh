@@ -42,9 +42,13 @@ list_needs() {
   need 'Node.js 18 or newer' 'node -e "process.exit(+(parseInt(process.versions.node) < 18))"' nodejs nodejs     nodejs nodejs node
   need 'npm'                 'npm --version'                                                   npm    nodejs-npm npm    npm    node
   # Debian keeps the server's programs out of PATH.
-  need 'PostgreSQL 14 or newer' \
+  need 'PostgreSQL 15 or newer' \
     'PATH=$PATH:$(echo /usr/lib/postgresql/*/bin | tr " " :); command -v initdb && command -v postgres && command -v psql' \
     postgresql 'postgresql-server postgresql' 'postgresql postgresql-client' postgresql postgresql
+  # Debian has one for the version of its server, which apt-get finds by the pattern; Fedora, Arch and Homebrew have none:
+  # https://github.com/HypoPG/hypopg says how to build it.
+  need 'hypopg' 'ls /usr/share/postgresql/*/extension/hypopg.control "$(pg_config --sharedir)"/extension/hypopg.control 2>/dev/null | grep -q .' \
+    'postgresql-.*-hypopg' '' postgresql-hypopg '' ''
   need 'Redis' 'command -v redis-server && command -v redis-cli' 'redis-server redis-tools' redis redis redis redis
   # initdb refuses root; the tests step down with it.
   need 'Python 3' 'python3 --version' python3 python3 python3 python python3

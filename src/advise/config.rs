@@ -19,6 +19,9 @@ pub struct AdviseConfig {
     pub allocate: AllocateConfig,
     /// `[cache]`.
     pub cache: CacheConfig,
+    /// `[queries]`, whose report is apart.
+    #[serde(skip)]
+    pub queries: QueriesConfig,
 }
 
 /// `[forecast]`.
@@ -255,5 +258,22 @@ pub struct CacheConfig {
 impl Default for CacheConfig {
     fn default() -> Self {
         CacheConfig { ttl_ms: 60_000, min_hit_rate: 0.1, min_prefetch_rate: 0.5, min_requests: 10 }
+    }
+}
+
+/// `[queries]`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct QueriesConfig {
+    /// Milliseconds that the mean of a pattern has to pass for it to be looked at.
+    #[serde(serialize_with = "number")]
+    pub slow_ms: f64,
+    /// Executions that a pattern has to pass for it to be looked at.
+    pub min_count: usize,
+}
+
+impl Default for QueriesConfig {
+    fn default() -> Self {
+        QueriesConfig { slow_ms: 100.0, min_count: 10 }
     }
 }

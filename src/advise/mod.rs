@@ -13,6 +13,8 @@
 //! | `balance` | the health of upstreams, their weights, and ejections |
 //! | `forecast` | smoothed durations, and how good they are as forecasts |
 //! | `healing` | what to do about critical anomalies |
+//! | `model` | what was learnt, kept for the next log |
+//! | `queries` | which queries cost the time, and the indexes that could save it |
 //! | `scale` | how many replicas the load needs |
 
 pub mod allocate;
@@ -21,7 +23,10 @@ pub mod cache;
 pub mod config;
 pub mod forecast;
 pub mod healing;
+pub mod model;
+pub mod queries;
 pub mod scale;
+pub mod score;
 pub(crate) mod trace;
 
 use crate::backtest::spool::Stored;
@@ -33,6 +38,8 @@ use balance::Balance;
 use cache::Cache;
 use forecast::Forecast;
 use healing::Healing;
+use model::{Learnt, Model};
+use score::{ScoreRow, Scores};
 use serde::Serialize;
 use trace::{Trace, Visit};
 
@@ -52,17 +59,20 @@ pub enum Analysis {
     Cache,
     /// What to do about critical anomalies.
     Healing,
+    /// The plugin's headers, request by request.
+    Score,
 }
 
 impl Analysis {
     /// All of them, in the order of the report.
-    pub const ALL: [Analysis; 6] = [
+    pub const ALL: [Analysis; 7] = [
         Analysis::Forecast,
         Analysis::Balance,
         Analysis::Scale,
         Analysis::Allocate,
         Analysis::Cache,
         Analysis::Healing,
+        Analysis::Score,
     ];
 
     /// Its name on the command line.
@@ -74,6 +84,7 @@ impl Analysis {
             Analysis::Allocate => "allocate",
             Analysis::Cache => "cache",
             Analysis::Healing => "healing",
+            Analysis::Score => "score",
         }
     }
 
@@ -180,15 +191,17 @@ struct Passing<'a> {
 }
 
 impl<'a> Passing<'a> {
-    fn new(plan: &AdvisePlan, kept: &Kept, names: &'a EndpointNames) -> Self {
-        let (config, limits) = (&plan.config, plan.replay.rules.optimization);
+    fn new(plan: &AdvisePlan, kept: &Kept, names: &'a EndpointNames, model: &Model) -> Self {
+        let (config, limits) = (&plan.config, plan.limits);
         let held_out_ms = kept.held_out_ms();
         let wants = |analysis| plan.wants(analysis).then_some(());
         let rates = allocate::Plan::new(config.allocate, &config.scale, &limits);
+        let table = model.q_table().unwrap_or_default();
+        let learnt = model.learnt(names).smooth;
         Passing {
-            forecast: wants(Analysis::Forecast).map(|()| Forecast::new(config.forecast)),
+            forecast: wants(Analysis::Forecast).map(|()| Forecast::new(config.forecast, &learnt)),
             balance: wants(Analysis::Balance).map(|()| Balance::new(config.balance, &kept.trace)),
-            allocate: wants(Analysis::Allocate).map(|()| Allocate::new(rates, held_out_ms)),
+            allocate: wants(Analysis::Allocate).map(|()| Allocate::new(rates, held_out_ms, table)),
             cache: wants(Analysis::Cache).map(|()| Cache::new(config.cache, names, held_out_ms)),
             healing: wants(Analysis::Healing).map(|()| Healing::new(limits)),
         }
@@ -203,12 +216,15 @@ impl<'a> Passing<'a> {
     }
 }
 
-/// Runs what the plan asks for.
+/// Why the combined report has no headers.
+const NO_SCORES: &str = "it has a row for each request; `learn advise score` writes them";
+
+/// Runs what the plan asks for; the model takes over what is learnt.
 ///
 /// # Errors
 /// When the requests cannot be read back.
-pub(crate) fn run(plan: &AdvisePlan, kept: &Kept, names: &EndpointNames) -> anyhow::Result<Advice> {
-    let mut passing = Passing::new(plan, kept, names);
+pub(crate) fn run(plan: &AdvisePlan, kept: &Kept, names: &EndpointNames, model: &mut Model) -> anyhow::Result<Advice> {
+    let mut passing = Passing::new(plan, kept, names, model);
     if plan.only != Some(Analysis::Scale) {
         kept.trace.replay(|visit| {
             passing.take(visit);
@@ -217,19 +233,47 @@ pub(crate) fn run(plan: &AdvisePlan, kept: &Kept, names: &EndpointNames) -> anyh
     }
     let scale = plan.wants(Analysis::Scale).then(|| scale::run(plan, kept)).transpose()?;
     let Passing { forecast, balance, allocate, cache, healing } = passing;
+    if let Some(forecast) = &forecast {
+        model.keep(Learnt { smooth: forecast.learnt(), ..model.learnt(names) });
+    }
     let timezone = plan.replay.input.wanted.timezone;
     let forecast = forecast.map(|forecast| forecast.finish(kept, names, timezone));
-    let allocate = allocate.map(|allocate| allocate.finish(kept));
+    let allocate = allocate.map(|allocate| {
+        let (report, table) = allocate.finish(kept)?;
+        model.keep_q_table(table);
+        Ok(report)
+    });
     let mut left_out = Vec::new();
-    Ok(Advice {
+    let advice = Advice {
         forecast: possible(forecast, Analysis::Forecast, &mut left_out),
         balance: balance.map(|balance| balance.finish(kept, names, &plan.upstream)),
         scale: possible(scale, Analysis::Scale, &mut left_out),
         allocate: possible(allocate, Analysis::Allocate, &mut left_out),
         cache: cache.map(|cache| cache.finish(kept)),
         healing: healing.map(|healing| healing.finish(kept, names)),
-        left_out,
-    })
+        left_out: Vec::new(),
+    };
+    left_out.push(LeftOut { analysis: Analysis::Score, reason: NO_SCORES.to_owned() });
+    left_out.retain(|left| plan.wants(left.analysis));
+    Ok(Advice { left_out, ..advice })
+}
+
+/// `score`: hands on a row for each request; the model takes over what is learnt.
+///
+/// # Errors
+/// When the requests cannot be read back, and those of `each`.
+pub(crate) fn score(
+    plan: &AdvisePlan,
+    kept: &Kept,
+    names: &EndpointNames,
+    model: &mut Model,
+    mut each: impl FnMut(&ScoreRow) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let (limits, timezone) = (plan.limits, plan.replay.input.wanted.timezone);
+    let mut scores = Scores::new(plan.config.forecast, limits, timezone, names, model.learnt(names));
+    kept.trace.replay(|visit| each(&scores.take(visit)))?;
+    model.keep(scores.finish());
+    Ok(())
 }
 
 /// The result of an analysis that was asked for; the reason goes among what is left out.

@@ -3,22 +3,27 @@
 use super::replay::{InputFlags, SelectionFlags, WriteFlags};
 use super::value::{
     AdviceKnobFlags, AllocateKnobFlags, BalanceKnobFlags, CacheKnobFlags, ForecastKnobFlags, HealingKnobFlags,
-    ScaleKnobFlags,
+    QueriesKnobFlags, ScaleKnobFlags, ScoreKnobFlags,
 };
+use crate::advise::Analysis;
 use crate::plan::advise::{AdviceFormat, object_name, upstream_name};
-use crate::plan::text::thread_count;
+use crate::plan::text::{above_zero, share, thread_count};
 use crate::settings::knob::Chosen;
+use clap::builder::BoolishValueParser;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
 const AFTER_HELP: &str = "\
-Without an analysis, all that the log supports, in one report that says what was left out and why.
+Without an analysis, all that the access log supports, in one report that says what was left out and why; `queries` reads
+other logs and is always named.
 
 Examples:
   learn advise access.log
   learn advise balance access.log -f config -o upstream.conf
+  learn advise score access.log --model shop.json > scores.ndjson
   learn advise scale access.log --replicas 4 --concurrency-per-replica 8
   learn advise scale access.log --deployment shop -f config | kubectl apply -f -
+  learn advise queries postgresql.csv --database-url postgres://app@db/shop
 
 `learn advise ANALYSIS --help` shows an analysis's own flags. A log that is called like one is ./scale.";
 
@@ -38,22 +43,37 @@ pub struct AdviseArgs {
 #[derive(Subcommand, Clone, Debug)]
 pub enum Only {
     /// How long requests will take, and whether that can be known
-    Forecast(Box<AnalysisArgs<ForecastKnobFlags>>),
+    Forecast(Box<AnalysisArgs<ForecastFlags>>),
     /// How healthy the upstreams are, weights for nginx, and whom Envoy would have ejected
     Balance(Box<AnalysisArgs<BalanceFlags>>),
     /// How many replicas the load needs, and a HorizontalPodAutoscaler
     Scale(Box<AnalysisArgs<ScaleFlags>>),
     /// When to add and take away replicas, learnt from the log and tested on its last third
-    Allocate(Box<AnalysisArgs<AllocateKnobFlags>>),
+    Allocate(Box<AnalysisArgs<AllocateFlags>>),
     /// Which answers to keep and which requests to fetch ahead, and what that would have saved
     Cache(Box<AnalysisArgs<CacheKnobFlags>>),
     /// What to do about each critical anomaly
     Healing(Box<AnalysisArgs<HealingKnobFlags>>),
+    /// The plugin's headers of every request: confidence, action, anomaly score
+    Score(Box<AnalysisArgs<ScoreFlags>>),
+    /// Which queries cost the time, and the indexes that could save it, checked by a database's planner
+    Queries(Box<QueriesArgs>),
 }
 
 /// What every analysis takes, and its own flags.
 #[derive(Args, Clone, Debug)]
 pub struct AnalysisArgs<F: Args> {
+    /// What every analysis takes.
+    #[command(flatten)]
+    pub common: CommonArgs,
+    /// What belongs to the analysis.
+    #[command(flatten)]
+    pub own: F,
+}
+
+/// What every analysis takes.
+#[derive(Args, Clone, Debug)]
+pub struct CommonArgs {
     /// Logs to read: files, globs, `-` for standard input (the default)
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
@@ -64,7 +84,7 @@ pub struct AnalysisArgs<F: Args> {
     #[arg(long, value_name = "N", env = "LEARN_THREADS", hide_env = true)]
     #[arg(value_parser = thread_count, allow_negative_numbers = true)]
     pub threads: Option<usize>,
-    /// The form of the result [default: table]
+    /// The form of the result [default: table; ndjson for score]
     #[arg(short, long, value_name = "FORMAT", env = "LEARN_FORMAT", hide_env = true, help_heading = "Output")]
     pub format: Option<AdviceFormat>,
     /// Where it goes.
@@ -76,9 +96,92 @@ pub struct AnalysisArgs<F: Args> {
     /// Which requests take part.
     #[command(flatten)]
     pub selection: SelectionFlags,
-    /// What belongs to the analysis.
+}
+
+/// What was asked for.
+pub enum Asked<'a> {
+    /// Analyses of access logs.
+    Log(LogArgs<'a>),
+    /// That of queries, which reads other logs.
+    Queries(&'a QueriesArgs),
+}
+
+/// Analyses of access logs.
+pub struct LogArgs<'a> {
+    /// The one that was asked for; `None`: all.
+    pub only: Option<Analysis>,
+    /// What every one takes.
+    pub common: &'a CommonArgs,
+    /// Its own flags.
+    pub own: &'a dyn OwnFlags,
+}
+
+impl AdviseArgs {
+    /// What was asked for.
+    pub fn asked(&self) -> Asked<'_> {
+        fn log<'a, F: Args + OwnFlags>(only: Option<Analysis>, args: &'a AnalysisArgs<F>) -> Asked<'a> {
+            Asked::Log(LogArgs { only, common: &args.common, own: &args.own })
+        }
+        match &self.only {
+            None => log(None, &self.all),
+            Some(Only::Forecast(args)) => log(Some(Analysis::Forecast), args),
+            Some(Only::Balance(args)) => log(Some(Analysis::Balance), args),
+            Some(Only::Scale(args)) => log(Some(Analysis::Scale), args),
+            Some(Only::Allocate(args)) => log(Some(Analysis::Allocate), args),
+            Some(Only::Cache(args)) => log(Some(Analysis::Cache), args),
+            Some(Only::Healing(args)) => log(Some(Analysis::Healing), args),
+            Some(Only::Score(args)) => log(Some(Analysis::Score), args),
+            Some(Only::Queries(args)) => Asked::Queries(args),
+        }
+    }
+}
+
+const AFTER_QUERIES_HELP: &str = "\
+Without a FILE, a database named by --database-url tells its pg_stat_statements; without
+both, standard input is read. With files and a database, the database's planner checks the
+suggestions. postgres:// alone leaves everything to the PG* variables and ~/.pgpass, as for
+psql; DATABASE_URL is not read here. A password does not belong on the command line.
+
+Examples:
+  learn advise queries postgresql.csv
+  learn advise queries postgresql.json --database-url postgres://app@db/shop
+  learn advise queries --database-url postgres://app@db/shop -f config -o indexes.sql";
+
+/// What was typed after `learn advise queries`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = AFTER_QUERIES_HELP)]
+pub struct QueriesArgs {
+    /// PostgreSQL's csvlog or jsonlog, or JSON lines with queryExecutions: files, globs, `-` for standard input
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Read settings from FILE instead of ./learn.toml
+    #[arg(long, value_name = "FILE", env = "LEARN_SETTINGS", hide_env = true)]
+    pub settings: Option<PathBuf>,
+    /// The database that checks the suggestions: postgres://user@host:5432/database?sslmode=verify-full
+    #[arg(long, value_name = "URL", env = "LEARN_DATABASE_URL", hide_env = true, hide_env_values = true)]
+    #[arg(help_heading = "Source")]
+    pub database_url: Option<String>,
+    /// How long the database may take to answer [default: 30s]
+    #[arg(long, value_name = "DURATION", env = "LEARN_TIMEOUT", hide_env = true, value_parser = above_zero)]
+    #[arg(help_heading = "Source")]
+    pub timeout: Option<i64>,
+    /// Fail when more than this share of the lines could not be read, such as 0.1 or 10% [default: 0.5]
+    #[arg(long, value_name = "SHARE", env = "LEARN_MAX_REJECTS", hide_env = true, help_heading = "Source")]
+    #[arg(value_parser = share, allow_negative_numbers = true)]
+    pub max_rejects: Option<f64>,
+    /// Go on after an input that breaks off, such as a truncated gzip file
+    #[arg(long, env = "LEARN_KEEP_GOING", hide_env = true, value_parser = BoolishValueParser::new())]
+    #[arg(help_heading = "Source")]
+    pub keep_going: bool,
+    /// The form of the result [default: table]
+    #[arg(short, long, value_name = "FORMAT", env = "LEARN_FORMAT", hide_env = true, help_heading = "Output")]
+    pub format: Option<AdviceFormat>,
+    /// Where it goes.
     #[command(flatten)]
-    pub own: F,
+    pub write: WriteFlags,
+    /// The thresholds.
+    #[command(flatten)]
+    pub knobs: QueriesKnobFlags,
 }
 
 /// Flags of an analysis.
@@ -96,6 +199,8 @@ pub struct Names {
     pub deployment: Option<String>,
     /// `--upstream-name`
     pub upstream: Option<String>,
+    /// `--model`
+    pub model: Option<PathBuf>,
 }
 
 /// The flags of all analyses.
@@ -110,6 +215,9 @@ pub struct AllFlags {
     /// What `scale` writes.
     #[command(flatten)]
     pub scale: ScaleNames,
+    /// Where what is learnt is kept.
+    #[command(flatten)]
+    pub model: ModelFlags,
 }
 
 /// The flags of `balance`.
@@ -158,7 +266,11 @@ impl OwnFlags for AllFlags {
     }
 
     fn names(&self) -> Names {
-        Names { deployment: self.scale.deployment.clone(), upstream: self.balance.upstream_name.clone() }
+        Names {
+            deployment: self.scale.deployment.clone(),
+            upstream: self.balance.upstream_name.clone(),
+            model: self.model.model.clone(),
+        }
     }
 }
 
@@ -177,7 +289,50 @@ macro_rules! own_knobs {
     )*};
 }
 
-own_knobs!(ForecastKnobFlags, AllocateKnobFlags, CacheKnobFlags, HealingKnobFlags);
+own_knobs!(CacheKnobFlags, HealingKnobFlags);
+
+/// Makes knobs and a model those of an analysis that learns.
+macro_rules! learning_flags {
+    ($($(#[$doc:meta])* $flags:ident, $knobs:ty;)*) => {$(
+        $(#[$doc])*
+        #[derive(Args, Clone, Debug)]
+        pub struct $flags {
+            /// Its knobs.
+            #[command(flatten)]
+            pub knobs: $knobs,
+            /// Where it keeps what it learns.
+            #[command(flatten)]
+            pub model: ModelFlags,
+        }
+
+        impl OwnFlags for $flags {
+            fn knobs(&self) -> &Chosen {
+                &self.knobs.0
+            }
+
+            fn names(&self) -> Names {
+                Names { model: self.model.model.clone(), ..Names::default() }
+            }
+        }
+    )*};
+}
+
+learning_flags! {
+    /// The flags of `forecast`.
+    ForecastFlags, ForecastKnobFlags;
+    /// The flags of `allocate`.
+    AllocateFlags, AllocateKnobFlags;
+    /// The flags of `score`.
+    ScoreFlags, ScoreKnobFlags;
+}
+
+/// Where what is learnt is kept.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ModelFlags {
+    /// Start from what FILE holds, if there is one, and keep there what was learnt; give it each log once
+    #[arg(long, value_name = "FILE", env = "LEARN_MODEL", hide_env = true)]
+    pub model: Option<PathBuf>,
+}
 
 impl OwnFlags for BalanceFlags {
     fn knobs(&self) -> &Chosen {

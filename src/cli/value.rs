@@ -99,21 +99,24 @@ macro_rules! analysis_knobs {
         pub struct $flags(pub Chosen);
 
         fn $knobs() -> impl Iterator<Item = &'static Knob> {
-            advice_knobs().filter(|knob| knob.section == $section || $shared.contains(&knob.flag))
+            let shared: &[&str] = &$shared;
+            let all = KNOBS.iter().chain(ADVICE_KNOBS);
+            all.filter(move |knob| knob.section == $section || shared.contains(&knob.flag))
         }
 
         some_knobs!($flags, $knobs);
     )*};
 }
 
-/// Those of all analyses.
+/// Those of all analyses of access logs.
 #[derive(Clone, Debug, Default)]
 pub struct AdviceKnobFlags(pub Chosen);
 
 /// Those of the rules that analyses share, then their own.
 fn advice_knobs() -> impl Iterator<Item = &'static Knob> {
     let shared = ["max-gap", "max-memory", "cpu-threshold"];
-    KNOBS.iter().filter(move |knob| shared.contains(&knob.flag)).chain(ADVICE_KNOBS)
+    let of_logs = ADVICE_KNOBS.iter().filter(|knob| knob.section != "queries");
+    KNOBS.iter().filter(move |knob| shared.contains(&knob.flag)).chain(of_logs)
 }
 
 /// Makes flags of some of the knobs.
@@ -160,6 +163,10 @@ analysis_knobs! {
     CacheKnobFlags, cache_knobs, "cache", ["max-gap"];
     /// Those of `healing`.
     HealingKnobFlags, healing_knobs, "healing", ["max-gap", "max-memory"];
+    /// Those of `score`.
+    ScoreKnobFlags, score_knobs, "forecast", ["max-gap"];
+    /// Those of `queries`.
+    QueriesKnobFlags, queries_knobs, "queries", [];
     /// Those of `scale`.
     ScaleKnobFlags, scale_knobs, "scale", ["max-gap", "cpu-threshold", "target-latency", "throughput-target"];
 }
@@ -247,6 +254,7 @@ fn heading(section: &str, key: &str) -> &'static str {
         "scale" => "Scale",
         "allocate" => "Allocate",
         "cache" => "Cache",
+        "queries" => "Queries",
         "anomalyConfig" => "Anomalies",
         "tunerConfig" => "Tuner",
         "loopConfig" => "Loop",

@@ -98,6 +98,16 @@ fn advise_on_target(error: io::Error) -> io::Error {
     }
 }
 
+/// Writes to standard output, piece by piece.
+///
+/// # Errors
+/// Those of `write`, and what the operating system said.
+pub fn stream_stdout(write: impl FnOnce(&mut dyn Write) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    write(&mut out)?;
+    Ok(out.flush()?)
+}
+
 /// Writes to standard output.
 ///
 /// # Errors

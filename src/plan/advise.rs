@@ -3,7 +3,10 @@
 use super::{OutputFormat, ReplayPlan};
 use crate::advise::Analysis;
 use crate::advise::config::AdviseConfig;
+use crate::advise::model::Model;
+use crate::report::OptimizationConfig;
 use clap::ValueEnum;
+use std::path::PathBuf;
 
 /// A whole `learn advise` run.
 #[derive(Clone, Debug)]
@@ -14,10 +17,14 @@ pub struct AdvisePlan {
     pub only: Option<Analysis>,
     /// The analyses' numbers.
     pub config: AdviseConfig,
+    /// Limits of memory and CPU.
+    pub limits: OptimizationConfig,
     /// The Deployment that a HorizontalPodAutoscaler scales.
     pub deployment: String,
     /// The nginx `upstream` block that weights are written for.
     pub upstream: String,
+    /// Where what is learnt is kept, and what it holds.
+    pub model: Option<(PathBuf, Model)>,
 }
 
 impl AdvisePlan {
@@ -41,7 +48,7 @@ pub enum AdviceFormat {
     Csv,
     /// For pull requests and wikis
     Markdown,
-    /// What another program takes: of balance an nginx upstream block, of scale a HorizontalPodAutoscaler
+    /// What another program takes: of balance an nginx upstream block, of scale a HorizontalPodAutoscaler, of queries SQL
     Config,
 }
 

@@ -6,6 +6,7 @@ pub mod advise;
 pub mod backtest;
 pub mod diff;
 pub mod formats;
+pub mod queries;
 mod resolve;
 pub mod scan;
 pub(crate) mod text;

@@ -8,6 +8,7 @@ mod diff;
 mod files;
 mod format;
 mod formats;
+mod queries;
 mod scan;
 mod windows;
 

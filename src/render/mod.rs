@@ -20,6 +20,7 @@ mod json;
 mod layout;
 mod markdown;
 mod ndjson;
+pub(crate) mod queries;
 #[cfg(test)]
 mod sample;
 pub mod scan;

@@ -53,7 +53,7 @@ pub(crate) fn empty() -> Report {
         schema_version: SCHEMA_VERSION,
         inputs: Vec::new(),
         settings: settings(),
-        summary: Summary::default(),
+        summary: Summary { developers: Some(0), ..Summary::default() },
         current: TunableConfig::default(),
         recommended: Recommended {
             circuit_breaker: RecommendedBreaker { failure_threshold: None, open_timeout_ms: None },

@@ -123,7 +123,7 @@ impl Entry {
 }
 
 /// Who answers: a method, a route, and the value of the `--group-by` field when one is in force.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EndpointName {
     /// The route (bytes that are not UTF-8 replaced).
     pub path: String,
@@ -166,6 +166,11 @@ impl EndpointNames {
     /// How many names there are.
     pub fn count(&self) -> usize {
         self.names.len()
+    }
+
+    /// All names by number.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &EndpointName> {
+        self.names.iter()
     }
 
     /// The name behind a number.

@@ -107,6 +107,18 @@ impl ZScore {
         std::mem::take(&mut self.found).into_values().flatten().collect()
     }
 
+    /// The plugin's anomaly score of the request that was judged last, 0 to 1: min(|z| / 5, 1); 0 without a duration.
+    pub(crate) fn score(&self, request: &Observation) -> f64 {
+        let sums = self.sums.get(request.endpoint as usize);
+        let z = sums.zip(request.duration_ns).map_or(0.0, |(sums, duration_ns)| sums.sigmas_off(duration_ns));
+        (z / CRITICAL_SIGMAS as f64).min(1.0)
+    }
+
+    /// The requests that the next one is judged by, the oldest first.
+    pub(crate) fn remembered(&self) -> impl Iterator<Item = &Observation> {
+        self.history.iter()
+    }
+
     fn remember(&mut self, request: &Observation) {
         self.history.push_back(*request);
         if request.is_error {
@@ -201,6 +213,13 @@ impl Sums {
         let variance = self.timed * self.squares - self.sum_ns * self.sum_ns;
         // a > k^2 b for whole numbers, without the product.
         (distance * distance).div_ceil(sigmas * sigmas) > variance
+    }
+
+    /// |z| = |n x - S| / sqrt(n Q - S^2); 0 where all are equal.
+    fn sigmas_off(&self, duration_ns: u64) -> f64 {
+        let distance = (self.timed * bounded(duration_ns)).abs_diff(self.sum_ns);
+        let variance = self.timed * self.squares - self.sum_ns * self.sum_ns;
+        if variance == 0 { 0.0 } else { distance as f64 / (variance as f64).sqrt() }
     }
 
     fn mean_ms(&self) -> f64 {

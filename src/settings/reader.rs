@@ -35,7 +35,7 @@ const RETENTION_PERIOD: &str = "retentionPeriod";
 const USAGE: &str = "usage";
 const USAGE_NAME_KEYS: [&str; 6] =
     ["table", "developerColumn", "timeColumn", "callsColumn", "apiColumn", "amountColumn"];
-const SECTIONS: [&str; 13] = [
+const SECTIONS: [&str; 14] = [
     "anomalyConfig",
     "tunerConfig",
     "loopConfig",
@@ -47,6 +47,7 @@ const SECTIONS: [&str; 13] = [
     "scale",
     "allocate",
     "cache",
+    "queries",
     METRICS,
     INPUT,
 ];

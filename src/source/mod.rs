@@ -24,6 +24,7 @@ pub mod postgres;
 mod prefix;
 pub mod preset;
 mod probe;
+pub(crate) mod query_log;
 mod rejected;
 pub mod scan;
 mod schedule;

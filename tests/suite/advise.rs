@@ -3,10 +3,11 @@
 
 use crate::binary::{LEARN, feed, isolated, learn, stdout_of};
 use crate::rng::Rng;
-use crate::schema::{assert_valid, validator};
+use crate::schema::{assert_valid, validator as validator_of};
 use crate::shop_fixture::shop_json;
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::process::Command;
 
 /// Every analysis by its name on the command line.
@@ -19,19 +20,24 @@ fn json(args: &[&str], log: &str) -> Value {
 
 #[test]
 fn every_document_is_valid() {
-    let validator = validator("advise");
+    let validator = validator_of("advise");
     let combined = stdout_of(&["advise", "-", "-f", "json"], crate::fixture::access_log().as_bytes());
     assert_valid(&validator, &combined);
     for analysis in ANALYSES {
         assert_valid(&validator, &json(&[analysis], &shop_json()).to_string());
     }
+    let validator_of_lines = validator_of("advise-line");
+    let lines = stdout_of(&["advise", "-", "-f", "ndjson", "--concurrency-per-replica", "1"], shop_json().as_bytes());
+    lines.lines().for_each(|line| assert_valid(&validator_of_lines, line));
+    let types: BTreeSet<&str> = lines.lines().filter_map(|line| line.split('"').nth(3)).collect();
+    assert_eq!(types.len(), 11, "{types:?}");
     let without_latency = b"192.0.2.1 - - [01/Jun/2026:12:00:00 +0000] \"GET /a HTTP/1.1\" 200 5 \"-\" \"-\"\n";
     let document = stdout_of(&["advise", "-", "-f", "json"], without_latency);
     assert_valid(&validator, &document);
     let document: Value = serde_json::from_str(&document).unwrap();
     let left_out: Vec<&str> =
         document["leftOut"].as_array().unwrap().iter().filter_map(|left| left["analysis"].as_str()).collect();
-    assert_eq!(left_out, ["forecast", "scale", "allocate"]);
+    assert_eq!(left_out, ["forecast", "scale", "allocate", "score"]);
 }
 
 /// Chunks of a few lines, on one thread and on eight, of one file and of the same lines in three.
@@ -75,6 +81,33 @@ fn rows_are_those_of_the_document() {
     for (analysis, list) in lists {
         assert_eq!(rows(analysis).len(), document[analysis][list].as_array().unwrap().len(), "{analysis}");
     }
+}
+
+/// Three hundred pages under one parent, which are folded, and what a scanner asked for in vain.
+#[test]
+fn endpoints_have_the_names_that_replay_gives_them() {
+    let line = |n: i64| {
+        let (path, status) = match n % 3 {
+            0 => (format!("/pages/page-{}-of-many", n / 3), 200),
+            1 => (format!("/admin{n}.php"), 404),
+            _ => ("/login".to_owned(), 200),
+        };
+        let at_ms = 1_780_272_000_000 + n * 1000;
+        format!(
+            "{{\"timestamp\":{at_ms},\"method\":\"GET\",\"path\":\"{path}\",\"statusCode\":{status},\"durationMs\":5}}\n"
+        )
+    };
+    let log: String = (0..900).map(line).collect();
+    let counts = |rows: &Value, count: &str| -> BTreeSet<(String, u64)> {
+        let row = |row: &Value| (row["path"].as_str().unwrap().to_owned(), row[count].as_u64().unwrap());
+        rows.as_array().unwrap().iter().map(row).collect()
+    };
+    let replayed: Value =
+        serde_json::from_str(&stdout_of(&["replay", "-", "-f", "json", "--no-backtest"], log.as_bytes())).unwrap();
+    let expected = counts(&replayed["endpoints"], "count");
+    assert_eq!(expected.len(), 3, "{expected:?}");
+    assert_eq!(counts(&json(&["forecast"], &log)["forecast"]["endpoints"], "requests"), expected);
+    assert_eq!(counts(&json(&["cache"], &log)["cache"]["routes"], "requests"), expected);
 }
 
 /// The third upstream answers nothing from 12:20 to 12:22, the second one is slow.
@@ -122,15 +155,15 @@ fn lists_of_tries_are_taken_apart() {
     let row = |row: &Value| {
         let text = row["name"].as_str().unwrap().to_owned();
         let figure = |key: &str| row[key].as_f64();
-        (text, figure("tries").unwrap(), figure("failures").unwrap(), figure("averageMs").unwrap(), figure("weight"))
+        (text, figure("tries").unwrap(), figure("failures").unwrap(), figure("averageMs"), figure("weight"))
     };
     let rows: Vec<_> = balance["upstreams"].as_array().unwrap().iter().map(row).collect();
     // 0.2 x 100 ms, then 0.2 x 100 + 0.8 x 20; healths 0.7 x 0.5 + 0.3 x 0.964, 0.7 + 0.3 x 0.96, 0.3: of 1.9272 in all.
     let expected = [
-        ("10.0.0.1:80".to_owned(), 2.0, 1.0, 36.0, Some(33.0)),
-        ("[2001:db8::1]:80".to_owned(), 1.0, 0.0, 40.0, Some(51.0)),
-        ("backend".to_owned(), 1.0, 1.0, 0.0, None),
-        ("unix:/run/b.sock".to_owned(), 1.0, 1.0, 0.0, Some(16.0)),
+        ("10.0.0.1:80".to_owned(), 2.0, 1.0, Some(36.0), Some(33.0)),
+        ("[2001:db8::1]:80".to_owned(), 1.0, 0.0, Some(40.0), Some(51.0)),
+        ("backend".to_owned(), 1.0, 1.0, Some(0.0), None),
+        ("unix:/run/b.sock".to_owned(), 1.0, 1.0, None, Some(16.0)),
     ];
     assert_eq!(rows, expected);
     assert_eq!(balance["retriedRequests"], 1);
@@ -217,6 +250,9 @@ fn the_planted_anomalies_are_healed() {
         ("memory", "2026-06-01T12:35", "/cart", "Raise the heap, and --max-memory, above 600 MB"),
     ];
     assert_eq!(told.len(), expected.len(), "{told:?}");
+    let more = learn(&["advise", "healing", "-", "-f", "json", "--max-memory", "700"], shop_json().as_bytes());
+    let document: Value = serde_json::from_slice(&more.stdout).unwrap();
+    assert_eq!((document["healing"]["anomalies"].as_array().unwrap().len(), more.stderr), (2, Vec::new()));
     for ((metric, from, path, action), expected) in told.iter().zip(expected) {
         assert_eq!((metric.as_str(), from.as_str(), path.as_str()), (expected.0, expected.1, expected.2));
         assert!(action.starts_with(expected.3), "{action}");
@@ -260,6 +296,64 @@ fn the_table_follows_from_the_seed_and_names_states_never_visited() {
     assert_eq!(minutes, 40);
 }
 
+/// A line for each request, with the plugin's headers; the page that took five seconds stands out.
+#[test]
+fn every_request_gets_its_headers() {
+    let validator = validator_of("score-line");
+    let text = stdout_of(&["advise", "score", "-"], shop_json().as_bytes());
+    assert_eq!(text.lines().count(), shop_json().lines().count());
+    let mut highest: Option<Value> = None;
+    for line in text.lines() {
+        assert_valid(&validator, line);
+        let line: Value = serde_json::from_str(line).unwrap();
+        let score = |line: &Value| line["x-anomaly-score"].as_f64().unwrap();
+        if highest.as_ref().is_none_or(|highest| score(&line) > score(highest)) {
+            highest = Some(line);
+        }
+    }
+    let highest = highest.unwrap();
+    assert_eq!((&highest["x-anomaly-score"], &highest["path"]), (&1.into(), &"/products/:id".into()));
+    assert!(highest["timestamp"].as_str().unwrap().starts_with("2026-06-01T12:10"));
+}
+
+/// Two halves with a model between them say what the whole log says, to the last bit.
+#[test]
+fn a_model_goes_on_where_the_last_log_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = shop_json();
+    let half = log.match_indices('\n').nth(1_000).unwrap().0 + 1;
+    let run = |args: &[&str], log: &str| {
+        let mut command = isolated(LEARN, folder.path());
+        command.args(["advise"]).args(args);
+        let output = feed(command, log.as_bytes());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let halves = [&log[..half], &log[half..]].map(|part| run(&["score", "-", "--model", "halves.json"], part));
+    assert_eq!(halves.concat(), run(&["score", "-", "--model", "whole.json"], &log));
+    let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+    assert_eq!(read("halves.json"), read("whole.json"));
+    assert_valid(&validator_of("advise-model"), &read("whole.json"));
+    // The levels are those that a forecast ends with; the table of allocate is added, and the rest stays.
+    let forecast: Value = serde_json::from_str(&run(&["forecast", "-", "-f", "json"], &log)).unwrap();
+    let model: Value = serde_json::from_str(&read("whole.json")).unwrap();
+    for endpoint in model["endpoints"].as_array().unwrap() {
+        let rows = forecast["forecast"]["endpoints"].as_array().unwrap();
+        let row = rows.iter().find(|row| row["path"] == endpoint["path"]).unwrap();
+        let level: f64 = endpoint["smooth"]["levelMs"].as_str().unwrap().parse().unwrap();
+        assert_eq!(row["forecastMs"].as_f64(), Some(level));
+    }
+    run(&["allocate", "-", "--model", "whole.json"], &log);
+    let learnt: Value = serde_json::from_str(&read("whole.json")).unwrap();
+    assert_valid(&validator_of("advise-model"), &learnt.to_string());
+    assert_eq!((&learnt["endpoints"], learnt["qTable"].is_null()), (&model["endpoints"], false));
+    std::fs::write(folder.path().join("none.json"), "{}").unwrap();
+    let output =
+        learn(&["advise", "score", "-", "--model", &folder.path().join("none.json").display().to_string()], b"");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("this is no model"));
+}
+
 /// Three days of 50 requests in each 5 minutes, their duration by the part of the day, 0 to 999, and by chance.
 fn three_days(duration_us: impl Fn(i64, &mut Rng) -> i64) -> String {
     let mut rng = Rng::new(3);
@@ -300,6 +394,8 @@ fn what_cannot_be_is_refused() {
         assert!(stderr.contains(expected), "{stderr}");
     };
     refused(&["-", "-f", "csv"], "", "csv and config are for one analysis");
+    refused(&["scale", "-", "--cpu-threshold", "0"], "", "a percentage above 0");
+    refused(&["score", "-", "-f", "table"], "", "ndjson alone");
     refused(&["forecast", "-", "-f", "config"], "", "has nothing that another program reads");
     refused(&["scale", "-", "--deployment", "A"], "", "the name of a Kubernetes object");
     let plain = "192.0.2.1 - - [01/Jun/2026:12:00:00 +0000] \"GET /a HTTP/1.1\" 200 5 \"-\" \"-\"\n";

@@ -20,6 +20,7 @@ mod hostile;
 mod interrupt;
 mod oracle;
 mod properties;
+mod queries;
 mod readme;
 mod record;
 mod reference;

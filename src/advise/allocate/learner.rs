@@ -6,9 +6,9 @@ use super::queue::Queue;
 use super::table::{Action, QTable};
 use hashbrown::HashMap;
 
-/// Learns a table. Every pass begins with the replicas in force.
-pub(super) fn learn(minutes: &[Minute], plan: &Plan, queue: &Queue, most: u64) -> QTable {
-    let mut table = QTable::default();
+/// Learns on top of a table. Every pass begins with the replicas in force.
+pub(super) fn learn(minutes: &[Minute], plan: &Plan, queue: &Queue, most: u64, before: QTable) -> QTable {
+    let mut table = before;
     let mut dice = Dice(plan.config.seed as u64);
     let mut known: HashMap<(usize, u64), f64> = HashMap::new();
     let mut excess_ms = |number: usize, replicas: u64| {

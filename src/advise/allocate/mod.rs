@@ -28,6 +28,7 @@ use crate::report::OptimizationConfig;
 use minute::{Minute, Minutes};
 use queue::Queue;
 use report::AllocateReport;
+pub(super) use table::QTable;
 
 /// What is missing where no request has a duration.
 const NO_DURATIONS: &str = "no request has a duration, so how long one takes is unknown; log $request_time";
@@ -39,6 +40,8 @@ const MIN_MINUTES: usize = 5;
 pub(super) struct Allocate {
     plan: Plan,
     minutes: Minutes,
+    /// What was learnt before.
+    before: QTable,
 }
 
 /// The numbers that the parts share.
@@ -56,8 +59,8 @@ impl Plan {
 
 impl Allocate {
     /// Nothing taken yet; minutes that begin at or after `held_out_ms` are the last third.
-    pub(super) fn new(plan: Plan, held_out_ms: i64) -> Self {
-        Allocate { plan, minutes: Minutes::new(plan.config, held_out_ms) }
+    pub(super) fn new(plan: Plan, held_out_ms: i64, before: QTable) -> Self {
+        Allocate { plan, minutes: Minutes::new(plan.config, held_out_ms), before }
     }
 
     /// Takes the next request.
@@ -65,9 +68,9 @@ impl Allocate {
         self.minutes.take(visit);
     }
 
-    /// What was found, once all requests were taken.
-    pub(super) fn finish(self, kept: &Kept) -> Outcome<AllocateReport> {
-        let Allocate { plan, minutes } = self;
+    /// What was found, once all requests were taken, and the table.
+    pub(super) fn finish(self, kept: &Kept) -> Outcome<(AllocateReport, QTable)> {
+        let Allocate { plan, minutes, before } = self;
         let Some(counted) = minutes.finish() else { return Err(NO_DURATIONS.to_owned()) };
         let split = counted.minutes.partition_point(|minute| !minute.is_held_out);
         let (learnt, held_out) = counted.minutes.split_at(split);
@@ -80,10 +83,11 @@ impl Allocate {
         }
         let queue = Queue::new(&plan.capacity);
         let most = most_replicas(learnt, &plan);
-        let table = learner::learn(learnt, &plan, &queue, most);
+        let table = learner::learn(learnt, &plan, &queue, most, before);
         let trials = trial::trials(held_out, &plan, &queue, most, &table);
         let parts = (learnt.len() as u64, held_out.len() as u64);
-        Ok(AllocateReport::new(kept.basis(), parts, most, counted.knows_memory, &table, trials))
+        let report = AllocateReport::new(kept.basis(), parts, most, counted.knows_memory, &table, trials);
+        Ok((report, table))
     }
 }
 

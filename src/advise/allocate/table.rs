@@ -2,6 +2,7 @@
 
 use super::minute::{Level, State};
 use crate::advise::config::AllocateConfig;
+use crate::advise::model::exact;
 use serde::{Deserialize, Serialize};
 
 /// What is done with the replicas.
@@ -32,7 +33,9 @@ impl Action {
 
 /// One cell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(in crate::advise) struct Cell {
+    #[serde(with = "exact")]
     pub value: f64,
     pub visits: u64,
 }
@@ -62,7 +65,7 @@ impl QTable {
         let best = self.0[place(next)].iter().map(|cell| cell.value).fold(f64::NEG_INFINITY, f64::max);
         let cell = &mut self.0[place(state)][action as usize];
         cell.value += config.learning_rate * (reward + config.discount * best - cell.value);
-        cell.visits += 1;
+        cell.visits = cell.visits.saturating_add(1);
     }
 
     /// The best action while learning, those never tried included.

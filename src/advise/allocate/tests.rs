@@ -3,7 +3,7 @@
 use super::minute::{Level, Minute, Minutes};
 use super::queue::Queue;
 use super::report::{Trial, TrialName, verdict};
-use super::table::{Action, QTable};
+use super::table::Action;
 use super::*;
 use crate::advise::trace::Priority;
 use crate::advise::trace::fields::plain_visit;
@@ -127,14 +127,14 @@ fn a_known_best_policy_is_found() {
     let worth = |policy: &[Action; 2]| earns(*policy, &minutes, &plan, &queue, 2);
     let best = policies.max_by(|a, b| worth(a).total_cmp(&worth(b))).unwrap();
     assert_eq!(best, [Action::Increase, Action::Decrease]);
-    let table = learner::learn(&minutes, &plan, &queue, 2);
+    let table = learner::learn(&minutes, &plan, &queue, 2, QTable::default());
     let learnt = [Level::Low, Level::High].map(|load| table.policy((load, Level::Low)).unwrap());
     assert_eq!(learnt, best);
     assert_eq!(table.policy((Level::Medium, Level::Low)), None);
     // The same seed gives the same table, another one another.
-    assert_eq!(table, learner::learn(&minutes, &plan, &queue, 2));
+    assert_eq!(table, learner::learn(&minutes, &plan, &queue, 2, QTable::default()));
     let other = Plan { config: AllocateConfig { seed: 1, ..plan.config }, ..plan };
-    assert_ne!(table, learner::learn(&minutes, &other, &queue, 2));
+    assert_ne!(table, learner::learn(&minutes, &other, &queue, 2, QTable::default()));
 }
 
 /// Where replicas cost little, going up is learnt, and pays on minutes that were not learnt from.
@@ -142,7 +142,7 @@ fn a_known_best_policy_is_found() {
 fn what_was_learnt_is_tried_against_the_rules() {
     let plan = plan();
     let (queue, busy) = (Queue::new(&plan.capacity), minutes(&[true; 20]));
-    let table = learner::learn(&busy, &plan, &queue, 4);
+    let table = learner::learn(&busy, &plan, &queue, 4, QTable::default());
     let trials = trial::trials(&busy, &plan, &queue, 4, &table);
     let [policy, maintain, scale] = &trials[..] else { panic!("not three") };
     assert_eq!((maintain.replicas, policy.name, scale.name), (1.0, TrialName::Policy, TrialName::Scale));

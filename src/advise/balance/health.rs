@@ -7,6 +7,8 @@ use crate::advise::config::BalanceConfig;
 pub(super) struct Health {
     tries: u64,
     successes: u64,
+    /// Whether any had a duration.
+    is_timed: bool,
     average_ms: f64,
 }
 
@@ -16,6 +18,7 @@ impl Health {
         self.tries += 1;
         self.successes += u64::from(is_success);
         if let Some(duration_ms) = duration_ms {
+            self.is_timed = true;
             self.average_ms = alpha * duration_ms + (1.0 - alpha) * self.average_ms;
         }
     }
@@ -28,9 +31,9 @@ impl Health {
         self.tries - self.successes
     }
 
-    /// Exponential moving average of the durations.
-    pub(super) fn average_ms(&self) -> f64 {
-        self.average_ms
+    /// Exponential moving average of the durations; `None` where no try had one, and the score takes it for 0.
+    pub(super) fn average_ms(&self) -> Option<f64> {
+        self.is_timed.then_some(self.average_ms)
     }
 
     /// 0.7 x success rate + 0.3 x max(0, 1 - average / 1000 ms); 0.5 without traffic.

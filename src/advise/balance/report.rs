@@ -8,7 +8,7 @@ use super::weights;
 use crate::advise::Basis;
 use crate::advise::config::BalanceConfig;
 use crate::report::format_time;
-use crate::tuning::number;
+use crate::tuning::{number, optional_number};
 use serde::Serialize;
 
 /// Everything that was found.
@@ -56,9 +56,9 @@ pub struct UpstreamRow {
     pub share: f64,
     /// Tries that failed.
     pub failures: u64,
-    /// Moving average of the response time, in milliseconds, from 0.
-    #[serde(serialize_with = "number")]
-    pub average_ms: f64,
+    /// Moving average of the response time, in milliseconds, from 0; `null` where none is known, which counts as 0.
+    #[serde(serialize_with = "optional_number")]
+    pub average_ms: Option<f64>,
     /// 0 to 1.
     #[serde(serialize_with = "number")]
     pub health: f64,

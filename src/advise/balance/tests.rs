@@ -13,15 +13,15 @@ fn config() -> BalanceConfig {
 #[test]
 fn health_is_seven_parts_success_and_three_parts_speed() {
     let mut health = Health::default();
-    assert_eq!(health.score(&config()), 0.5);
+    assert_eq!((health.average_ms(), health.score(&config())), (None, 0.5));
     health.take(true, Some(100.0), 0.2);
     // From 0: 0.2 x 100; 0.7 + 0.3 x 0.98.
-    assert_eq!((health.average_ms(), health.score(&config())), (20.0, 0.7 + 0.3 * 0.98));
+    assert_eq!((health.average_ms(), health.score(&config())), (Some(20.0), 0.7 + 0.3 * 0.98));
     health.take(false, None, 0.2);
-    assert_eq!((health.average_ms(), health.score(&config())), (20.0, 0.7 * 0.5 + 0.3 * 0.98));
+    assert_eq!((health.average_ms(), health.score(&config())), (Some(20.0), 0.7 * 0.5 + 0.3 * 0.98));
     health.take(true, Some(6000.0), 0.2);
     // 1,216 ms is slower than a second.
-    assert_eq!((health.average_ms(), health.failures()), (1216.0, 1));
+    assert_eq!((health.average_ms(), health.failures()), (Some(1216.0), 1));
     assert_eq!(health.score(&config()), 0.7 * (2.0 / 3.0));
 }
 

@@ -21,7 +21,7 @@ use crate::route::endpoint::EndpointNames;
 use chrono::{DateTime, FixedOffset, Timelike};
 use report::{EndpointForecast, ForecastReport, Pooled};
 use rolling::Rolling;
-use smooth::Smooth;
+pub(super) use smooth::Smooth;
 
 /// What is missing where no request has a duration.
 const NO_DURATIONS: &str = "no request has a duration; log $request_time";
@@ -38,12 +38,16 @@ pub(super) struct Forecast {
 #[derive(Default)]
 struct Endpoint {
     smooth: Smooth,
+    /// Whether the log has requests of it; a model may know others.
+    is_seen: bool,
     rolling: Rolling,
 }
 
 impl Forecast {
-    pub(super) fn new(config: ForecastConfig) -> Self {
-        Forecast { config, endpoints: Vec::new(), last_ms: None }
+    /// On top of what was learnt before, by endpoint.
+    pub(super) fn new(config: ForecastConfig, learnt: &[Smooth]) -> Self {
+        let endpoint = |smooth: &Smooth| Endpoint { smooth: *smooth, ..Endpoint::default() };
+        Forecast { config, endpoints: learnt.iter().map(endpoint).collect(), last_ms: None }
     }
 
     /// Takes the next request.
@@ -54,9 +58,15 @@ impl Forecast {
         if index >= self.endpoints.len() {
             self.endpoints.resize_with(index + 1, Endpoint::default);
         }
-        let Endpoint { smooth, rolling } = &mut self.endpoints[index];
+        let Endpoint { smooth, is_seen, rolling } = &mut self.endpoints[index];
+        *is_seen = true;
         rolling.take(visit.ended_ms, duration_ns, smooth.forecast_ms(), self.config.window_ms);
         smooth.take(duration_ns, visit.cache, self.config.alpha);
+    }
+
+    /// What was learnt so far, by endpoint.
+    pub(super) fn learnt(&self) -> Vec<Smooth> {
+        self.endpoints.iter().map(|endpoint| endpoint.smooth).collect()
     }
 
     /// What was found, once all requests were taken.
@@ -64,8 +74,8 @@ impl Forecast {
         let hour = self.last_ms.map_or(0, |last_ms| hour_of(last_ms, timezone));
         let mut pooled = Pooled::default();
         let mut endpoints: Vec<EndpointForecast> = Vec::new();
-        for (number, Endpoint { smooth, mut rolling }) in (0..).zip(self.endpoints) {
-            if smooth.requests() == 0 {
+        for (number, Endpoint { smooth, is_seen, mut rolling }) in (0..).zip(self.endpoints) {
+            if !is_seen {
                 continue;
             }
             rolling.finish();
@@ -80,7 +90,7 @@ impl Forecast {
 }
 
 /// The hour of the day in a zone, 0 to 23.
-fn hour_of(at_ms: i64, timezone: Timezone) -> u32 {
+pub(super) fn hour_of(at_ms: i64, timezone: Timezone) -> u32 {
     let Some(time) = DateTime::from_timestamp_millis(at_ms) else { return 0 };
     match timezone {
         Timezone::Named(zone) => time.with_timezone(&zone).hour(),

@@ -1,8 +1,9 @@
 //! The plugin's forecast of one endpoint: smoothed duration, confidence and action.
 
 use crate::advise::config::ForecastConfig;
+use crate::advise::model::exact;
 use crate::advise::trace::CacheState;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 const NANOS_PER_MS: f64 = 1e6;
 const NANOS_PER_MICRO: u64 = 1000;
@@ -41,12 +42,16 @@ impl Action {
 }
 
 /// The requests of one endpoint so far.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::advise) struct Smooth {
     requests: u64,
+    #[serde(with = "exact")]
     level_ms: f64,
     /// Sums of durations and of their squares; whole microseconds, so that they are exact.
+    #[serde(with = "exact")]
     sum_us: u128,
+    #[serde(with = "exact")]
     squares_us: u128,
     hits: u64,
     cache_said: u64,
@@ -73,11 +78,11 @@ impl Smooth {
             _ => alpha * duration_ms + (1.0 - alpha) * self.level_ms,
         };
         let duration_us = u128::from(duration_ns / NANOS_PER_MICRO);
-        self.requests += 1;
-        self.sum_us += duration_us;
-        self.squares_us += duration_us * duration_us;
-        self.hits += u64::from(cache == CacheState::Hit);
-        self.cache_said += u64::from(cache != CacheState::Unsaid);
+        self.requests = self.requests.saturating_add(1);
+        self.sum_us = self.sum_us.saturating_add(duration_us);
+        self.squares_us = self.squares_us.saturating_add(duration_us * duration_us);
+        self.hits = self.hits.saturating_add(u64::from(cache == CacheState::Hit));
+        self.cache_said = self.cache_said.saturating_add(u64::from(cache != CacheState::Unsaid));
     }
 
     /// Requests with a duration.
@@ -94,11 +99,23 @@ impl Smooth {
         self.sum_us as f64 / self.requests.max(1) as f64 / MICROS_PER_MS
     }
 
-    /// Population variance in ms^2: (n Q - S^2) / n^2, from whole numbers.
+    /// Population variance in ms^2: (n Q - S^2) / n^2, from whole numbers as long as they fit 128 bits.
     pub(super) fn variance_ms2(&self) -> f64 {
         let requests = u128::from(self.requests.max(1));
-        let scaled = (requests * self.squares_us).saturating_sub(self.sum_us * self.sum_us);
-        scaled as f64 / (requests * requests) as f64 / (MICROS_PER_MS * MICROS_PER_MS)
+        let products = requests.checked_mul(self.squares_us).zip(self.sum_us.checked_mul(self.sum_us));
+        let variance_us2 = match products {
+            Some((scaled, squared)) => scaled.saturating_sub(squared) as f64 / (requests as f64 * requests as f64),
+            None => {
+                let mean_us = self.sum_us as f64 / requests as f64;
+                (self.squares_us as f64 / requests as f64 - mean_us * mean_us).max(0.0)
+            }
+        };
+        variance_us2 / (MICROS_PER_MS * MICROS_PER_MS)
+    }
+
+    /// Whether a value that was read from outside can be reckoned with.
+    pub(in crate::advise) fn is_sound(&self) -> bool {
+        self.level_ms.is_finite() && self.level_ms >= 0.0
     }
 
     /// The share of requests that a cache answered; `None` where the log never says.

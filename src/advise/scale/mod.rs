@@ -28,7 +28,7 @@ const NO_DURATIONS: &str = "no request has a duration, so how many were in fligh
 /// # Errors
 /// When they cannot be read back.
 pub(super) fn run(plan: &AdvisePlan, kept: &Kept) -> anyhow::Result<Outcome<ScaleReport>> {
-    let capacity = Capacity::new(&plan.config.scale, &plan.replay.rules.optimization);
+    let capacity = Capacity::new(&plan.config.scale, &plan.limits);
     let mut demand = Demand::new(capacity);
     let mut sweep = LoadSweep::new(plan.config.scale.window_ms);
     let mut timeline = Timeline::default();

@@ -55,7 +55,7 @@ fn upstream_row(row: &UpstreamRow, of: Observed) -> Row {
         Span::plain(count(row.tries)),
         Span::plain(percent(row.share)),
         Span::plain(count(row.failures)),
-        Span::plain(millis(row.average_ms)),
+        optional_cell(row.average_ms, millis),
         Span::plain(fine(row.health)),
     ];
     if of == Observed::Upstream {

@@ -12,7 +12,7 @@ use std::fmt;
 ///
 /// # Errors
 /// When a row cannot be serialised.
-pub(super) fn render(rows: &[impl Serialize]) -> anyhow::Result<Vec<u8>> {
+pub(in crate::render) fn render(rows: &[impl Serialize]) -> anyhow::Result<Vec<u8>> {
     let mut writer = ::csv::Writer::from_writer(Vec::new());
     for (number, row) in rows.iter().enumerate() {
         let node: Node = serde_json::from_str(&serde_json::to_string(row)?)?;

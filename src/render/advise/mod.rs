@@ -5,7 +5,7 @@
 mod allocate;
 mod balance;
 mod cache;
-mod csv;
+pub(super) mod csv;
 mod forecast;
 mod healing;
 mod scale;
@@ -14,6 +14,8 @@ use super::document::{Block, Document, Section, Text};
 use super::{json, markdown, section, table};
 use crate::advise::balance::report::BalanceReport;
 use crate::advise::config::AdviseConfig;
+use crate::advise::model::Model;
+use crate::advise::score::ScoreRow;
 use crate::advise::{Advice, AdviceReport, Analysis};
 use crate::plan::OutputFormat;
 use crate::plan::advise::AdvisePlan;
@@ -63,7 +65,7 @@ pub fn render(found: &AdviceReport, plan: &AdvisePlan) -> anyhow::Result<Vec<u8>
             settings: Settings {
                 only: plan.only,
                 config: &plan.config,
-                optimization: &plan.replay.rules.optimization,
+                optimization: &plan.limits,
                 input: &report.settings.input,
             },
             summary: &report.summary,
@@ -127,7 +129,7 @@ fn lines(AdviceReport { report, advice }: &AdviceReport) -> anyhow::Result<Vec<u
     Ok(bytes)
 }
 
-fn append<T: Serialize>(bytes: &mut Vec<u8>, r#type: &'static str, rows: &[T]) -> anyhow::Result<()> {
+pub(super) fn append<T: Serialize>(bytes: &mut Vec<u8>, r#type: &'static str, rows: &[T]) -> anyhow::Result<()> {
     rows.iter().try_for_each(|row| json::append_line(bytes, &Typed { r#type, row }))
 }
 
@@ -159,4 +161,20 @@ fn nginx_upstream(balance: &BalanceReport) -> anyhow::Result<Vec<u8>> {
         .context("no upstream is logged with an address; add $upstream_addr to the log_format")?
         .clone()
         .into_bytes())
+}
+
+/// Appends a line of `score`.
+///
+/// # Errors
+/// When it cannot be serialised.
+pub fn append_score(bytes: &mut Vec<u8>, row: &ScoreRow) -> anyhow::Result<()> {
+    json::append_line(bytes, &Typed { r#type: "score", row })
+}
+
+/// What was learnt, as it is kept.
+///
+/// # Errors
+/// When it cannot be serialised.
+pub fn render_model(model: &Model) -> anyhow::Result<Vec<u8>> {
+    json::pretty(model)
 }

@@ -49,7 +49,7 @@ pub(crate) fn capped_table<T>(columns: Vec<document::Column>, items: &[T], row: 
 }
 
 /// A list of at most [`MOST_ROWS`] items, the last of which says how many more there are.
-fn capped_list(items: impl ExactSizeIterator<Item = Text>) -> Block {
+pub(crate) fn capped_list(items: impl ExactSizeIterator<Item = Text>) -> Block {
     let rest = rest_line(items.len());
     Block::List(items.take(MOST_ROWS).chain(rest).collect())
 }

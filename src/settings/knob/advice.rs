@@ -399,4 +399,20 @@ pub const ADVICE_KNOBS: &[Knob] = &[
         Kind::Count(1, MAX_COUNT, |knobs| &mut knobs.advise.cache.min_requests),
         "A route with fewer requests is not judged",
     ),
+    Knob::advice(
+        "queries",
+        "slowMs",
+        "slow",
+        "LEARN_SLOW",
+        Kind::Number(Bounds::NotNegative, |knobs| &mut knobs.advise.queries.slow_ms),
+        "Look at query patterns whose mean is above this many ms",
+    ),
+    Knob::advice(
+        "queries",
+        "minCount",
+        "min-count",
+        "LEARN_MIN_COUNT",
+        Kind::Count(0, MAX_COUNT, |knobs| &mut knobs.advise.queries.min_count),
+        "Look at query patterns that ran more often than this",
+    ),
 ];

@@ -27,6 +27,12 @@ impl Chosen {
         self.0.extend(higher.0);
     }
 
+    /// Those with one of these flags.
+    pub(crate) fn only(&self, flags: &[&str]) -> Chosen {
+        let is_one = |flag: &&str| flags.contains(flag);
+        Chosen(self.0.iter().filter(|(flag, _)| is_one(flag)).map(|(flag, known)| (*flag, known.clone())).collect())
+    }
+
     /// The knobs set, by flag.
     pub fn iter(&self) -> impl Iterator<Item = (&'static Knob, &Given)> {
         self.0.values().map(|(knob, given)| (*knob, given))

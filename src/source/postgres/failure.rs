@@ -13,6 +13,8 @@ pub(super) enum Step<'a> {
     Connect,
     /// Reading of this table, schema-qualified and quoted; empty before it is known.
     Read(&'a str),
+    /// Asking about queries.
+    Ask,
 }
 
 /// The whole message for an error of the database or of the way to it.
@@ -57,6 +59,7 @@ fn doing(step: Step<'_>) -> &'static str {
     match step {
         Step::Connect => "cannot connect to",
         Step::Read(_) => "cannot read from",
+        Step::Ask => "cannot ask",
     }
 }
 
@@ -78,6 +81,9 @@ fn database_advice(code: &str, target: &Target, timeout: Duration, step: Step<'_
         ),
         "3D000" => "name the database at the end of the URL, or in PGDATABASE".to_owned(),
         "42501" => grant(target, &role, step),
+        "57014" if step == Step::Ask => {
+            format!("the limit is {} s: give it more with --timeout", timeout.as_secs_f64())
+        }
         "57014" => format!(
             "the limit is {} s: give it more with --timeout, or add an index on the time column; --explain shows the plan",
             timeout.as_secs_f64()
@@ -96,6 +102,7 @@ fn grant(target: &Target, role: &str, step: Step<'_>) -> String {
         Step::Connect => {
             format!("type, as its owner: GRANT CONNECT ON DATABASE {} TO {role};", typed_name(&target.database))
         }
+        Step::Ask => format!("type, as a superuser: GRANT pg_read_all_stats TO {role};"),
         Step::Read("") => format!("type, as the schema's owner: GRANT USAGE ON SCHEMA its_name TO {role};"),
         Step::Read(table) => {
             let schema = table.split("\".\"").next().map_or("", |schema| schema.trim_start_matches('"'));

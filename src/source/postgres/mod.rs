@@ -1,4 +1,4 @@
-//! Usage rows of a PostgreSQL table, counted by the server. The only SQL there is.
+//! Usage rows of a PostgreSQL table, counted by the server, and what a server knows of its queries. The only SQL there is.
 //!
 //! One read-only transaction with a statement timeout; nothing is ever written. What comes over the wire is
 //! one row for each id and time bin, taken as it arrives. No message holds a password.
@@ -9,21 +9,24 @@ mod explain;
 mod failure;
 mod identifier;
 mod query;
+mod session;
+pub(crate) mod statements;
 
 pub use connect::{DatabaseUrl, Target};
 pub use identifier::TableName;
+pub(crate) use identifier::{quote, typed_name};
 
 use super::usage::{CountedBy, UsageGroup, UsageQuery};
 use crate::plan::Timezone;
 use crate::plan::scan::UsageColumns;
-use anyhow::Context;
 use catalog::{Absent, Table};
 use explain::WholeRead;
 use failure::Step;
 use futures_util::TryStreamExt;
 use query::Counting;
+use session::{ANSWER_TIME, Session};
+use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
-use sqlx::{AssertSqlSafe, Connection, Row};
 use std::time::Duration;
 
 /// What a connection needs to know.
@@ -58,18 +61,11 @@ pub struct Explained {
     pub advice: Option<String>,
 }
 
-/// Time for the answer of a statement that the server itself has ended.
-const ANSWER_TIME: Duration = Duration::from_secs(5);
-
 /// A table of a server, inside one read-only transaction.
 pub struct Database {
-    runtime: tokio::runtime::Runtime,
-    connection: PgConnection,
-    target: Target,
+    session: Session,
     table: Table,
-    timeout: Duration,
     timezone: Timezone,
-    now_ms: i64,
 }
 
 impl Database {
@@ -78,32 +74,23 @@ impl Database {
     /// # Errors
     /// No connection, login or table, or not the columns; each says what to do.
     pub fn open(plan: &DatabasePlan, columns: &UsageColumns, by: CountedBy) -> anyhow::Result<Self> {
-        let (options, target) = connect::options(plan.url.as_ref())?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.context("the operating system refused an event loop")?;
-        let timeout = plan.timeout;
-        let connecting = async { tokio::time::timeout(timeout, PgConnection::connect_with(&options)).await };
-        let mut connection = match runtime.block_on(connecting) {
-            Ok(connected) => connected.map_err(|error| failure::explain(&error, &target, timeout, Step::Connect))?,
-            Err(_) => return Err(failure::silent(&target, timeout, Step::Connect)),
-        };
-        let looking = async {
-            let now_ms = begin(&mut connection, timeout).await?;
-            Ok::<_, Absent>((now_ms, catalog::find(&mut connection, &plan.table, columns, by).await?))
-        };
+        let mut session = Session::open(plan.url.as_ref(), plan.timeout)?;
+        let Session { runtime, connection, target, timeout, .. } = &mut session;
+        let timeout = *timeout;
+        let looking = catalog::find(connection, &plan.table, columns, by);
         let looking = async { tokio::time::timeout(timeout + ANSWER_TIME, looking).await };
-        let (now_ms, table) = match runtime.block_on(looking) {
+        let table = match runtime.block_on(looking) {
             Ok(Ok(found)) => found,
             Ok(Err(Absent::Missing(error))) => return Err(error.context(target.to_string())),
-            Ok(Err(Absent::Failed(error))) => return Err(failure::explain(&error, &target, timeout, Step::Read(""))),
-            Err(_) => return Err(failure::silent(&target, timeout, Step::Read(""))),
+            Ok(Err(Absent::Failed(error))) => return Err(failure::explain(&error, target, timeout, Step::Read(""))),
+            Err(_) => return Err(failure::silent(target, timeout, Step::Read(""))),
         };
-        Ok(Database { runtime, connection, target, table, timeout, timezone: plan.timezone, now_ms })
+        Ok(Database { session, table, timezone: plan.timezone })
     }
 
     /// The server's clock at the transaction's start, UTC milliseconds.
     pub fn now_ms(&self) -> i64 {
-        self.now_ms
+        self.session.now_ms
     }
 
     /// Has the server count, and hands over every group in whatever order it comes.
@@ -115,7 +102,7 @@ impl Database {
         let has_calls = self.table.calls.is_some();
         let amount = self.table.amount.as_ref().map(|_| if has_calls { 4 } else { 3 });
         let mut windows = counting.windows();
-        let connection = &mut self.connection;
+        let Session { runtime, connection, timeout, .. } = &mut self.session;
         let reading = async {
             let mut rows = counting.bound("").fetch(connection);
             while let Some(row) = rows.try_next().await? {
@@ -128,9 +115,9 @@ impl Database {
             }
             Ok::<_, sqlx::Error>(())
         };
-        let limit = self.timeout + ANSWER_TIME;
-        let outcome = self.runtime.block_on(async { tokio::time::timeout(limit, reading).await });
-        self.told(outcome)
+        let limit = *timeout + ANSWER_TIME;
+        let outcome = runtime.block_on(async { tokio::time::timeout(limit, reading).await });
+        self.session.told(outcome, Step::Read(&self.table.name))
     }
 
     /// How the server would count.
@@ -139,7 +126,7 @@ impl Database {
     /// What the server said, and what to do about it.
     pub fn explain(&mut self, query: &UsageQuery) -> anyhow::Result<Explained> {
         let counting = Counting::new(&self.table, query, self.timezone);
-        let connection = &mut self.connection;
+        let Session { runtime, connection, timeout, .. } = &mut self.session;
         let asking = async {
             let lines = counting.bound("EXPLAIN ").fetch_all(&mut *connection).await?;
             let lines = lines.iter().map(|row| row.try_get(0)).collect::<Result<Vec<String>, _>>()?;
@@ -151,34 +138,15 @@ impl Database {
             }
             Ok(Explained { text: lines.join("\n") + "\n", advice: explain::advice(&reads, &self.table) })
         };
-        let limit = self.timeout + ANSWER_TIME;
-        let outcome = self.runtime.block_on(async { tokio::time::timeout(limit, asking).await });
-        self.told(outcome)
+        let limit = *timeout + ANSWER_TIME;
+        let outcome = runtime.block_on(async { tokio::time::timeout(limit, asking).await });
+        self.session.told(outcome, Step::Read(&self.table.name))
     }
 
     /// Ends the transaction and the session.
     pub fn close(self) {
-        let Database { runtime, connection, .. } = self;
-        // Nothing is left to be lost with it.
-        let _ = runtime.block_on(async { tokio::time::timeout(ANSWER_TIME, connection.close()).await });
+        self.session.close();
     }
-
-    fn told<T>(&self, outcome: Result<Result<T, sqlx::Error>, tokio::time::error::Elapsed>) -> anyhow::Result<T> {
-        let step = Step::Read(&self.table.name);
-        match outcome {
-            Ok(read) => read.map_err(|error| failure::explain(&error, &self.target, self.timeout, step)),
-            Err(_) => Err(failure::silent(&self.target, self.timeout, step)),
-        }
-    }
-}
-
-/// Begins a transaction that cannot write and cannot hang; gives the server's clock.
-async fn begin(connection: &mut PgConnection, timeout: Duration) -> Result<i64, sqlx::Error> {
-    sqlx::raw_sql("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").execute(&mut *connection).await?;
-    let limit = format!("SET LOCAL statement_timeout = {}", timeout.as_millis());
-    sqlx::raw_sql(AssertSqlSafe(limit)).execute(&mut *connection).await?;
-    const NOW: &str = "SELECT floor(extract(epoch FROM now()) * 1000)::int8";
-    sqlx::query(NOW).persistent(false).fetch_one(connection).await?.try_get(0)
 }
 
 /// A bin's start as the server sends it: microseconds since 2000.

@@ -8,7 +8,7 @@ mod counter;
 mod csv;
 mod ndjson;
 mod parquet;
-mod records;
+pub(super) mod records;
 
 use super::usage::{CountedBy, Extent, UsageGroup, UsageQuery};
 use crate::plan::Timezone;

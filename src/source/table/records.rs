@@ -15,7 +15,7 @@ const MAX_QUOTED_BYTES: usize = 64 << 20;
 
 /// Whether a line break may stand within a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Quoting {
+pub(in crate::source) enum Quoting {
     /// Between two double quotes, as in CSV; a doubled quote opens and closes again, which comes to the same.
     Csv,
     /// Nowhere.
@@ -23,7 +23,7 @@ pub(super) enum Quoting {
 }
 
 /// Cuts a file into chunks.
-pub(super) struct Records<R = File> {
+pub(in crate::source) struct Records<R = File> {
     reader: R,
     quoting: Quoting,
     chunk_bytes: usize,
@@ -34,7 +34,7 @@ pub(super) struct Records<R = File> {
 }
 
 impl<R: Read> Records<R> {
-    pub(super) fn new(reader: R, quoting: Quoting) -> Self {
+    pub(in crate::source) fn new(reader: R, quoting: Quoting) -> Self {
         let (chunk_bytes, max_quoted_bytes) = (CHUNK_BYTES, MAX_QUOTED_BYTES);
         Records { reader, quoting, chunk_bytes, max_quoted_bytes, rest: Vec::new(), is_done: false }
     }
@@ -60,7 +60,7 @@ impl<R: Read> Records<R> {
     }
 
     /// The next whole records; `None` at the end.
-    pub(super) fn next(&mut self) -> anyhow::Result<Option<Vec<u8>>> {
+    pub(in crate::source) fn next(&mut self) -> anyhow::Result<Option<Vec<u8>>> {
         let mut length = self.chunk_bytes;
         loop {
             self.fill(length)?;

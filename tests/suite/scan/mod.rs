@@ -11,6 +11,6 @@ mod learning;
 mod receiver;
 mod recipes;
 mod schema;
-mod server;
+pub mod server;
 mod tls;
 mod truth;
