@@ -140,6 +140,13 @@ fn logs_of_a_real_server_lead_to_what_its_planner_takes() {
     };
     assert_eq!(own(&found[0]), own(&found[1]));
 
+    let (lines, _) = database.told(&["-f", "ndjson", "--slow", "0", logs[0].to_str().unwrap()], folder.path());
+    let validator = validator("advise-queries-line");
+    lines.lines().for_each(|line| assert_valid(&validator, line));
+    for kind in ["pattern", "suggestion", "dropped"] {
+        assert!(lines.contains(&format!("{{\"type\":\"queries.{kind}\"")), "{lines}");
+    }
+
     // The statement is one that the server takes, and afterwards its planner does use the index.
     database.sql(FEW_ROWS_INDEX);
     assert!(database.sql("EXPLAIN SELECT * FROM orders WHERE customer_id = 1").contains("orders_customer_id_idx"));
