@@ -248,7 +248,8 @@ fn advise_on_logs(plan: &AdvisePlan) -> anyhow::Result<ExitCode> {
     }
     let advice = advise::run(plan, &kept, &replay.names, &mut model)?;
     let report = replay.into_report(&plan.replay, reading, SecondLook::default());
-    let found = AdviceReport { report, advice };
+    let queries = advise::queries::run::of_requests(plan, &report.inputs)?;
+    let found = AdviceReport { report, advice: advise::Advice { queries, ..advice } };
     let bytes = render::advise::render(&found, plan)?;
     tell_unless_quiet(output, &unsaid_of_log(&plan.replay, &found.report.summary));
     if let (Some(_), [left_out]) = (plan.only, &found.advice.left_out[..]) {

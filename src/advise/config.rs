@@ -19,8 +19,7 @@ pub struct AdviseConfig {
     pub allocate: AllocateConfig,
     /// `[cache]`.
     pub cache: CacheConfig,
-    /// `[queries]`, whose report is apart.
-    #[serde(skip)]
+    /// `[queries]`.
     pub queries: QueriesConfig,
 }
 

@@ -124,6 +124,9 @@ pub struct Advice {
     /// `healing`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub healing: Option<healing::report::HealingReport>,
+    /// `queries`, where requests were logged with theirs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queries: Option<queries::report::QueriesReport>,
     /// What the log does not support, with the reason.
     pub left_out: Vec<LeftOut>,
 }
@@ -251,6 +254,7 @@ pub(crate) fn run(plan: &AdvisePlan, kept: &Kept, names: &EndpointNames, model: 
         allocate: possible(allocate, Analysis::Allocate, &mut left_out),
         cache: cache.map(|cache| cache.finish(kept)),
         healing: healing.map(|healing| healing.finish(kept, names)),
+        queries: None,
         left_out: Vec::new(),
     };
     left_out.push(LeftOut { analysis: Analysis::Score, reason: NO_SCORES.to_owned() });

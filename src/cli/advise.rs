@@ -15,7 +15,7 @@ use std::path::PathBuf;
 
 const AFTER_HELP: &str = "\
 Without an analysis, all that the access log supports, in one report that says what was left out and why; `queries` reads
-other logs and is always named.
+other logs too, by its name.
 
 Examples:
   learn advise access.log

@@ -49,11 +49,16 @@ pub(crate) fn render(found: &QueriesFound, plan: &QueriesPlan) -> anyhow::Result
 
 fn lines(found: &QueriesFound) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    advise::append(&mut bytes, "queries.pattern", &found.report.patterns)?;
-    advise::append(&mut bytes, "queries.suggestion", &found.report.suggestions)?;
-    advise::append(&mut bytes, "queries.dropped", &found.report.dropped)?;
+    append_lines(&mut bytes, &found.report)?;
     advise::append(&mut bytes, "summary", std::slice::from_ref(&found.summary))?;
     Ok(bytes)
+}
+
+/// The patterns, suggestions and what was dropped, a line each.
+pub(super) fn append_lines(bytes: &mut Vec<u8>, report: &QueriesReport) -> anyhow::Result<()> {
+    advise::append(bytes, "queries.pattern", &report.patterns)?;
+    advise::append(bytes, "queries.suggestion", &report.suggestions)?;
+    advise::append(bytes, "queries.dropped", &report.dropped)
 }
 
 fn document(found: &QueriesFound, plan: &QueriesPlan) -> Document {
@@ -90,7 +95,8 @@ fn read(found: &QueriesFound) -> Section {
     Section { title: "What was read".to_owned(), blocks }
 }
 
-fn patterns(report: &QueriesReport, config: &QueriesConfig) -> Section {
+/// The patterns with their times, and the slow ones in full.
+pub(super) fn patterns(report: &QueriesReport, config: &QueriesConfig) -> Section {
     let columns = vec![
         Column::right("No.", Fit::Whole),
         Column::right("Count", Fit::Whole),
@@ -134,7 +140,8 @@ fn pattern_row(row: &PatternRow) -> Row {
     Row { tone, note, ..Row::new(cells) }
 }
 
-fn suggestions(report: &QueriesReport) -> Section {
+/// The indexes to create.
+pub(super) fn suggestions(report: &QueriesReport) -> Section {
     let lead = match (&report.checked_by, report.suggestions.is_empty()) {
         (_, true) => Text::plain("There is no index to suggest."),
         (Some(planner), false) => Text::plain("Each costed by the planner of ").then_name(planner).then_plain("."),

@@ -140,6 +140,13 @@ fn logs_of_a_real_server_lead_to_what_its_planner_takes() {
     };
     assert_eq!(own(&found[0]), own(&found[1]));
 
+    let (lines, _) = database.told(&["-f", "ndjson", "--slow", "0", logs[0].to_str().unwrap()], folder.path());
+    let validator = validator("advise-queries-line");
+    lines.lines().for_each(|line| assert_valid(&validator, line));
+    for kind in ["pattern", "suggestion", "dropped"] {
+        assert!(lines.contains(&format!("{{\"type\":\"queries.{kind}\"")), "{lines}");
+    }
+
     // The statement is one that the server takes, and afterwards its planner does use the index.
     database.sql(FEW_ROWS_INDEX);
     assert!(database.sql("EXPLAIN SELECT * FROM orders WHERE customer_id = 1").contains("orders_customer_id_idx"));
@@ -313,6 +320,28 @@ fn no_message_shows_a_password() {
             "{told}"
         );
     }
+}
+
+/// A service that logs its queries with its requests gets both in one report; a selection of requests leaves them out.
+#[test]
+fn the_combined_report_has_the_queries_of_requests() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/queries.json");
+    let told = |args: &[&str]| {
+        let mut command = isolated(LEARN, folder.path());
+        command.args(["advise"]).args(args).arg(&log);
+        String::from_utf8(feed(command, b"").stdout).unwrap()
+    };
+    let document = told(&["-f", "json"]);
+    assert_valid(&validator("advise"), &document);
+    let combined: Value = serde_json::from_str(&document).unwrap();
+    let alone: Value = serde_json::from_str(&told(&["queries", "-f", "json"])).unwrap();
+    assert_eq!(combined["queries"], alone["queries"]);
+    let lines = told(&["-f", "ndjson"]);
+    lines.lines().for_each(|line| assert_valid(&validator("advise-line"), line));
+    assert!(lines.contains("{\"type\":\"queries.suggestion\""));
+    assert!(told(&[]).contains("INDEXES TO CREATE"));
+    assert!(!told(&["--route", "/api/orders"]).contains("INDEXES TO CREATE"));
 }
 
 /// The same executions in one file or in three, in any order, plain or packed, and however the lines break.

@@ -27,6 +27,8 @@ pub(super) struct Parsed {
     pub(super) statement: Statement,
     /// How many parameters there are.
     pub(super) parameters: usize,
+    /// Whether a function is called with a literal: a server that plans the text itself may evaluate the call.
+    pub(super) calls_with_literals: bool,
 }
 
 /// Parses one statement and hands it to `look`, whose answer comes back.
@@ -55,10 +57,10 @@ fn parse(sql: &str) -> Result<Parsed, String> {
         if is_worth_it { one_statement(&GenericDialect {}, sql).map_err(|_| error) } else { Err(error) }
     });
     let mut statement = statement?;
-    let mut parameters = Parameters(0);
+    let mut parameters = Parameters::default();
     let _ = VisitMut::visit(&mut statement, &mut Folding);
     let _ = VisitMut::visit(&mut statement, &mut parameters);
-    Ok(Parsed { statement, parameters: parameters.0 })
+    Ok(Parsed { statement, parameters: parameters.count, calls_with_literals: parameters.calls_with_literals })
 }
 
 fn one_statement(dialect: &dyn Dialect, sql: &str) -> Result<Statement, String> {
@@ -127,18 +129,26 @@ fn is_value(expr: &Expr) -> bool {
 }
 
 /// Numbers every literal and parameter.
-struct Parameters(usize);
+#[derive(Default)]
+struct Parameters {
+    count: usize,
+    /// Calls that are being visited.
+    open_calls: usize,
+    calls_with_literals: bool,
+}
 
 impl VisitorMut for Parameters {
     type Break = ();
 
     fn pre_visit_value(&mut self, value: &mut ValueWithSpan) -> ControlFlow<()> {
-        self.0 += 1;
-        value.value = Value::Placeholder(format!("${}", self.0));
+        self.count += 1;
+        self.calls_with_literals |= self.open_calls > 0;
+        value.value = Value::Placeholder(format!("${}", self.count));
         ControlFlow::Continue(())
     }
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        self.open_calls += usize::from(matches!(expr, Expr::Function(_)));
         // A sign belongs to the number that is taken out.
         if let Expr::UnaryOp { op, expr: inner } = expr
             && matches!(op, sqlparser::ast::UnaryOperator::Minus | sqlparser::ast::UnaryOperator::Plus)
@@ -146,6 +156,11 @@ impl VisitorMut for Parameters {
         {
             *expr = std::mem::replace(inner, null());
         }
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        self.open_calls -= usize::from(matches!(expr, Expr::Function(_)));
         ControlFlow::Continue(())
     }
 }

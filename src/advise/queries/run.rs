@@ -4,7 +4,10 @@ use super::gather::{Gathered, Pattern};
 use super::report::{Costs, Planner, QueriesReport};
 use super::suggest::{Suggested, suggest};
 use crate::figure::counted;
+use crate::plan::InputName;
+use crate::plan::advise::AdvisePlan;
 use crate::plan::queries::QueriesPlan;
+use crate::report::Input;
 use crate::source::postgres::statements::Statements;
 use crate::source::query_log::{self, QueryInput, QueryReading, QuerySummary};
 use anyhow::ensure;
@@ -61,6 +64,31 @@ pub(crate) fn run(plan: &QueriesPlan) -> anyhow::Result<QueriesFound> {
         server.close();
     }
     Ok(QueriesFound { inputs, summary, report, notes })
+}
+
+/// What the requests of an access log ran, if files of JSON lines say so and all requests take part.
+///
+/// # Errors
+/// A file that cannot be read again.
+pub(crate) fn of_requests(plan: &AdvisePlan, inputs: &[Input]) -> anyhow::Result<Option<QueriesReport>> {
+    let input = &plan.replay.input;
+    let is_selective = input.since.is_some() || input.until.is_some() || !input.filters.is_empty();
+    if plan.only.is_some() || is_selective {
+        return Ok(None);
+    }
+    let is_json = |name: &InputName| {
+        let shown = name.shown();
+        inputs.iter().any(|input| input.path == shown && input.format.starts_with("JSON lines"))
+    };
+    let is_readable_again = |name: &&InputName| matches!(name, InputName::Path(path) if path.is_file());
+    let names: Vec<InputName> =
+        input.files.iter().filter(is_readable_again).filter(|name| is_json(name)).cloned().collect();
+    let mut gathered = Gathered::default();
+    query_log::read(&names, None, 1.0, &mut |sql, nanos| gathered.add(sql, nanos))?;
+    let patterns = gathered.into_patterns();
+    let config = &plan.config.queries;
+    let suggested = suggest(&patterns, config, None);
+    Ok((!patterns.is_empty()).then(|| QueriesReport::new(&patterns, config, suggested, None, None)))
 }
 
 fn nothing_ran(summary: &QuerySummary) -> String {

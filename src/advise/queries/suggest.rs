@@ -92,9 +92,10 @@ pub(crate) fn suggest(patterns: &[Pattern], config: &QueriesConfig, catalog: Opt
     suggested
 }
 
-/// The text for a planner: as it ran, or with parameters where it has some already, so that all are numbered alike.
+/// The text for a planner: as it ran, or with parameters for all literals where it has parameters already, or calls that
+/// a planner would evaluate.
 fn plannable(parsed: &Parsed, text: &str) -> (String, usize) {
-    if text.contains(['$', '?']) {
+    if parsed.calls_with_literals || text.contains(['$', '?']) {
         (parsed.statement.to_string(), parsed.parameters)
     } else {
         (text.trim_end_matches(|letter: char| letter.is_whitespace() || letter == ';').to_owned(), 0)
@@ -369,5 +370,10 @@ mod tests {
         let found = suggest(&gathered.into_patterns(), &QueriesConfig::default(), None);
         let expected = "SELECT * FROM t WHERE a = $1 AND b > now() - $2::INTERVAL";
         assert_eq!(found.plannable[&0], (expected.to_owned(), 2));
+        let plannable = |sql: &str| suggested(&[sql], None).plannable[&0].clone();
+        let count = "select count(*), max(b) from t where a = 1";
+        assert_eq!(plannable(count), (count.to_owned(), 0));
+        let expected = "SELECT count(*) FROM t WHERE a = repeat($1, $2)";
+        assert_eq!(plannable("select count(*) from t where a = repeat('x', 1000000000)"), (expected.to_owned(), 2));
     }
 }

@@ -11,7 +11,7 @@ mod healing;
 mod scale;
 
 use super::document::{Block, Document, Section, Text};
-use super::{json, markdown, section, table};
+use super::{json, markdown, queries, section, table};
 use crate::advise::balance::report::BalanceReport;
 use crate::advise::config::AdviseConfig;
 use crate::advise::model::Model;
@@ -74,12 +74,12 @@ pub fn render(found: &AdviceReport, plan: &AdvisePlan) -> anyhow::Result<Vec<u8>
         OutputFormat::Ndjson => lines(found),
         OutputFormat::Csv => rows(advice),
         OutputFormat::Config => config(advice),
-        OutputFormat::Markdown => Ok(markdown::render("advise", &document(found))),
-        OutputFormat::Table => Ok(table::render(&document(found), output.width, output.color)),
+        OutputFormat::Markdown => Ok(markdown::render("advise", &document(found, plan))),
+        OutputFormat::Table => Ok(table::render(&document(found, plan), output.width, output.color)),
     }
 }
 
-fn document(AdviceReport { report, advice }: &AdviceReport) -> Document {
+fn document(AdviceReport { report, advice }: &AdviceReport, plan: &AdvisePlan) -> Document {
     let sections = [
         Some(section::input(report)),
         advice.forecast.as_ref().map(forecast::section),
@@ -88,6 +88,8 @@ fn document(AdviceReport { report, advice }: &AdviceReport) -> Document {
         advice.allocate.as_ref().map(allocate::section),
         advice.cache.as_ref().map(cache::section),
         advice.healing.as_ref().map(healing::section),
+        advice.queries.as_ref().map(|queries| queries::patterns(queries, &plan.config.queries)),
+        advice.queries.as_ref().map(queries::suggestions),
         left_out(advice),
         section::notes(report),
     ];
@@ -123,6 +125,9 @@ fn lines(AdviceReport { report, advice }: &AdviceReport) -> anyhow::Result<Vec<u
     }
     if let Some(healing) = &advice.healing {
         append(&mut bytes, "healing.anomaly", &healing.anomalies)?;
+    }
+    if let Some(queries) = &advice.queries {
+        queries::append_lines(&mut bytes, queries)?;
     }
     append(&mut bytes, "leftOut", &advice.left_out)?;
     append(&mut bytes, "summary", std::slice::from_ref(&report.summary))?;
