@@ -76,7 +76,7 @@ use plan::scan::Resolved;
 use plan::windows::WindowsPlan;
 use plan::{OutputFormat, OutputPlan, ReplayPlan};
 use render::formats::FormatsReport;
-use replay::{Kept, SecondLook};
+use replay::{Kept, Replay, SecondLook};
 use report::{Input, Report, Summary};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -184,9 +184,16 @@ fn replay_logs(
     report_broken_inputs(plan, &report.inputs)
 }
 
+/// A replay with the plan's rules, names and limits.
+fn new_replay(plan: &ReplayPlan) -> Replay {
+    let mut replay = Replay::new(plan.rules, plan.input.naming());
+    replay.usage.limit_developers(plan.input.max_developers);
+    replay
+}
+
 /// `learn windows`: reads, counts by minute, renders.
 fn write_windows(plan: &WindowsPlan) -> anyhow::Result<ExitCode> {
-    let mut replay = replay::Replay::new(plan.replay.rules, plan.replay.input.naming());
+    let mut replay = new_replay(&plan.replay);
     let bar = progress_bar(&plan.replay);
     let reading = source::read_minutes(&plan.replay, &mut replay, &|bytes| bar.inc(bytes));
     bar.finish_and_clear();
@@ -198,7 +205,7 @@ fn write_windows(plan: &WindowsPlan) -> anyhow::Result<ExitCode> {
     }
     let Some(Kept::Minutes(mut minutes)) = reading.kept else { bail!("nothing was counted by minute") };
     if let Some(retain_ms) = plan.retain_ms {
-        minutes.retain(retain_ms);
+        minutes.retain(retain_ms, plan.replay.rules.looping.max_gap_ms);
     }
     let bytes = render::window_table::render(&minutes, &replay.tabled, input.wanted.latency.name(), plan.format)?;
     let mut messages: Vec<String> = rejected_lines(&plan.replay, &reading.summary).into_iter().collect();
@@ -231,7 +238,7 @@ fn show_formats(plan: &FormatsPlan) -> anyhow::Result<ExitCode> {
 fn advise_on_logs(plan: &AdvisePlan) -> anyhow::Result<ExitCode> {
     let output = &plan.replay.output;
     check_out(output)?;
-    let mut replay = replay::Replay::new(plan.replay.rules, plan.replay.input.naming());
+    let mut replay = new_replay(&plan.replay);
     let bar = progress_bar(&plan.replay);
     let read = source::read_visits(&plan.replay, &mut replay, &|bytes| bar.inc(bytes));
     bar.finish_and_clear();
@@ -307,8 +314,7 @@ fn advise_on_queries(plan: &QueriesPlan) -> anyhow::Result<ExitCode> {
 /// # Errors
 /// Those of [`source::read`].
 pub fn replay_report(plan: &ReplayPlan) -> anyhow::Result<Report> {
-    let mut replay = replay::Replay::new(plan.rules, plan.input.naming());
-    replay.usage.limit_developers(plan.input.max_developers);
+    let mut replay = new_replay(plan);
     let bar = progress_bar(plan);
     let reading = source::read(plan, &mut replay, &|bytes| bar.inc(bytes));
     bar.finish_and_clear();

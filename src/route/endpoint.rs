@@ -50,7 +50,11 @@ impl Interner {
         let mut state = self.hasher.build_hasher();
         state.write(route);
         // Methods are short, and hashing a number takes no look at its length.
-        state.write_u64(method.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)));
+        if method.len() <= size_of::<u64>() {
+            state.write_u64(method.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)));
+        } else {
+            state.write(method);
+        }
         if !group.is_empty() {
             state.write(group);
         }

@@ -348,7 +348,7 @@ impl ChunkReader {
             let duration_ms = duration.map(DecimalMs::millis);
             self.part.arrivals.push((self.newest_ms, Arrival { timestamp_ms, duration_ms, endpoint, answer }));
         }
-        let developer = request.developer.map(|id| self.developers.intern([id, key_mark, b""]));
+        let developer = request.developer.map(|id| self.developers.intern([key_mark, id, b""]));
         self.part.late += u64::from(is_late);
         let call = |breaker| Call::ended(timestamp_ms, duration_ns, breaker, request.status);
         if self.plan.keeps == Keeps::Visits {

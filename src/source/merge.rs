@@ -406,7 +406,7 @@ impl<'a> Merge<'a> {
             numbering.endpoints.push(self.grouping.number(self.replay, &self.keep, parts));
         }
         for number in developers..self.reader.developers.len() {
-            let [id, key_mark, _] = self.reader.developers.parts(number as u32);
+            let [key_mark, id, _] = self.reader.developers.parts(number as u32);
             numbering.developers.push(self.replay.usage.intern(id, !key_mark.is_empty()));
         }
         for number in breakers..self.reader.breakers.len() {

@@ -71,7 +71,7 @@ impl<'s> Worker<'s> {
         let ChunkReader { endpoints, developers, breakers, .. } = &self.reader;
         let new_endpoints = (self.reported.0..endpoints.len()).map(|n| endpoints.parts(n as u32).map(Box::from));
         let new_developers = (self.reported.1..developers.len()).map(|n| {
-            let [id, key_mark, _] = developers.parts(n as u32);
+            let [key_mark, id, _] = developers.parts(n as u32);
             (Box::from(id), !key_mark.is_empty())
         });
         let new_breakers = (self.reported.2..breakers.len()).map(|n| Box::from(breakers.parts(n as u32)[1])).collect();

@@ -25,6 +25,9 @@ use negative_binomial::NegativeBinomial;
 use std::collections::BTreeMap;
 use std::io;
 
+/// More calls in a window than anybody makes; the sums of a baseline stay far below what fits.
+const MAX_CALLS: u64 = 1 << 48;
+
 /// Per-developer windows of a replay, closed in time order.
 pub struct UsageReplay {
     window_ms: i64,
@@ -136,7 +139,8 @@ impl UsageReplay {
         if self.has_too_many {
             return;
         }
-        *self.open.entry(window).or_default().entry(developer).or_default() += calls;
+        let counted = self.open.entry(window).or_default().entry(developer).or_default();
+        *counted = counted.saturating_add(calls).min(MAX_CALLS);
     }
 
     /// Closes every window that ends at or before `watermark_ms`.

@@ -214,10 +214,20 @@ pub(crate) struct MinuteRows {
 }
 
 impl MinuteRows {
-    /// Keeps the rows of the `span_ms` milliseconds up to the end of the newest row's minute.
-    pub(crate) fn retain(&mut self, span_ms: i64) {
-        let Some(newest) = self.rows.iter().map(|row| row.key.minute).max() else { return };
+    /// Keeps the rows of the `span_ms` milliseconds up to the end of the newest row's minute. A lone request further than
+    /// `max_gap_ms` behind all others is a clock that went astray, and is not what the others are measured by.
+    pub(crate) fn retain(&mut self, span_ms: i64, max_gap_ms: i64) {
+        let Some(newest) = self.newest_minute(max_gap_ms) else { return };
         self.rows.retain(|row| (newest - row.key.minute).saturating_mul(MINUTE_MS) < span_ms);
+    }
+
+    fn newest_minute(&self, max_gap_ms: i64) -> Option<i64> {
+        let newest = self.rows.iter().map(|row| row.key.minute).max()?;
+        let in_newest = self.rows.iter().filter(|row| row.key.minute == newest);
+        let before = self.rows.iter().map(|row| row.key.minute).filter(|minute| *minute < newest).max();
+        let is_far = |before: i64| (newest - before).saturating_mul(MINUTE_MS) > max_gap_ms;
+        let is_lone = in_newest.map(|row| row.counts.requests).sum::<u64>() == 1;
+        Some(before.filter(|before| is_lone && is_far(*before)).unwrap_or(newest))
     }
 
     /// Requests.
@@ -284,12 +294,27 @@ mod tests {
             let mut builder = MinuteBuilder::default();
             (1..=10).for_each(|minute| request(&mut builder, minute * MINUTE_MS, None, 200));
             let mut rows = rows(&mut builder);
-            rows.retain(span_ms);
+            rows.retain(span_ms, i64::MAX);
             rows.rows.iter().map(|row| row.key.minute).collect::<Vec<_>>()
         };
         assert_eq!(kept(1), [10]);
         assert_eq!(kept(3 * MINUTE_MS), [8, 9, 10]);
         assert_eq!(kept(3 * MINUTE_MS + 1), [7, 8, 9, 10]);
         assert_eq!(kept(i64::MAX).len(), 10);
+    }
+
+    #[test]
+    fn a_lone_stray_clock_is_not_what_the_others_are_measured_by() {
+        let kept = |strays: usize, max_gap_ms: i64| {
+            let mut builder = MinuteBuilder::default();
+            (1..=10).for_each(|minute| request(&mut builder, minute * MINUTE_MS, None, 200));
+            (0..strays).for_each(|_| request(&mut builder, 70 * MINUTE_MS, None, 200));
+            let mut rows = rows(&mut builder);
+            rows.retain(2 * MINUTE_MS, max_gap_ms);
+            rows.rows.iter().map(|row| row.key.minute).collect::<Vec<_>>()
+        };
+        assert_eq!(kept(1, 60 * MINUTE_MS), [70], "as near as a log without requests may be");
+        assert_eq!(kept(1, 60 * MINUTE_MS - 1), [9, 10, 70]);
+        assert_eq!(kept(2, 60 * MINUTE_MS - 1), [70], "two agree");
     }
 }

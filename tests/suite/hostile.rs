@@ -62,8 +62,8 @@ fn paths_and_developers_without_end_are_all_counted() {
     };
     let paths = line("\"-\"", "\"/p/\" n \"x/y\"", "");
     assert_eq!((&paths["requests"], &paths["endpoints"]), (&200_000.into(), &1.into()));
-    let developers = line("\"dev\" n", "\"/a\"", "");
+    let developers = line("\"customer-\" n", "\"/a\"", "");
     assert_eq!((&developers["requests"], &developers["developers"]), (&200_000.into(), &200_000.into()));
-    let limited = line("\"dev\" n", "\"/a\"", "--max-developers 199999");
+    let limited = line("\"customer-\" n", "\"/a\"", "--max-developers 199999");
     assert_eq!((&limited["requests"], &limited["developers"]), (&200_000.into(), &Value::Null));
 }

@@ -3,7 +3,7 @@
 //! A record ends with a line break outside of quotes. Nothing else is looked at; no type, no column.
 
 use anyhow::Context;
-use memchr::{memchr_iter, memrchr2_iter};
+use memchr::{memchr_iter, memchr2_iter, memrchr2_iter};
 use std::fs::File;
 use std::io::Read;
 
@@ -94,10 +94,15 @@ impl<R: Read> Records<R> {
 
 /// Behind the first record.
 fn first_end(bytes: &[u8], quoting: Quoting) -> Option<usize> {
-    memchr_iter(b'\n', bytes).map(|at| at + 1).find(|end| match quoting {
-        Quoting::Csv => memchr_iter(b'"', &bytes[..*end]).count().is_multiple_of(2),
-        Quoting::None => true,
-    })
+    let mut is_quoted = false;
+    for at in memchr2_iter(b'\n', b'"', bytes) {
+        match (bytes[at], quoting) {
+            (b'"', Quoting::Csv) => is_quoted = !is_quoted,
+            (b'\n', _) if !is_quoted => return Some(at + 1),
+            _ => {}
+        }
+    }
+    None
 }
 
 /// Behind the last whole record.

@@ -21,6 +21,7 @@ use crate::route::endpoint::EndpointNames;
 use crate::window::minute::{MinuteKey, MinuteRow, MinuteTable};
 use crate::window::table::{COLUMNS, DURATIONS};
 use anyhow::{Context, bail, ensure};
+use std::collections::BTreeSet;
 
 /// How a table is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,17 +32,22 @@ pub enum Layout {
     Parquet,
 }
 
+/// So many columns make a header: one could stand in a log's first line.
+const TELLING_COLUMNS: usize = 4;
+
 impl Layout {
     /// By an input's first bytes; `None` when it is no table.
     pub fn of(sample: &[u8]) -> Option<Layout> {
         let text = sample.strip_prefix(b"\xef\xbb\xbf").unwrap_or(sample);
         // In another place than the first it is a table, too, though none that can be read.
-        let is_version = |cell: &[u8]| {
+        let named = |cell: &[u8]| {
             let cell = cell.trim_ascii();
-            cell.strip_prefix(b"\"").and_then(|cell| cell.strip_suffix(b"\"")).unwrap_or(cell) == COLUMNS[0].as_bytes()
+            let cell = cell.strip_prefix(b"\"").and_then(|cell| cell.strip_suffix(b"\"")).unwrap_or(cell);
+            COLUMNS.iter().position(|name| name.as_bytes() == cell)
         };
-        let mut header = text.split(|byte| *byte == b'\n').next().unwrap_or_default().split(|byte| *byte == b',');
-        match header.any(is_version) {
+        let header = text.split(|byte| *byte == b'\n').next().unwrap_or_default().split(|byte| *byte == b',');
+        let found: BTreeSet<usize> = header.filter_map(named).collect();
+        match found.contains(&0) && found.len() >= TELLING_COLUMNS {
             _ if sample.starts_with(b"PAR1") => Some(Layout::Parquet),
             true => Some(Layout::Csv),
             false => None,

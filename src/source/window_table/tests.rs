@@ -139,7 +139,8 @@ fn more_requests_than_can_be_summed_are_an_error() {
 #[test]
 fn other_columns_are_no_window_table() {
     let error = |content: &str| rows_of(content.as_bytes(), &[]).map(|_| ()).unwrap_err();
-    assert!(error("windowTable,x\n1,2\n").contains("its header lacks the column `latency`"));
+    assert!(error("windowTable,minute,method,route,x\n1,2\n").contains("its header lacks the column `latency`"));
+    assert_eq!(error("windowTable,minute,method,x\n1,2\n"), "no table");
     assert!(error(&HEADER.replace("\n", ",more\n")).contains("other columns than a window table, or in another order"));
     let (names, last) = HEADER.trim().rsplit_once(',').unwrap();
     let moved = format!("{last},\"{}\"\n", names.replace(',', "\",\""));
