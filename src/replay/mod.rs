@@ -145,12 +145,16 @@ impl Replay {
             if !row.key.late {
                 self.advance_cycles((row.key.minute - 1) * MINUTE_MS + 1);
             }
-            let name = self.tabled.name(row.key.endpoint);
-            let group = name.group.as_deref().unwrap_or_default();
-            let parts = [name.method.as_bytes(), name.path.as_bytes(), group.as_bytes()];
-            let leaf = self.intake.naming.leaf(parts, name.group.is_some());
+            let leaf = self.leaf_of_tabled(row.key.endpoint);
             self.intake.count_row(leaf, row, pane_ms);
         }
+    }
+
+    fn leaf_of_tabled(&mut self, endpoint: u32) -> u32 {
+        let name = self.tabled.name(endpoint);
+        let group = name.group.as_deref().unwrap_or_default();
+        let parts = [name.method.as_bytes(), name.path.as_bytes(), group.as_bytes()];
+        self.intake.naming.leaf(parts, name.group.is_some())
     }
 
     /// Gives what was kept the numbers of [`Replay::names`]; call [`Replay::finish`] before.
@@ -161,10 +165,7 @@ impl Replay {
             Kept::Calls(calls) => calls.renumber(self.intake.naming.endpoints_by_serial(&mut self.names)),
             Kept::Minutes(minutes) => {
                 for row in &mut minutes.rows {
-                    let name = self.tabled.name(row.key.endpoint);
-                    let group = name.group.as_deref().unwrap_or_default();
-                    let parts = [name.method.as_bytes(), name.path.as_bytes(), group.as_bytes()];
-                    let leaf = self.intake.naming.leaf(parts, name.group.is_some());
+                    let leaf = self.leaf_of_tabled(row.key.endpoint);
                     row.key.endpoint = self.intake.naming.lasting_endpoint(leaf, &mut self.names);
                 }
             }

@@ -31,13 +31,10 @@ use std::sync::Arc;
 /// Rejected lines of one chunk whose reason is kept when they are not all asked for.
 const KEPT_REJECTS: usize = 5;
 
-/// Endpoints that a worker remembers from chunk to chunk: more than there are where paths have templates.
-const KEPT_ENDPOINTS: usize = 1 << 16;
+/// Endpoints, or developers, that a worker remembers from chunk to chunk: more than there are where paths have templates.
+const KEPT_NAMES: usize = 1 << 16;
 
-/// Developers that a worker remembers likewise.
-const KEPT_DEVELOPERS: usize = 1 << 16;
-
-/// And the bytes of the names of either.
+/// And the bytes of their names.
 const KEPT_NAME_BYTES: usize = 16 << 20;
 
 /// What is kept of requests beside the counts that cycles are made of.
@@ -438,21 +435,16 @@ impl ChunkReader {
 
     /// Forgets the endpoints, whose numbers begin anew, when there are many; whether it did.
     pub fn forget_endpoints(&mut self) -> bool {
-        let are_many = self.endpoints.len() > KEPT_ENDPOINTS || self.endpoints.text_bytes() > KEPT_NAME_BYTES;
-        if are_many {
-            self.endpoints = Interner::default();
+        let forgets = forget_if_many(&mut self.endpoints);
+        if forgets {
             self.admitted.clear();
         }
-        are_many
+        forgets
     }
 
     /// The same of the developers.
     pub fn forget_developers(&mut self) -> bool {
-        let are_many = self.developers.len() > KEPT_DEVELOPERS || self.developers.text_bytes() > KEPT_NAME_BYTES;
-        if are_many {
-            self.developers = Interner::default();
-        }
-        are_many
+        forget_if_many(&mut self.developers)
     }
 
     /// What the chunk adds up to.
@@ -468,6 +460,14 @@ impl ChunkReader {
         part.usage = self.usage.finish();
         part
     }
+}
+
+fn forget_if_many(names: &mut Interner) -> bool {
+    let are_many = names.len() > KEPT_NAMES || names.text_bytes() > KEPT_NAME_BYTES;
+    if are_many {
+        *names = Interner::default();
+    }
+    are_many
 }
 
 /// Adds the times of the requests in these lines, in order.

@@ -2,6 +2,7 @@
 //!
 //! What it asks the allocator for is beyond this module: a damaged length can still end the process.
 
+use anyhow::Context;
 use polars::prelude::PolarsResult;
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
@@ -11,8 +12,16 @@ thread_local! {
     static IS_TRUSTING: Cell<bool> = const { Cell::new(false) };
 }
 
+/// What is wrong with bytes that cannot be those of a Parquet file.
+pub(super) const DAMAGED: &str = "is no whole Parquet file, it may be cut or damaged";
+
+/// What is read of a Parquet file, or that it is damaged; like [`trusting`], on this thread.
+pub(super) fn whole<T>(read: impl FnOnce() -> PolarsResult<T>) -> anyhow::Result<T> {
+    trusting(read).context(DAMAGED)?.context(DAMAGED)
+}
+
 /// `None` where the code panicked. It must keep to this thread: the panics of others are told.
-pub(super) fn trusting<T>(read: impl FnOnce() -> PolarsResult<T>) -> Option<PolarsResult<T>> {
+fn trusting<T>(read: impl FnOnce() -> PolarsResult<T>) -> Option<PolarsResult<T>> {
     static QUIET: Once = Once::new();
     QUIET.call_once(|| {
         let told = panic::take_hook();

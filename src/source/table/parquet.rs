@@ -6,13 +6,11 @@ use super::{ReadPieces, locked};
 use crate::plan::Timezone;
 use crate::plan::scan::UsageColumns;
 use crate::source::time::TimeParser;
-use crate::source::trusting::trusting;
+use crate::source::trusting::whole;
 use crate::source::usage::CountedBy;
 use anyhow::{Context, anyhow, bail};
 use polars::io::parquet::metadata::FileMetadataRef;
-use polars::prelude::{
-    Column, DataFrame, DataType, ParallelStrategy, ParquetReader, PolarsResult, SerReader, TimeUnit,
-};
+use polars::prelude::{Column, DataFrame, DataType, ParallelStrategy, ParquetReader, SerReader, TimeUnit};
 use std::fs::File;
 use std::sync::Mutex;
 
@@ -54,12 +52,6 @@ impl Parquet {
     fn column<'a>(&self, rows: &'a DataFrame, place: usize) -> anyhow::Result<&'a Column> {
         Ok(rows.column(&self.names[place])?)
     }
-}
-
-/// What polars reads, or that the file is damaged.
-fn whole<T>(read: impl FnOnce() -> PolarsResult<T>) -> anyhow::Result<T> {
-    const DAMAGED: &str = "is no whole Parquet file, it may be cut or damaged";
-    trusting(read).context(DAMAGED)?.context(DAMAGED)
 }
 
 fn again(file: &File) -> anyhow::Result<File> {

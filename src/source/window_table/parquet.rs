@@ -2,13 +2,13 @@
 
 use super::row::CheckedRow;
 use crate::source::probe::Probe;
-use crate::source::trusting::trusting;
+use crate::source::trusting::{DAMAGED, whole};
 use crate::window::seal::{Seal, TAIL_BYTES};
 use crate::window::table::{COLUMNS, DURATION_COUNTS, DURATIONS, TableRow};
 use anyhow::{Context, anyhow, bail, ensure};
 use polars::prelude::{
     BooleanChunked, ChunkApply, Column, DataFrame, DataType, Int64Chunked, ListChunked, ParallelStrategy,
-    ParquetReader, PolarsResult, SerReader, StringChunked, TimeUnit,
+    ParquetReader, SerReader, StringChunked, TimeUnit,
 };
 use std::fs::File;
 use std::io;
@@ -16,9 +16,6 @@ use std::os::unix::fs::FileExt;
 
 /// Rows in memory at once.
 const BATCH_ROWS: usize = 1 << 13;
-
-/// What is wrong with bytes that cannot be those of a table.
-const DAMAGED: &str = "is no whole Parquet file, it may be cut or damaged";
 
 /// Hands every row on; gives the size of the file.
 pub(super) fn read(probe: &Probe, take: &mut dyn FnMut(CheckedRow) -> anyhow::Result<()>) -> anyhow::Result<u64> {
@@ -52,11 +49,6 @@ fn is_as_written(file: &File, len: u64) -> io::Result<bool> {
     let mut tail = vec![0; tail_len as usize];
     file.read_exact_at(&mut tail, len - tail_len)?;
     Seal::find(&tail, len).map_or(Ok(true), |seal| seal.holds(file))
-}
-
-/// What polars reads, or that the file is damaged.
-fn whole<T>(read: impl FnOnce() -> PolarsResult<T>) -> anyhow::Result<T> {
-    trusting(read).context(DAMAGED)?.context(DAMAGED)
 }
 
 fn check_columns(found: &[&str]) -> anyhow::Result<()> {
