@@ -94,7 +94,7 @@ const BROKEN_INPUT: u8 = 2;
 pub fn run(cli: cli::Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         cli::Command::Replay(args) => {
-            let (settings, environment) = load_settings(args.settings.as_deref())?;
+            let (settings, environment) = load_settings(args.run.settings.as_deref())?;
             let (plan, warnings) = ReplayPlan::resolve(&args, &settings, &environment)?;
             tell_unless_quiet(&plan.output, &warnings);
             replay_logs(&plan, render::render)
@@ -114,14 +114,14 @@ pub fn run(cli: cli::Cli) -> anyhow::Result<ExitCode> {
             }
         }
         cli::Command::Backtest(args) => {
-            let (settings, environment) = load_settings(args.settings.as_deref())?;
+            let (settings, environment) = load_settings(args.run.settings.as_deref())?;
             let (plan, warnings) = plan::backtest::BacktestPlan::resolve(&args, &settings, &environment)?;
             tell_unless_quiet(&plan.output, &warnings);
             replay_logs(&plan, render::backtest::render)
         }
         cli::Command::Advise(args) => match args.asked() {
             Asked::Log(asked) => {
-                let (settings, environment) = load_settings(asked.common.settings.as_deref())?;
+                let (settings, environment) = load_settings(asked.common.run.settings.as_deref())?;
                 let (plan, warnings) = AdvisePlan::resolve(&asked, &settings, &environment)?;
                 tell_unless_quiet(&plan.replay.output, &warnings);
                 advise_on_logs(&plan)
@@ -134,7 +134,7 @@ pub fn run(cli: cli::Cli) -> anyhow::Result<ExitCode> {
             }
         },
         cli::Command::Windows(args) => {
-            let (settings, environment) = load_settings(args.settings.as_deref())?;
+            let (settings, environment) = load_settings(args.run.settings.as_deref())?;
             let (plan, warnings) = plan::windows::WindowsPlan::resolve(&args, &settings, &environment)?;
             tell_unless_quiet(&plan.replay.output, &warnings);
             write_windows(&plan)
@@ -146,7 +146,7 @@ pub fn run(cli: cli::Cli) -> anyhow::Result<ExitCode> {
             show_formats(&plan)
         }
         cli::Command::Diff(args) => {
-            let (settings, environment) = load_settings(args.settings.as_deref())?;
+            let (settings, environment) = load_settings(args.run.settings.as_deref())?;
             let (plan, warnings) = plan::diff::DiffPlan::resolve(&args, &settings, &environment)?;
             tell_unless_quiet(&plan.output, &warnings);
             check_out(&plan.output)?;
@@ -194,10 +194,7 @@ fn new_replay(plan: &ReplayPlan) -> Replay {
 /// `learn windows`: reads, counts by minute, renders.
 fn write_windows(plan: &WindowsPlan) -> anyhow::Result<ExitCode> {
     let mut replay = new_replay(&plan.replay);
-    let bar = progress_bar(&plan.replay);
-    let reading = source::read_minutes(&plan.replay, &mut replay, &|bytes| bar.inc(bytes));
-    bar.finish_and_clear();
-    let reading = reading?;
+    let reading = with_progress(&plan.replay, |progress| source::read_minutes(&plan.replay, &mut replay, progress))?;
     let (output, input) = (&plan.replay.output, &plan.replay.input);
     let log = reading.inputs.iter().find(|read| !read.is_window_table() && plan.replaces(&read.path));
     if let Some(log) = log {
@@ -239,10 +236,8 @@ fn advise_on_logs(plan: &AdvisePlan) -> anyhow::Result<ExitCode> {
     let output = &plan.replay.output;
     check_out(output)?;
     let mut replay = new_replay(&plan.replay);
-    let bar = progress_bar(&plan.replay);
-    let read = source::read_visits(&plan.replay, &mut replay, &|bytes| bar.inc(bytes));
-    bar.finish_and_clear();
-    let (calls, mut trace, reading) = read?;
+    let (calls, mut trace, reading) =
+        with_progress(&plan.replay, |progress| source::read_visits(&plan.replay, &mut replay, progress))?;
     replay.finish();
     replay.name_trace(&mut trace);
     let kept = advise::Kept { calls, trace };
@@ -315,10 +310,7 @@ fn advise_on_queries(plan: &QueriesPlan) -> anyhow::Result<ExitCode> {
 /// Those of [`source::read`].
 pub fn replay_report(plan: &ReplayPlan) -> anyhow::Result<Report> {
     let mut replay = new_replay(plan);
-    let bar = progress_bar(plan);
-    let reading = source::read(plan, &mut replay, &|bytes| bar.inc(bytes));
-    bar.finish_and_clear();
-    let mut reading = reading?;
+    let mut reading = with_progress(plan, |progress| source::read(plan, &mut replay, progress))?;
     if let Some(Kept::Minutes(minutes)) = &reading.kept {
         replay.take_minutes(minutes);
     }
@@ -381,6 +373,14 @@ fn report_broken<'a>(broken: impl Iterator<Item = (&'a str, &'a str)>, keep_goin
         tell(&format!("{path}: {error}; {consequence}"));
     }
     Ok(code)
+}
+
+/// Reads with a progress bar, which is told the bytes and goes when it is over.
+fn with_progress<T>(plan: &ReplayPlan, read: impl FnOnce(&dyn Fn(u64)) -> T) -> T {
+    let bar = progress_bar(plan);
+    let read = read(&|bytes| bar.inc(bytes));
+    bar.finish_and_clear();
+    read
 }
 
 /// Bytes read, rate and time left on standard error; nothing unless the plan asks for it.

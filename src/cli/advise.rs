@@ -1,13 +1,13 @@
 //! `learn advise`: its analyses and their flags, in the groups of its help.
 
-use super::replay::{InputFlags, SelectionFlags, WriteFlags};
+use super::replay::{InputFlags, RunFlags, SelectionFlags, WriteFlags};
 use super::value::{
     AdviceKnobFlags, AllocateKnobFlags, BalanceKnobFlags, CacheKnobFlags, ForecastKnobFlags, HealingKnobFlags,
     QueriesKnobFlags, ScaleKnobFlags, ScoreKnobFlags,
 };
 use crate::advise::Analysis;
 use crate::plan::advise::{AdviceFormat, object_name, upstream_name};
-use crate::plan::text::{above_zero, share, thread_count};
+use crate::plan::text::{above_zero, share};
 use crate::settings::knob::Chosen;
 use clap::builder::BoolishValueParser;
 use clap::{Args, Subcommand};
@@ -77,13 +77,9 @@ pub struct CommonArgs {
     /// Logs to read: files, globs, `-` for standard input (the default)
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// Read settings from FILE instead of ./learn.toml
-    #[arg(long, value_name = "FILE", env = "LEARN_SETTINGS", hide_env = true)]
-    pub settings: Option<PathBuf>,
-    /// Work on this many threads, 1 to 1024 [default: all cores]
-    #[arg(long, value_name = "N", env = "LEARN_THREADS", hide_env = true)]
-    #[arg(value_parser = thread_count, allow_negative_numbers = true)]
-    pub threads: Option<usize>,
+    /// Settings and threads.
+    #[command(flatten)]
+    pub run: RunFlags,
     /// The form of the result [default: table; ndjson for score]
     #[arg(short, long, value_name = "FORMAT", env = "LEARN_FORMAT", hide_env = true, help_heading = "Output")]
     pub format: Option<AdviceFormat>,

@@ -1,9 +1,9 @@
 //! `learn backtest`: its flags, in the groups of its help.
 
-use super::replay::{InputFlags, RuleFlags, SelectionFlags, WriteFlags};
+use super::replay::{InputFlags, RuleFlags, RunFlags, SelectionFlags, WriteFlags};
 use super::value::KnobFlags;
 use crate::plan::backtest::BacktestFormat;
-use crate::plan::text::{open_share, thread_count};
+use crate::plan::text::open_share;
 use clap::Args;
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
 use std::path::PathBuf;
@@ -41,13 +41,9 @@ pub struct BacktestArgs {
     #[arg(long, value_name = "KEY", env = "LEARN_BREAKER_BY", hide_env = true)]
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub breaker_by: Option<String>,
-    /// Read settings from FILE instead of ./learn.toml
-    #[arg(long, value_name = "FILE", env = "LEARN_SETTINGS", hide_env = true)]
-    pub settings: Option<PathBuf>,
-    /// Work on this many threads, 1 to 1024 [default: all cores]
-    #[arg(long, value_name = "N", env = "LEARN_THREADS", hide_env = true)]
-    #[arg(value_parser = thread_count, allow_negative_numbers = true)]
-    pub threads: Option<usize>,
+    /// Settings and threads.
+    #[command(flatten)]
+    pub run: RunFlags,
     /// What to write.
     #[command(flatten)]
     pub output: BacktestOutputFlags,

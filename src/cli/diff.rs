@@ -1,13 +1,11 @@
 //! `learn diff`: its flags, in the groups of its help.
 
 use super::publish::RedisFlags;
-use super::replay::{InputFlags, RuleFlags, SelectionFlags, WriteFlags};
+use super::replay::{InputFlags, RuleFlags, RunFlags, SelectionFlags, WriteFlags};
 use super::value::KnobFlags;
 use crate::diff::tolerance::Given;
 use crate::plan::diff::DiffFormat;
-use crate::plan::text::thread_count;
 use clap::Args;
-use std::path::PathBuf;
 
 const AFTER_HELP: &str = "\
 OLD and NEW are each a config file, `-` for a config on standard input (one of the two),
@@ -39,13 +37,9 @@ pub struct DiffArgs {
     #[arg(long = "tolerance", value_name = "[KEY=]AMOUNT", env = "LEARN_TOLERANCE", hide_env = true)]
     #[arg(value_delimiter = ',')]
     pub tolerances: Vec<Given>,
-    /// Read settings from FILE instead of ./learn.toml
-    #[arg(long, value_name = "FILE", env = "LEARN_SETTINGS", hide_env = true)]
-    pub settings: Option<PathBuf>,
-    /// Work on this many threads, 1 to 1024 [default: all cores]
-    #[arg(long, value_name = "N", env = "LEARN_THREADS", hide_env = true)]
-    #[arg(value_parser = thread_count, allow_negative_numbers = true)]
-    pub threads: Option<usize>,
+    /// Settings and threads.
+    #[command(flatten)]
+    pub run: RunFlags,
     /// What to write.
     #[command(flatten)]
     pub output: DiffOutputFlags,

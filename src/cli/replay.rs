@@ -13,19 +13,15 @@ Every flag is also an environment variable: --max-gap is LEARN_MAX_GAP.
 Standard output carries the result and nothing else; messages go to standard error.";
 
 /// What was typed after `learn replay`.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 #[command(after_help = AFTER_HELP)]
 pub struct ReplayArgs {
     /// Logs to read: files, globs, `-` for standard input (the default)
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// Read settings from FILE instead of ./learn.toml
-    #[arg(long, value_name = "FILE", env = "LEARN_SETTINGS", hide_env = true)]
-    pub settings: Option<PathBuf>,
-    /// Work on this many threads, 1 to 1024 [default: all cores]
-    #[arg(long, value_name = "N", env = "LEARN_THREADS", hide_env = true)]
-    #[arg(value_parser = thread_count, allow_negative_numbers = true)]
-    pub threads: Option<usize>,
+    /// Settings and threads.
+    #[command(flatten)]
+    pub run: RunFlags,
     /// Cut files into chunks of N bytes; never changes the result
     #[arg(long, value_name = "N", env = "LEARN_CHUNK_BYTES", hide_env = true, hide = true, value_parser = chunk_bytes)]
     pub chunk_bytes: Option<usize>,
@@ -50,6 +46,18 @@ pub struct ReplayArgs {
     /// The numbers and switches of the rules.
     #[command(flatten)]
     pub knobs: KnobFlags,
+}
+
+/// What every command over logs takes.
+#[derive(Args, Clone, Debug, Default)]
+pub struct RunFlags {
+    /// Read settings from FILE instead of ./learn.toml
+    #[arg(long, value_name = "FILE", env = "LEARN_SETTINGS", hide_env = true)]
+    pub settings: Option<PathBuf>,
+    /// Work on this many threads, 1 to 1024 [default: all cores]
+    #[arg(long, value_name = "N", env = "LEARN_THREADS", hide_env = true)]
+    #[arg(value_parser = thread_count, allow_negative_numbers = true)]
+    pub threads: Option<usize>,
 }
 
 /// How to read the logs.

@@ -1,8 +1,8 @@
 //! `learn windows`: its flags, in the groups of its help.
 
-use super::replay::{InputFlags, SelectionFlags, WriteFlags};
+use super::replay::{InputFlags, RunFlags, SelectionFlags, WriteFlags};
 use super::value::OrderKnobFlags;
-use crate::plan::text::{above_zero, thread_count};
+use crate::plan::text::above_zero;
 use crate::plan::windows::WindowsFormat;
 use clap::Args;
 use std::path::PathBuf;
@@ -27,13 +27,9 @@ pub struct WindowsArgs {
     /// Keep the rows of this long up to the newest one, such as 24h [default: all]
     #[arg(long, value_name = "DURATION", env = "LEARN_RETAIN", hide_env = true, value_parser = above_zero)]
     pub retain: Option<i64>,
-    /// Read settings from FILE instead of ./learn.toml
-    #[arg(long, value_name = "FILE", env = "LEARN_SETTINGS", hide_env = true)]
-    pub settings: Option<PathBuf>,
-    /// Work on this many threads, 1 to 1024 [default: all cores]
-    #[arg(long, value_name = "N", env = "LEARN_THREADS", hide_env = true)]
-    #[arg(value_parser = thread_count, allow_negative_numbers = true)]
-    pub threads: Option<usize>,
+    /// Settings and threads.
+    #[command(flatten)]
+    pub run: RunFlags,
     /// The form of the table [default: as the output's name ends; csv on standard output]
     #[arg(short, long, value_name = "FORMAT", env = "LEARN_FORMAT", hide_env = true, help_heading = "Output")]
     pub format: Option<WindowsFormat>,

@@ -54,7 +54,8 @@ impl ReplayPlan {
         let input = input_plan(args, settings, environment, choice.rules(), &mut warnings)?;
         refuse_overwriting(&input, output.file.as_deref())?;
         let rules = rules_plan(choice, args, settings, environment, output.format, &mut warnings)?;
-        let threads = args.threads.or(settings.threads).unwrap_or(environment.cores.clamp(1, super::text::MAX_THREADS));
+        let threads =
+            args.run.threads.or(settings.threads).unwrap_or(environment.cores.clamp(1, super::text::MAX_THREADS));
         let chunk_bytes = args.chunk_bytes.unwrap_or(crate::source::CHUNK_BYTES);
         let shows_backtest = matches!(output.format, OutputFormat::Table | OutputFormat::Json | OutputFormat::Markdown);
         let backtest = (shows_backtest && !args.no_backtest).then(BacktestPlan::of_replay);
@@ -364,13 +365,26 @@ fn refuse_overwriting(input: &InputPlan, output: Option<&Path>) -> anyhow::Resul
     for (flag, target) in [("--output", output), ("--rejects", rejects)] {
         let Some(target) = target else { continue };
         ensure!(!target.is_dir(), "{flag}: {} is a directory, expected a file", target.display());
-        let is_input = |input: &InputName| matches!(input, InputName::Path(path) if is_same_file(path, target));
-        ensure!(!input.files.iter().any(is_input), "{flag} would overwrite the input {}", target.display());
+        refuse_input(flag, target, &input.files)?;
     }
     if let (Some(output), Some(rejects)) = (output, rejects) {
         ensure!(!is_same_file(output, rejects), "--output and --rejects are both {}", output.display());
     }
     Ok(())
+}
+
+/// Refuses to write where an input stands.
+fn refuse_input(flag: &str, target: &Path, inputs: &[InputName]) -> anyhow::Result<()> {
+    ensure!(
+        !inputs.iter().any(|input| is_input(input, target)),
+        "{flag} would overwrite the input {}",
+        target.display()
+    );
+    Ok(())
+}
+
+fn is_input(input: &InputName, target: &Path) -> bool {
+    matches!(input, InputName::Path(path) if is_same_file(path, target))
 }
 
 /// Devices such as /dev/null take whatever comes.

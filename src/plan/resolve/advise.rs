@@ -1,12 +1,12 @@
 //! The flags of `learn advise` folded into an [`AdvisePlan`].
 
+use super::super::ReplayPlan;
 use super::super::advise::{AdviceFormat, AdvisePlan};
-use super::super::{InputName, ReplayPlan};
 use crate::advise::Analysis;
 use crate::advise::model::Model;
 use crate::advise::trace::fields::FIELDS;
 use crate::cli::advise::LogArgs;
-use crate::cli::replay::{OutputFlags, ReplayArgs, RuleFlags};
+use crate::cli::replay::{OutputFlags, ReplayArgs};
 use crate::cli::value::KnobFlags;
 use crate::settings::{Environment, Settings};
 use anyhow::{Context, ensure};
@@ -35,16 +35,13 @@ impl AdvisePlan {
         check_format(only, format)?;
         let replay = ReplayArgs {
             files: args.files.clone(),
-            settings: None,
-            threads: args.threads,
-            chunk_bytes: None,
+            run: args.run.clone(),
             no_backtest: true,
-            explain_routes: false,
             input: args.input.clone(),
             selection: args.selection.clone(),
-            rules: RuleFlags::default(),
             output: OutputFlags { format: None, write: args.write.clone() },
             knobs: KnobFlags(own.knobs().only(READING_KNOBS)),
+            ..ReplayArgs::default()
         };
         // What rules come to is not looked at, so neither are the settings for them.
         let knobs = settings.knobs.only(READING_KNOBS);
@@ -77,8 +74,7 @@ impl AdvisePlan {
 
 /// What was learnt before; nothing where there is no file yet.
 fn read_model(path: PathBuf, plan: &ReplayPlan) -> anyhow::Result<(PathBuf, Model)> {
-    let is_input = |input: &InputName| matches!(input, InputName::Path(input) if super::is_same_file(input, &path));
-    ensure!(!plan.input.files.iter().any(is_input), "--model would overwrite the input {}", path.display());
+    super::refuse_input("--model", &path, &plan.input.files)?;
     let is_result = |file: &PathBuf| super::is_same_file(file, &path);
     ensure!(!plan.output.file.as_ref().is_some_and(is_result), "--output and --model are both {}", path.display());
     crate::deliver::file::check_writable(&path).with_context(|| format!("--model {}", path.display()))?;

@@ -20,11 +20,7 @@ impl BacktestPlan {
     ) -> anyhow::Result<(ReplayPlan, Vec<String>)> {
         let replay = ReplayArgs {
             files: args.files.clone(),
-            settings: None,
-            threads: args.threads,
-            chunk_bytes: None,
-            no_backtest: false,
-            explain_routes: false,
+            run: args.run.clone(),
             input: args.input.clone(),
             selection: args.selection.clone(),
             rules: args.rules.clone(),
@@ -33,6 +29,7 @@ impl BacktestPlan {
                 write: args.output.write.clone(),
             },
             knobs: args.knobs.clone(),
+            ..ReplayArgs::default()
         };
         let (mut plan, warnings) = ReplayPlan::resolve(&replay, settings, environment)?;
         if let Some(field) = &args.breaker_by {

@@ -137,16 +137,14 @@ fn replay(
     }
     let args = ReplayArgs {
         files: vec![PathBuf::from(path)],
-        settings: None,
-        threads: args.threads,
-        chunk_bytes: None,
+        run: args.run.clone(),
         no_backtest: true,
-        explain_routes: false,
         input: args.input.clone(),
         selection: args.selection.clone(),
         rules: args.rules.clone(),
         output: OutputFlags { format: None, write: args.output.write.clone() },
         knobs: args.knobs.clone(),
+        ..ReplayArgs::default()
     };
     let (plan, said) = ReplayPlan::resolve(&args, settings, environment)?;
     warnings.extend(said);

@@ -2,9 +2,8 @@
 //!
 //! Looks names up in the file system; opens no input and connects to nothing.
 
-use super::super::InputName;
 use super::super::queries::QueriesPlan;
-use super::{DEFAULT_MAX_REJECTS_RATIO, files, is_same_file, output_plan};
+use super::{DEFAULT_MAX_REJECTS_RATIO, files, output_plan, refuse_input};
 use crate::cli::advise::QueriesArgs;
 use crate::settings::{Environment, Settings};
 use crate::source::postgres::DatabaseUrl;
@@ -35,8 +34,7 @@ impl QueriesPlan {
         let output = output_plan(&args.write, Some(args.format.unwrap_or_default().output()), environment);
         if let Some(target) = &output.file {
             ensure!(!target.is_dir(), "--output: {} is a directory, expected a file", target.display());
-            let is_input = |input: &InputName| matches!(input, InputName::Path(path) if is_same_file(path, target));
-            ensure!(!files.iter().any(is_input), "--output would overwrite the input {}", target.display());
+            refuse_input("--output", target, &files)?;
         }
         let mut chosen = settings.knobs.clone();
         chosen.overlay(args.knobs.0.clone());

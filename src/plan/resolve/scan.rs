@@ -7,7 +7,7 @@ use super::super::scan::{
     WebhookStyle,
 };
 use super::super::{InputName, Timezone};
-use super::{files, is_same_file, output_plan, seed_variables};
+use super::{files, output_plan, refuse_input, seed_variables};
 use crate::cli::scan_usage::{CoverageFlags, DeliveryFlags, RuleName, ScanUsageArgs, SourceFlags, UsageRuleFlags};
 use crate::settings::{Environment, Settings, UsageDefaults};
 use crate::source::postgres::{DatabasePlan, DatabaseUrl, TableName};
@@ -223,8 +223,7 @@ fn check(plan: &ScanPlan, args: &ScanUsageArgs) -> anyhow::Result<()> {
         let Some(target) = target else { continue };
         ensure!(!target.is_dir(), "{flag}: {} is a directory, expected a file", target.display());
         let UsageSource::Files(inputs) = &plan.source else { continue };
-        let is_input = |input: &InputName| matches!(input, InputName::Path(path) if is_same_file(path, target));
-        ensure!(!inputs.iter().any(is_input), "{flag} would overwrite the input {}", target.display());
+        refuse_input(flag, target, inputs)?;
     }
     Ok(())
 }

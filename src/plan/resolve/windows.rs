@@ -1,8 +1,8 @@
 //! The flags of `learn windows` folded into a [`WindowsPlan`].
 
+use super::super::ReplayPlan;
 use super::super::windows::{WindowsFormat, WindowsPlan};
-use super::super::{InputName, ReplayPlan};
-use crate::cli::replay::{OutputFlags, ReplayArgs, RuleFlags, WriteFlags};
+use crate::cli::replay::{OutputFlags, ReplayArgs, WriteFlags};
 use crate::cli::value::KnobFlags;
 use crate::cli::windows::WindowsArgs;
 use crate::settings::{Environment, Settings};
@@ -33,16 +33,13 @@ impl WindowsPlan {
         let write = WriteFlags { output: None, ..args.write.clone() };
         let replay = ReplayArgs {
             files: args.files.clone(),
-            settings: None,
-            threads: args.threads,
-            chunk_bytes: None,
+            run: args.run.clone(),
             no_backtest: true,
-            explain_routes: false,
             input: args.input.clone(),
             selection: args.selection.clone(),
-            rules: RuleFlags::default(),
             output: OutputFlags { format: None, write },
             knobs: KnobFlags(args.knobs.0.clone()),
+            ..ReplayArgs::default()
         };
         let (mut replay, warnings) = ReplayPlan::resolve(&replay, settings, environment)?;
         if let (Some(file), Some(rejects)) = (file, &replay.input.rejects) {
@@ -59,11 +56,7 @@ impl WindowsPlan {
     /// Whether the result takes the place of the input of this name.
     pub(crate) fn replaces(&self, shown: &str) -> bool {
         let Some(file) = &self.replay.output.file else { return false };
-        let is_input = |input: &InputName| match input {
-            InputName::Stdin => false,
-            InputName::Path(path) => path.display().to_string() == shown && super::is_same_file(path, file),
-        };
-        self.replay.input.files.iter().any(is_input)
+        self.replay.input.files.iter().any(|input| input.shown() == shown && super::is_input(input, file))
     }
 }
 
