@@ -118,7 +118,7 @@ fn evidence() -> EvidenceReport {
     fit.take(&calls());
     let (observed, _) = fit.finish();
     let Knobs { tuner, .. } = Knobs::default();
-    let global = Evidence::of(observed.whole(), &EvidenceConfig::default(), &tuner);
+    let global = Evidence::of(observed.whole(), observed.resolution(), &EvidenceConfig::default(), &tuner);
     let row = EndpointEvidence {
         method: "GET".to_owned(),
         path: "/api/search".to_owned(),

@@ -54,11 +54,11 @@ impl Replay {
     }
 
     fn global(&self, observed: &Observed) -> Evidence {
-        Evidence::of(observed.whole(), &self.plan.evidence, &self.plan.tuner)
+        Evidence::of(observed.whole(), observed.resolution(), &self.plan.evidence, &self.plan.tuner)
     }
 
     fn evidence_of(&self, observed: Observed, plan: &ReplayPlan) -> EvidenceReport {
-        let global = self.global(&observed);
+        let (global, resolution) = (self.global(&observed), observed.resolution());
         // Kept by something else, the requests do not tell their endpoints.
         let each = if plan.input.breaker_by.is_none() { observed.endpoints } else { Vec::new() };
         let numbered = (0..).zip(each).filter(|(_, series)| series.requests > 0);
@@ -67,7 +67,7 @@ impl Replay {
             .into_iter()
             .map(|(number, series)| {
                 let name = self.names.name(number).clone();
-                let evidence = Evidence::of(series, &self.plan.evidence, &self.plan.tuner);
+                let evidence = Evidence::of(series, resolution, &self.plan.evidence, &self.plan.tuner);
                 EndpointEvidence { method: name.method, path: name.path, group: name.group, evidence }
             })
             .collect();

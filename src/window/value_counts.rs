@@ -97,6 +97,13 @@ impl ValueCounts {
         self.pending = Vec::new();
     }
 
+    /// Every value in nanoseconds at least once, in no order.
+    pub fn values_ns(&self) -> impl Iterator<Item = u64> + '_ {
+        let dense = (0..).zip(&self.dense).filter(|(_, count)| **count > 0).map(|(ms, _)| ms * NANOS_PER_MS);
+        let runs = self.runs.iter().chain(&self.pending_runs).map(|(value, _)| *value);
+        dense.chain(runs).chain(self.pending.iter().copied())
+    }
+
     /// Every distinct value in nanoseconds with its count, ascending.
     pub fn into_sorted(mut self) -> Vec<(u64, u64)> {
         self.compact();

@@ -58,8 +58,14 @@ fn false_trip(rate: f64, threshold_percent: u32, minimum: u32, window: u32) -> f
     (minimum..=window.max(minimum)).map(trip).fold(0.0, f64::max)
 }
 
-/// The median length of the log's incidents, within 5 and 60 seconds; unchanged without any.
+/// The median length of the log's incidents, within 5 and 60 seconds; unchanged without any, and where too little
+/// traffic is left to tell an incident from.
 pub(super) fn open_timeout_ms(clean: &Clean) -> Supported {
+    if clean.requests < MIN_REQUESTS {
+        let found = requests(clean.requests, "");
+        let reason = format!("kept: {found} outside of incidents; telling incidents apart needs {MIN_REQUESTS}");
+        return Supported::refused(clean.requests, reason);
+    }
     let mut episodes_us = clean.episodes_us.clone();
     episodes_us.sort_unstable();
     let n = episodes_us.len();
@@ -116,12 +122,14 @@ mod tests {
     fn the_open_timeout_is_the_median_incident() {
         let value = |seconds: &[i64]| {
             let episodes_us = seconds.iter().map(|seconds| seconds * 1_000_000).collect();
-            open_timeout_ms(&Clean { episodes_us, ..Clean::default() }).value
+            open_timeout_ms(&Clean { episodes_us, requests: 100, ..Clean::default() }).value
         };
         assert_eq!(value(&[]), None);
         assert_eq!(value(&[4]), Some(5_000.0));
         assert_eq!(value(&[61]), Some(60_000.0));
         assert_eq!(value(&[30, 8, 12]), Some(12_000.0));
         assert_eq!(value(&[30, 8]), Some(8_000.0));
+        let few = Clean { episodes_us: vec![8_000_000], requests: 99, ..Clean::default() };
+        assert_eq!((open_timeout_ms(&few).value, open_timeout_ms(&few).n), (None, 99));
     }
 }

@@ -4,6 +4,7 @@
 //! Two parts of the log are kept apart, so that one pass serves both the whole log and its first part.
 
 use super::minutes::{FailingMinute, FailingMinutes, WorstMinute};
+use super::resolution::Resolution;
 use super::retries::MIN_MINUTE_REQUESTS;
 use crate::backtest::call::{Call, MINUTE_US, Outcome};
 use crate::backtest::open_minute::OpenMinutes;
@@ -146,6 +147,11 @@ impl Observed {
             self.endpoints.resize_with(later.endpoints.len(), Series::default);
         }
         self.endpoints.iter_mut().zip(later.endpoints).for_each(|(endpoint, later)| endpoint.append(later));
+    }
+
+    /// The step in which the good durations are written.
+    pub(crate) fn resolution(&self) -> Resolution {
+        Resolution::of(self.endpoints.iter().map(|endpoint| &endpoint.good_values))
     }
 
     /// All endpoints together, their good durations included.

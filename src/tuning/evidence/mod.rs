@@ -9,11 +9,12 @@ mod breaker;
 mod bulkhead;
 mod fit;
 mod minutes;
+mod resolution;
 mod retries;
 mod timeout;
 
 pub(crate) use fit::{EvidenceFit, Observed};
-pub(crate) use timeout::MIN_REQUESTS as MIN_TIMED_REQUESTS;
+pub(crate) use resolution::Resolution;
 
 use fit::Series;
 
@@ -25,6 +26,10 @@ use serde::Serialize;
 
 /// Confidence of every bound.
 pub(crate) const CONFIDENCE: f64 = 0.95;
+
+/// Requests with a duration below which neither a timeout nor a bulkhead follows: the smallest n with 0.95^n <= 0.05,
+/// so that the largest value seen is above the 95th percentile with 95 %.
+pub(crate) const MIN_TIMED_REQUESTS: u64 = 59;
 
 /// Knobs of the rule set.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -88,16 +93,21 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    /// What a series supports.
-    pub(crate) fn of(series: Series, config: &EvidenceConfig, bounds: &TunerConfig) -> Self {
+    /// What a series supports, in a log with such durations.
+    pub(crate) fn of(series: Series, resolution: Resolution, config: &EvidenceConfig, bounds: &TunerConfig) -> Self {
         let clean = series.minutes.clean(series.requests, series.failures);
         Evidence {
             failure_threshold: breaker::failure_threshold(&clean, config),
             open_timeout_ms: breaker::open_timeout_ms(&clean),
-            max_concurrent_calls: bulkhead::max_concurrent_calls(series.timed, series.peak_in_flight),
+            max_concurrent_calls: bulkhead::max_concurrent_calls(
+                series.timed,
+                series.peak_in_flight,
+                series.good_values.values_ns().max(),
+            ),
             max_retries: retries::max_retries(series.worst_minute, series.requests),
             timeout_ms: timeout::timeout_ms(
                 series.good_values.into_sorted(),
+                resolution,
                 config.false_timeout_rate,
                 bounds.max_timeout_ms,
             ),

@@ -2,7 +2,8 @@
 //! some room.
 
 use super::binomial::largest_below;
-use super::{CONFIDENCE, Supported, percent, requests};
+use super::resolution::Resolution;
+use super::{CONFIDENCE, MIN_TIMED_REQUESTS, Supported, percent, requests};
 use crate::window::pane::nanos_to_ms;
 use crate::window::value_counts::{nearest_rank, value_at};
 
@@ -12,18 +13,22 @@ const TAIL_FACTOR: f64 = 1.2;
 /// Room above the 95th percentile, for a tail that ends early.
 const P95_FACTOR: f64 = 2.0;
 
-/// Good requests below which not even the 95th percentile has a bound: the smallest n with 0.95^n <= 0.05.
-pub(crate) const MIN_REQUESTS: u64 = 59;
-
 /// `max(1.2 x p(1 - eps), 2 x p95)` of the good requests, rounded up to three significant digits, at most `max_ms`.
 ///
 /// The quantile is a distribution-free upper bound at 95 %: the order statistic that lies above it in 95 of 100 samples.
-/// A sample too small for eps takes its largest value, and says for which eps that stands. `sorted` holds nanoseconds
-/// with their counts, ascending.
-pub(super) fn timeout_ms(sorted: Vec<(u64, u64)>, accepted_rate: f64, max_ms: f64) -> Supported {
+/// A sample too small for eps takes its largest value, and says for which eps that stands. A call that the log writes
+/// as so long may have been longer by nearly a step of its resolution, so the timeout is beyond that too, and a bound of
+/// zero gives none. `sorted` holds nanoseconds with their counts, ascending.
+pub(super) fn timeout_ms(
+    sorted: Vec<(u64, u64)>,
+    resolution: Resolution,
+    accepted_rate: f64,
+    max_ms: f64,
+) -> Supported {
     let n: u64 = sorted.iter().map(|(_, count)| count).sum();
-    if n < MIN_REQUESTS {
-        let reason = format!("{} with a duration; even the 95th percentile needs {MIN_REQUESTS}", requests(n, "good "));
+    if n < MIN_TIMED_REQUESTS {
+        let found = requests(n, "good ");
+        let reason = format!("{found} with a duration; even the 95th percentile needs {MIN_TIMED_REQUESTS}");
         return Supported::refused(n, reason);
     }
     let above = largest_below(n, accepted_rate, 1.0 - CONFIDENCE);
@@ -32,8 +37,16 @@ pub(super) fn timeout_ms(sorted: Vec<(u64, u64)>, accepted_rate: f64, max_ms: f6
     let at = |rank| value_at(&sorted, rank).map_or(0.0, |ns| nanos_to_ms(u128::from(ns)));
     let bound_ms = at(n - 1 - above.unwrap_or(0));
     let p95_ms = at(nearest_rank(95.0, n));
-    let wanted_ms = three_digits_up((TAIL_FACTOR * bound_ms).max(P95_FACTOR * p95_ms)).max(1.0);
     let quantile = format!("p{}", significant((1.0 - rate) * 100.0));
+    if bound_ms == 0.0 {
+        let reason = format!(
+            "{quantile} of {n} good requests is logged as 0 ms, shorter than the log can tell; a timeout needs durations \
+             in a finer unit"
+        );
+        return Supported::refused(n, reason);
+    }
+    let exact_ms = three_digits_up((TAIL_FACTOR * bound_ms).max(P95_FACTOR * p95_ms)).max(1.0);
+    let wanted_ms = resolution.beyond(bound_ms, exact_ms);
     let mut reason = format!(
         "max(1.2 x {quantile}, 2 x p95) of {n} good requests: {quantile} <= {} ms at 95 % confidence, p95 {} ms",
         significant(bound_ms),
@@ -45,6 +58,10 @@ pub(super) fn timeout_ms(sorted: Vec<(u64, u64)>, accepted_rate: f64, max_ms: f6
             percent(accepted_rate),
             percent(rate)
         );
+    }
+    if wanted_ms > exact_ms {
+        let (from, to, unit) = (significant(exact_ms), significant(wanted_ms), resolution.unit());
+        reason += &format!("; {from} ms raised to {to}, as the log tells whole {unit} only");
     }
     let value = wanted_ms.min(max_ms);
     if value < wanted_ms {
@@ -94,6 +111,34 @@ mod tests {
     use super::*;
 
     const MS: u64 = 1_000_000;
+
+    fn timeout_ms(sorted: Vec<(u64, u64)>, accepted_rate: f64, max_ms: f64) -> Supported {
+        super::timeout_ms(sorted, Resolution::Milliseconds, accepted_rate, max_ms)
+    }
+
+    #[test]
+    fn a_timeout_is_beyond_what_the_log_can_tell() {
+        let found = |resolution, ns| super::timeout_ms(vec![(ns, 100), (2 * ns, 10)], resolution, 0.001, 30_000.0);
+        // 1.2 x 2 ms and 2 x 2 ms; then 2 ms at most, and 1 ms the usual.
+        assert_eq!(found(Resolution::Milliseconds, MS).value, Some(4.0));
+        let tail = |resolution| super::timeout_ms(vec![(MS, 1_000), (3 * MS, 10)], resolution, 0.001, 30_000.0);
+        assert_eq!(tail(Resolution::Microseconds).value, Some(3.6));
+        assert_eq!(tail(Resolution::Milliseconds).value, Some(4.0));
+        let told = tail(Resolution::Milliseconds).reason;
+        assert!(told.contains("; 3.6 ms raised to 4, as the log tells whole milliseconds only"), "{told}");
+        assert!(!tail(Resolution::Microseconds).reason.contains("raised"));
+        assert_eq!(found(Resolution::Seconds, 1_000 * MS).value, Some(4_000.0));
+    }
+
+    #[test]
+    fn durations_of_zero_give_no_timeout() {
+        let found = timeout_ms(vec![(0, 10_000)], 0.001, 30_000.0);
+        assert_eq!((found.value, found.n), (None, 10_000));
+        assert!(found.reason.starts_with("p99.9 of 10000 good requests is logged as 0 ms"), "{}", found.reason);
+        // In 100,000 requests the bound of p99.9 has 83 above it.
+        let with = |slow| timeout_ms(vec![(0, 100_000 - slow), (MS, slow)], 0.001, 30_000.0);
+        assert_eq!((with(83).value, with(84).value), (None, Some(2.0)));
+    }
 
     #[test]
     fn the_tail_and_the_95th_percentile_decide() {
