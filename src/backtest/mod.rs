@@ -154,8 +154,9 @@ impl Backtest {
         best_in_hindsight: Option<BestInHindsight>,
         limits: Vec<String>,
     ) -> BacktestReport {
+        let traffic = facts.result();
         BacktestReport {
-            verdict: verdict::verdict(&configs, facts.traffic.good),
+            verdict: verdict::verdict(&configs, &traffic),
             split: self.split.map(|split| Split {
                 share: split.share,
                 at: format_us(split.at_us),
@@ -163,7 +164,7 @@ impl Backtest {
             }),
             fitted: self.split.map(|split| split.fitted),
             breaker_by: self.breaker_by.clone(),
-            traffic: facts.result(),
+            traffic,
             configs,
             best_in_hindsight,
             limits,

@@ -215,8 +215,28 @@ fn without_latency_the_timeout_and_the_bulkhead_are_null() {
 #[test]
 fn an_empty_log_gives_no_verdict_and_no_panic() {
     let report = run(vec![candidate("one", TunableConfig::default())], &[]);
-    assert!(report.verdict.starts_with("No verdict"));
+    assert_eq!(report.verdict, "Nothing could be tested: no request succeeded, so no config could have lost one.");
     assert_eq!((report.best_in_hindsight, report.traffic.from), (None, None));
+}
+
+#[test]
+fn traffic_that_cannot_tell_configs_apart_makes_none_even() {
+    let candidates = || vec![candidate("a", config(1.0, 80.0, 50.0)), candidate("b", config(9e3, 80.0, 50.0))];
+    let verdict = |calls: &[Call]| run(candidates(), calls).verdict;
+    let good = |count: i64, duration_us: Option<u64>| -> Vec<Call> {
+        traffic(count).iter().map(|call| Call { duration_us, outcome: Outcome::Good, ..*call }).collect()
+    };
+    // Config `a` cuts all that take 2 ms: of ten calls that is beyond noise, of nine it is not.
+    assert!(
+        verdict(&good(9, Some(2_000))).starts_with("Nothing could be tested: only 9 good calls, where a difference")
+    );
+    assert!(verdict(&good(10, Some(2_000))).starts_with("`b` would have been better"));
+    assert!(verdict(&good(1, Some(2_000))).starts_with("Nothing could be tested: only 1 good call, "));
+    let blind = good(500, None);
+    assert!(verdict(&blind).starts_with("Nothing could be tested: no request has a duration"), "{}", verdict(&blind));
+    let mut failing = blind;
+    failing[7].outcome = Outcome::Failed;
+    assert!(verdict(&failing).starts_with("No config would have been clearly better"), "{}", verdict(&failing));
 }
 
 #[test]

@@ -3,9 +3,9 @@
 //! Better is who loses fewer good calls: those that the timeout cuts, the breaker rejects and the bulkhead (with its
 //! queue) rejects, the mechanisms taken alone. A config wins when every other loses more by over three standard
 //! deviations of the counts (taken as Poisson, so the root of their sum) and by 0.01 % of the good calls; nobody wins
-//! otherwise.
+//! otherwise. Where the traffic cannot tell configs apart at all, that is said, with the reason, and nobody is even.
 
-use super::report::ConfigResult;
+use super::report::{ConfigResult, TrafficResult};
 
 /// Standard deviations beyond which two counts differ for real.
 const NOISE_DEVIATIONS: f64 = 3.0;
@@ -13,17 +13,21 @@ const NOISE_DEVIATIONS: f64 = 3.0;
 /// Share of the good calls below which a difference is not worth a change.
 const WORTHWHILE_SHARE: f64 = 1e-4;
 
+/// Good calls below which even losing all of them is within noise: the smallest n above 3 x sqrt(n).
+const MIN_GOOD: u64 = 10;
+
 /// Good calls that one config loses.
 struct Loss<'a> {
     result: &'a ConfigResult,
     calls: u64,
 }
 
-/// The sentences for configs tested on traffic with so many good calls.
-pub(super) fn verdict(configs: &[ConfigResult], good: u64) -> String {
-    if good == 0 {
-        return "No verdict: no request succeeded, so no config could have lost one.".to_owned();
+/// The sentences for configs tested on this traffic.
+pub(super) fn verdict(configs: &[ConfigResult], traffic: &TrafficResult) -> String {
+    if let Some(reason) = untestable(traffic) {
+        return format!("Nothing could be tested: {reason}.");
     }
+    let good = traffic.good;
     let mut losses: Vec<Loss> = configs.iter().map(|result| Loss { result, calls: good_lost(result) }).collect();
     // Stable: equal ones stay in the order given.
     losses.sort_by_key(|loss| loss.calls);
@@ -33,6 +37,24 @@ pub(super) fn verdict(configs: &[ConfigResult], good: u64) -> String {
         [best, next, ..] if differs(best.calls, next.calls, good) => won(best, &losses[1..], good),
         [best, ..] => tied(best, &losses[1..], good),
     }
+}
+
+/// Why no config could have done better or worse than another.
+fn untestable(traffic: &TrafficResult) -> Option<String> {
+    let TrafficResult { good, failed, timed, .. } = *traffic;
+    if good == 0 {
+        return Some("no request succeeded, so no config could have lost one".to_owned());
+    }
+    if good < MIN_GOOD {
+        let calls = if good == 1 { "call" } else { "calls" };
+        return Some(format!(
+            "only {good} good {calls}, where a difference beyond noise (3 standard deviations) takes {MIN_GOOD}"
+        ));
+    }
+    (timed == 0 && failed == 0).then(|| {
+        "no request has a duration, which a timeout and a bulkhead act on, and none failed, which a breaker acts on"
+            .to_owned()
+    })
 }
 
 /// Good calls that the three mechanisms lose, each taken alone.
