@@ -3,10 +3,14 @@
 //! One line whose clock is astray must not move the whole range by years. Inside a log such a line is rejected for lying
 //! far from both its neighbours; the last one has a neighbour on one side only, so it is read, but it is not the end.
 
-use super::Recognised;
-use super::format::InputFormat;
+use super::format::{InputFormat, LineFormat};
+use super::lines::{Chunk, Chunker};
 use super::merge::{astray, is_apart};
+use super::probe::Probe;
+use super::{CHUNK_BYTES, Recognised};
+use crate::backtest::spool::Stamps;
 use anyhow::{Context, bail};
+use std::io;
 
 /// The newest request that can be trusted to be one.
 pub(super) struct LogEnd {
@@ -27,15 +31,14 @@ impl LogEnd {
         for input in inputs {
             let Some((format, stamps)) = &input.format else { continue };
             let path = &input.probe.shown;
-            let tail = input.probe.tail().with_context(|| format!("{path}: its end cannot be read"))?;
-            let Some(tail) = tail else {
+            let timestamps = last_timestamps(&input.probe, format, *stamps)
+                .with_context(|| format!("{path}: its end cannot be read"))?;
+            let Some(timestamps) = timestamps else {
                 bail!(
                     "{path}: a time relative to the log's end needs a regular file; give --since and --until as RFC 3339"
                 )
             };
-            let mut parser = InputFormat::new(format, *stamps);
-            let lines = tail.split(|byte| *byte == b'\n');
-            let (newest_ms, last) = newest(lines.filter_map(|line| parser.timestamp(line)).collect(), max_gap_ms);
+            let (newest_ms, last) = newest(timestamps, max_gap_ms);
             at_ms = at_ms.max(newest_ms);
             if last == LastLine::Astray {
                 notes.push(format!(
@@ -49,6 +52,33 @@ impl LogEnd {
             None => bail!("no request was found near the log's end, so --since/--until cannot be relative to it"),
         }
     }
+}
+
+/// The times of the last requests, in log order; `None` where the input can be read only once.
+fn last_timestamps(probe: &Probe, format: &LineFormat, stamps: Stamps) -> io::Result<Option<Vec<i64>>> {
+    let mut parser = InputFormat::new(format, stamps);
+    if let Some(heading) = format.heading() {
+        return match probe.chunker()? {
+            Some(chunks) => last_chunks(chunks.headed(Some(heading)), &mut parser).map(Some),
+            None => Ok(None),
+        };
+    }
+    let tail = probe.tail()?;
+    Ok(tail.map(|tail| tail.split(|byte| *byte == b'\n').filter_map(|line| parser.next_timestamp(line)).collect()))
+}
+
+/// The same of a log whose columns may change on the way: only from its start on is it known which hold at its end.
+fn last_chunks(mut chunks: Chunker, parser: &mut InputFormat) -> io::Result<Vec<i64>> {
+    let mut last: [Option<Chunk>; 2] = [None, None];
+    // Where it breaks off, reading the input will tell; up to there it has an end.
+    while let Ok(Some(chunk)) = chunks.next(CHUNK_BYTES) {
+        last = [last[1].take(), Some(chunk)];
+    }
+    let mut timestamps = Vec::new();
+    for chunk in last.iter().flatten() {
+        timestamps.extend(parser.timestamps(chunk, &mut Vec::new())?);
+    }
+    Ok(timestamps)
 }
 
 /// What the last line is.

@@ -121,7 +121,7 @@ fn explain_readable(name: &InputName, choice: &FormatChoice, wanted: &Wanted) ->
     let sample = probe.sample_lines();
     let mut parser = InputFormat::new(&format, Stamps::Exact);
     for (number, line) in (1..).zip(&sample) {
-        explained.count(number, line, parser.parse_line(line), info.developer_is_key);
+        explained.count(number, line, parser.parse_next(line), info.developer_is_key);
     }
     let others = format.others(&sample, wanted).into_iter().take(MAX_OTHERS);
     explained.others = others.map(|(preset, lines)| Other { name: preset.name, lines }).collect();

@@ -4,7 +4,7 @@ use super::chunk::{self, Before, ChunkPart, ChunkReader};
 use super::detect;
 use super::lines::Chunk;
 use super::marks::LineMarks;
-use super::named::{FieldParser, JsonMap, LtsvMap, W3cMap};
+use super::named::{FieldParser, FieldsLine, Heading, JsonMap, LtsvMap, W3cMap};
 use super::nginx::{LogFormat, NginxParser};
 use super::prefix::{Prefix, Stripped};
 use super::preset::Preset;
@@ -16,9 +16,6 @@ use crate::request::{Line, Rejection};
 use anyhow::{Context, bail};
 use std::io;
 use std::sync::Arc;
-
-/// UTF-8's byte order mark, which some tools put at a file's start.
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A compiled format, and what stands before its lines.
 #[derive(Clone)]
@@ -92,6 +89,11 @@ impl LineFormat {
             Family::Template(format) => format.stamps(),
             Family::Json(_) | Family::Ltsv(_) | Family::W3c(_) => None,
         }
+    }
+
+    /// The start of an input in a format whose columns may change on the way.
+    pub(super) fn heading(&self) -> Option<Heading> {
+        matches!(self.family, Family::W3c(_)).then(|| Heading::new(self.prefix))
     }
 
     /// Other presets that read some of the lines and how many each reads, the best first; none where the format is
@@ -206,6 +208,8 @@ pub struct InputFormat {
     parser: Parser,
     developer_is_key: bool,
     stamps: Stamps,
+    /// Where lines begin that come without a chunk.
+    heading: Option<Heading>,
 }
 
 enum Parser {
@@ -224,7 +228,7 @@ impl InputFormat {
             Some(prefix) => Parser::Prefixed(Box::new(PrefixedParser { prefix, own, scratch: Vec::new() })),
             None => own,
         };
-        InputFormat { parser, developer_is_key: format.info().developer_is_key, stamps }
+        InputFormat { parser, developer_is_key: format.info().developer_is_key, stamps, heading: format.heading() }
     }
 
     /// Reads a chunk; `buffer` is where its bytes are read to. The block holds its requests for the backtest, endpoints
@@ -240,12 +244,13 @@ impl InputFormat {
         before: &Before,
     ) -> io::Result<(ChunkPart, Option<Block>)> {
         reader.start(before);
-        for_each_piece(chunk, buffer, |lines| match &mut self.parser {
-            Parser::Template(parser) => reader.read(parser, lines, self.developer_is_key, before),
-            Parser::Json(parser) => reader.read(parser, lines, self.developer_is_key, before),
-            Parser::Ltsv(parser) => reader.read(parser, lines, self.developer_is_key, before),
-            Parser::W3c(parser) => reader.read(parser, lines, self.developer_is_key, before),
-            Parser::Prefixed(parser) => reader.read(parser.as_mut(), lines, self.developer_is_key, before),
+        let developer_is_key = self.developer_is_key;
+        self.for_each_run(chunk, buffer, |parser, lines| match parser {
+            Parser::Template(parser) => reader.read(parser, lines, developer_is_key, before),
+            Parser::Json(parser) => reader.read(parser, lines, developer_is_key, before),
+            Parser::Ltsv(parser) => reader.read(parser, lines, developer_is_key, before),
+            Parser::W3c(parser) => reader.read(parser, lines, developer_is_key, before),
+            Parser::Prefixed(parser) => reader.read(parser.as_mut(), lines, developer_is_key, before),
         })?;
         let mut part = reader.finish();
         let calls = std::mem::take(&mut part.calls);
@@ -259,20 +264,53 @@ impl InputFormat {
     /// Those of reading.
     pub fn timestamps(&mut self, chunk: &Chunk, buffer: &mut Vec<u8>) -> io::Result<Vec<i64>> {
         let mut timestamps = Vec::new();
-        for_each_piece(chunk, buffer, |lines| chunk::timestamps(&mut self.parser, lines, &mut timestamps))?;
+        self.for_each_run(chunk, buffer, |parser, lines| chunk::timestamps(parser, lines, &mut timestamps))?;
         Ok(timestamps)
     }
 
-    /// What one line says.
-    pub fn parse_line<'a>(&'a mut self, line: &'a [u8]) -> Line<'a> {
+    /// Calls `take` with the chunk's lines, some at a time, and the parser set to the header that is in force there.
+    fn for_each_run(
+        &mut self,
+        chunk: &Chunk,
+        buffer: &mut Vec<u8>,
+        mut take: impl FnMut(&mut Parser, &[u8]),
+    ) -> io::Result<()> {
+        let parser = &mut self.parser;
+        let mut heading = chunk.heading.clone();
+        chunk.read(buffer, |lines| match &mut heading {
+            None => take(parser, lines),
+            Some(heading) => heading.follow(lines, |header, run| {
+                parser.set_header(header);
+                take(parser, run);
+            }),
+        })
+    }
+
+    /// What the next line says of an input that is read from its start.
+    pub fn parse_next<'a>(&'a mut self, line: &'a [u8]) -> Line<'a> {
+        if let Some(heading) = &mut self.heading {
+            heading.enter(line);
+            self.parser.set_header(heading.in_force());
+        }
         self.parser.parse_line(line)
     }
 
-    /// The time of one line's request.
-    pub fn timestamp(&mut self, line: &[u8]) -> Option<i64> {
-        match self.parser.parse_line(line) {
+    /// The time of that line's request.
+    pub fn next_timestamp(&mut self, line: &[u8]) -> Option<i64> {
+        match self.parse_next(line) {
             Line::Request(request) => Some(request.timestamp_ms),
             _ => None,
+        }
+    }
+}
+
+impl Parser {
+    /// Sets the columns, where lines have any.
+    fn set_header(&mut self, header: Option<&Arc<FieldsLine>>) {
+        match self {
+            Parser::W3c(parser) => parser.set_header(header),
+            Parser::Prefixed(parser) => parser.own.set_header(header),
+            Parser::Template(_) | Parser::Json(_) | Parser::Ltsv(_) => {}
         }
     }
 }
@@ -323,15 +361,6 @@ impl ParseLine for PrefixedParser {
     fn parse_marked<'a>(&'a mut self, line: &'a [u8], _: LineMarks) -> Line<'a> {
         self.parse_line(line)
     }
-}
-
-/// [`Chunk::read`] without the byte order mark that may open the input.
-fn for_each_piece(chunk: &Chunk, buffer: &mut Vec<u8>, mut take: impl FnMut(&[u8])) -> io::Result<()> {
-    let mut may_be_marked = chunk.is_first;
-    chunk.read(buffer, |lines| {
-        let marked = std::mem::take(&mut may_be_marked).then(|| lines.strip_prefix(BYTE_ORDER_MARK)).flatten();
-        take(marked.unwrap_or(lines));
-    })
 }
 
 #[cfg(test)]

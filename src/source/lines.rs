@@ -3,6 +3,7 @@
 //! Plain files are cut by offset, so that workers read them at the same time; everything else is read by one
 //! worker at a time. No line is looked into here, and none longer than [`MAX_LINE_BYTES`] is kept whole.
 
+use super::named::Heading;
 use memchr::{memchr, memrchr};
 use std::fs::File;
 use std::io::{self, Read};
@@ -12,6 +13,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A longer line is rejected; the rest of it is skipped without being kept.
 pub const MAX_LINE_BYTES: usize = 1 << 20;
+
+/// UTF-8's byte order mark, which some tools put at a file's start.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Read of a file at once: little enough to be still in the cache when it is parsed.
 const PIECE_BYTES: usize = 128 << 10;
@@ -27,8 +31,9 @@ pub struct Chunk {
     body: Body,
     /// Bytes of the file (before decompression) that this chunk stands for.
     pub file_bytes: u64,
-    /// Whether the input begins here.
-    pub is_first: bool,
+    /// Where it begins in a log whose columns may change on the way.
+    pub heading: Option<Heading>,
+    is_first: bool,
 }
 
 enum Body {
@@ -51,6 +56,15 @@ pub enum Chunker {
     },
     /// Anything that is read in order.
     Stream(StreamChunker),
+    /// Either of them, looked through for headers.
+    Headed {
+        /// The chunks.
+        chunks: Box<Chunker>,
+        /// Where the next one begins.
+        heading: Heading,
+        /// Where a file's bytes are read to.
+        buffer: Vec<u8>,
+    },
 }
 
 impl Chunker {
@@ -61,15 +75,34 @@ impl Chunker {
                 let (start, end) = (*next, (*next + chunk_bytes as u64).min(*len));
                 *next = end;
                 let body = Body::Offsets { file: Arc::clone(file), start, end, len: *len };
-                Ok((start < end).then_some(Chunk { body, file_bytes: end - start, is_first: start == 0 }))
+                Ok((start < end).then_some(Chunk {
+                    body,
+                    file_bytes: end - start,
+                    heading: None,
+                    is_first: start == 0,
+                }))
             }
             Chunker::Stream(stream) => stream.next(chunk_bytes),
+            Chunker::Headed { chunks, heading, buffer } => {
+                let Some(chunk) = chunks.next(chunk_bytes)? else { return Ok(None) };
+                let start = heading.clone();
+                chunk.read(buffer, |lines| heading.follow(lines, |_, _| {}))?;
+                Ok(Some(Chunk { heading: Some(start), ..chunk }))
+            }
+        }
+    }
+
+    /// The same chunks, each with the header in force at its start; unchanged without a heading.
+    pub fn headed(self, heading: Option<Heading>) -> Chunker {
+        match heading {
+            Some(heading) => Chunker::Headed { chunks: Box::new(self), heading, buffer: Vec::new() },
+            None => self,
         }
     }
 
     /// Whether taking the next chunk means reading.
     pub fn reads(&self) -> bool {
-        matches!(self, Chunker::Stream(_))
+        matches!(self, Chunker::Stream(_) | Chunker::Headed { .. })
     }
 }
 
@@ -121,7 +154,7 @@ impl StreamChunker {
             None => bytes.len() as u64,
         };
         let is_first = std::mem::replace(&mut self.is_first, false);
-        Ok(Some(Chunk { body: Body::Bytes(bytes), file_bytes, is_first }))
+        Ok(Some(Chunk { body: Body::Bytes(bytes), file_bytes, heading: None, is_first }))
     }
 
     /// Reads until there are `limit` bytes in all, or no more; of a stream that breaks off, the line that is cut
@@ -166,12 +199,17 @@ impl StreamChunker {
 }
 
 impl Chunk {
-    /// Calls `take` with the chunk's lines, each with its line end, some at a time; `buffer` is where a file's bytes
-    /// are read to.
+    /// Calls `take` with the chunk's lines, each with its line end, some at a time, without the byte order mark that may
+    /// open the input; `buffer` is where a file's bytes are read to.
     ///
     /// # Errors
     /// Those of reading.
     pub fn read(&self, buffer: &mut Vec<u8>, mut take: impl FnMut(&[u8])) -> io::Result<()> {
+        let mut may_be_marked = self.is_first;
+        let mut take = |lines: &[u8]| {
+            let marked = std::mem::take(&mut may_be_marked).then(|| lines.strip_prefix(BYTE_ORDER_MARK)).flatten();
+            take(marked.unwrap_or(lines));
+        };
         match &self.body {
             Body::Bytes(bytes) => take(bytes),
             Body::Offsets { file, start, end, len } => {

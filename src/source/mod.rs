@@ -52,7 +52,7 @@ use format::{InputFormat, LineFormat};
 use marks::LineMarks;
 use merge::{Grouping, InputMerge, Keep, Merge};
 use probe::Probe;
-use schedule::{Schedule, StopOnPanic};
+use schedule::{Queued, Schedule, StopOnPanic};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::io::{self, Write};
@@ -257,7 +257,7 @@ fn recognise_all(plan: &ReplayPlan) -> anyhow::Result<Inputs> {
         let format = LineFormat::of(&probe, &plan.input.format, &plan.input.wanted)?;
         let sample = format.as_ref().map_or_else(Vec::new, |format| {
             let mut parser = InputFormat::new(format, Stamps::Exact);
-            probe.sample_lines().iter().filter_map(|line| parser.timestamp(line)).collect()
+            probe.sample_lines().iter().filter_map(|line| parser.next_timestamp(line)).collect()
         });
         let first_ms = sample.first().copied();
         let format = format.map(|format| {
@@ -330,8 +330,13 @@ fn read_chunks(
         })
         .collect();
     let workers = plan.threads;
-    let probes = inputs.into_iter().map(|input| (input.probe, input.first_ms, input.format.is_some())).collect();
-    let schedule = Schedule::new(probes, plan.chunk_bytes, 2 * workers as u64 + SPARE_CHUNKS);
+    let queued = inputs.into_iter().map(|input| Queued {
+        has_lines: input.format.is_some(),
+        heading: input.format.and_then(|(format, _)| format.heading()),
+        first_ms: input.first_ms,
+        probe: input.probe,
+    });
+    let schedule = Schedule::new(queued, plan.chunk_bytes, 2 * workers as u64 + SPARE_CHUNKS);
     let bounds = (chunk_plan.lateness_ms, chunk_plan.max_gap_ms);
     let own_reader = ChunkReader::new(chunk_plan.clone());
     let grouping = Grouping::by(plan.input.as_given.group_by.as_deref());

@@ -171,13 +171,23 @@ impl Probe {
 
     /// Starts reading from the beginning.
     pub fn into_chunker(self) -> io::Result<Chunker> {
-        Ok(match self.origin {
-            Origin::Plain(path, len) => Chunker::Offsets { file: Arc::new(File::open(path)?), len, next: 0 },
+        match self.origin {
+            Origin::Once(reader) => Ok(Chunker::Stream(StreamChunker::new(reader, None))),
+            Origin::Plain(..) | Origin::Packed(..) => self.chunker()?.ok_or_else(|| io::ErrorKind::NotFound.into()),
+        }
+    }
+
+    /// The same, beside a later reading; only for files.
+    pub fn chunker(&self) -> io::Result<Option<Chunker>> {
+        Ok(match &self.origin {
+            Origin::Plain(path, len) => {
+                Some(Chunker::Offsets { file: Arc::new(File::open(path)?), len: *len, next: 0 })
+            }
             Origin::Packed(path, compression) => {
                 let (counter, read) = Counted::new(File::open(path)?);
-                Chunker::Stream(StreamChunker::new(compression.decoder(counter)?, Some(read)))
+                Some(Chunker::Stream(StreamChunker::new(compression.decoder(counter)?, Some(read))))
             }
-            Origin::Once(reader) => Chunker::Stream(StreamChunker::new(reader, None)),
+            Origin::Once(_) => None,
         })
     }
 }

@@ -4,6 +4,7 @@
 //! little has to be kept. The schedule decides about memory and speed only: no result may depend on it.
 
 use super::lines::{Chunk, Chunker};
+use super::named::Heading;
 use super::probe::Probe;
 use std::io;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -18,6 +19,18 @@ pub struct Job {
     pub newest_ms: Option<i64>,
     /// The chunk.
     pub chunk: Chunk,
+}
+
+/// An input that has not been opened.
+pub struct Queued {
+    /// The input.
+    pub probe: Probe,
+    /// The time of its first request.
+    pub first_ms: Option<i64>,
+    /// Whether it holds anything.
+    pub has_lines: bool,
+    /// Its start, where its columns may change on the way.
+    pub heading: Option<Heading>,
 }
 
 /// What a worker gets when it asks.
@@ -62,7 +75,7 @@ struct Place {
 enum State {
     /// Nothing to read, but its end has not been told.
     Empty,
-    Waiting(Box<Probe>),
+    Waiting(Box<Probe>, Option<Heading>),
     Open(Chunker),
     /// A worker is reading the next chunk.
     Reading,
@@ -70,11 +83,11 @@ enum State {
 }
 
 impl Schedule {
-    /// A schedule over inputs, the times of their first requests, and whether they hold anything.
-    pub fn new(inputs: Vec<(Probe, Option<i64>, bool)>, chunk_bytes: usize, max_in_flight: u64) -> Self {
-        let places = inputs.into_iter().map(|(probe, first_ms, has_lines)| Place {
-            state: if has_lines { State::Waiting(Box::new(probe)) } else { State::Empty },
-            frontier_ms: first_ms.unwrap_or(i64::MIN),
+    /// A schedule over inputs.
+    pub fn new(inputs: impl Iterator<Item = Queued>, chunk_bytes: usize, max_in_flight: u64) -> Self {
+        let places = inputs.map(|input| Place {
+            state: if input.has_lines { State::Waiting(Box::new(input.probe), input.heading) } else { State::Empty },
+            frontier_ms: input.first_ms.unwrap_or(i64::MIN),
             newest_ms: None,
             next_number: 0,
             in_flight: 0,
@@ -98,8 +111,8 @@ impl Schedule {
             }
             match std::mem::replace(&mut place.state, State::Reading) {
                 State::Empty => return self.end(input, place, None),
-                State::Waiting(probe) => match probe.into_chunker() {
-                    Ok(chunker) => place.state = State::Open(chunker),
+                State::Waiting(probe, heading) => match probe.into_chunker() {
+                    Ok(chunker) => place.state = State::Open(chunker.headed(heading)),
                     Err(error) => return self.end(input, place, Some(error)),
                 },
                 State::Open(mut chunker) if chunker.reads() => {

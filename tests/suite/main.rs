@@ -31,5 +31,6 @@ mod schema;
 mod shop_fixture;
 mod thresholds;
 mod traffic;
+mod w3c;
 mod windows;
 mod zscore;

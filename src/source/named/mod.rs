@@ -6,6 +6,7 @@
 //! here does I/O. Lines with only plain keys allocate nothing.
 
 mod fields;
+mod heading;
 mod ltsv;
 mod names;
 mod sample;
@@ -18,6 +19,7 @@ mod w3c;
 
 pub use fields::NoFields;
 pub(super) use fields::is_upstream_duration;
+pub(crate) use heading::{FieldsLine, Heading};
 pub use ltsv::Labels;
 pub use names::Names;
 pub(super) use slots::Found;
@@ -41,6 +43,12 @@ pub trait Scan: Clone {
     /// Notes in `values` where the wanted values of the line are; `scratch` holds those that stand nowhere in one
     /// piece.
     fn scan(&mut self, line: &[u8], values: &mut Values, scratch: &mut Vec<u8>) -> Result<Scanned, Fault>;
+
+    /// What no record can have here, though it is needed.
+    #[inline(always)]
+    fn lacks(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// What a line is, to who only looks at its shape.
@@ -92,7 +100,7 @@ impl JsonMap {
         if sample.is_empty() {
             return Err(NoFields::NotJson { lines: sample_lines.len() });
         }
-        FieldMap::new("JSON lines", &sample, wanted, Names::new)
+        FieldMap::new("JSON lines", &sample, wanted, |names, _| Names::new(names))
     }
 }
 
@@ -103,7 +111,7 @@ impl LtsvMap {
     ///
     /// The same.
     pub fn detect(sample_lines: &[&[u8]], wanted: &Wanted) -> Result<LtsvMap, NoFields> {
-        FieldMap::new("LTSV", &ltsv::sample(sample_lines), wanted, Labels::new)
+        FieldMap::new("LTSV", &ltsv::sample(sample_lines), wanted, |names, _| Labels::new(names))
     }
 
     /// Whether a line is of this shape: `label:value` and at least one more behind a tab.
@@ -125,7 +133,7 @@ impl W3cMap {
             return Some(Err(NoFields::NoRow { columns: header.len() }));
         }
         let wanted = header.with_unit(wanted);
-        let scan = |names: &[String]| header.columns(names);
+        let scan = |names: &[String], needed| header.columns(names, needed);
         Some(FieldMap::new(header.product(), &sample, &wanted, scan))
     }
 }
@@ -135,12 +143,13 @@ impl<S: Scan> FieldMap<S> {
         format: &str,
         sample: &Sample,
         wanted: &Wanted,
-        scan: impl FnOnce(&[String]) -> S,
+        scan: impl FnOnce(&[String], Vec<u8>) -> S,
     ) -> Result<FieldMap<S>, NoFields> {
         let fields = Fields::choose(sample, wanted)?;
         let (roles, names) = Roles::new(&fields, sample, wanted);
         let info = format_info(format, &fields);
-        Ok(FieldMap { roles: Arc::new(roles), scan: scan(&names), timezone: wanted.timezone, info })
+        let scan = scan(&names, roles.needed());
+        Ok(FieldMap { roles: Arc::new(roles), scan, timezone: wanted.timezone, info })
     }
 
     /// What the format delivers.
@@ -237,6 +246,13 @@ impl Roles {
         let developer = fields.developer.as_deref().map(&mut slot);
         let content_type = fields.content_type.as_deref().map(slot);
         (Roles { timestamp, until_end, target, status, duration, developer, content_type, extras }, names)
+    }
+
+    /// The slots without which no line holds a request.
+    fn needed(&self) -> Vec<u8> {
+        let Target { method, path, request_line } = &self.target;
+        let target = [method, path, request_line].into_iter().flatten();
+        [&self.timestamp, &self.status].into_iter().chain(target).map(|field| field.slot).collect()
     }
 
     /// The request in a line that has been walked through; `None` when it holds none.
@@ -384,6 +400,13 @@ pub struct FieldParser<S> {
     time: TimeParser,
 }
 
+impl FieldParser<Columns> {
+    /// Reads rows by this header from now on; `None`: by the one that the log was recognised by.
+    pub(in crate::source) fn set_header(&mut self, header: Option<&Arc<FieldsLine>>) {
+        self.scan.set_header(header);
+    }
+}
+
 impl<S: Scan> ParseLine for FieldParser<S> {
     const USES_MARKS: bool = false;
 
@@ -399,6 +422,9 @@ impl<S: Scan> ParseLine for FieldParser<S> {
             Ok(Scanned::Record) => {}
             Ok(Scanned::Comment) => return Line::Comment,
             Err(fault) => return Line::Rejected(misshapen(line, fault)),
+        }
+        if let Some(expected) = scan.lacks() {
+            return Line::Rejected(Rejection { column: 1, found: line, expected });
         }
         values.unescape(line, scratch);
         match roles.read(Found { line, scratch, values }, time) {

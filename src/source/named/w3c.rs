@@ -2,13 +2,15 @@
 //! (<https://www.w3.org/TR/WD-logfile>): `#` lines tell about the log, `#Fields:` names the columns.
 //!
 //! The header in, the places of a row's wanted values out. A date and a time in columns of their own are put together
-//! to one stamp. A header that names other columns further down is rejected: rows are read on their own, in any order,
-//! by the first one.
+//! to one stamp. Which field means what is found by the first header; a later one with other columns moves them, and
+//! `heading` knows where it is in force.
 
+use super::heading::{FieldsLine, words};
 use super::sample::Sample;
 use super::slots::{Kind, Span, Values};
 use super::{Fault, Scan, Scanned};
 use crate::plan::{FieldOverride, Role, Unit, Wanted};
+use std::sync::Arc;
 
 /// What the columns `date` and `time` are called together.
 pub(super) const DATE_TIME: &str = "date time";
@@ -16,7 +18,8 @@ pub(super) const DATE_TIME: &str = "date time";
 /// The same in the zone of the server.
 pub(super) const LOCAL_DATE_TIME: &str = "date-local time-local";
 
-const FIELDS: &[u8] = b"#Fields:";
+/// What a header begins with.
+pub(super) const FIELDS: &[u8] = b"#Fields:";
 
 /// The column that IIS counts in milliseconds, and all others in the standard's seconds.
 const TIME_TAKEN: &str = "time-taken";
@@ -43,21 +46,28 @@ pub(super) struct Header {
     names: Vec<String>,
     separator: Separator,
     product: &'static str,
+    /// The first line that may be a row of it.
+    from: usize,
 }
 
 impl Header {
-    /// The first header among the lines, or CloudFront's where the rows look like it.
+    /// The header above the first row, the first one where that has none above it, or CloudFront's where the rows look
+    /// like it.
     pub(super) fn find(lines: &[&[u8]]) -> Option<Header> {
-        let row = lines.iter().find(|line| !line.starts_with(b"#") && !line.trim_ascii().is_empty());
+        let first_row = lines.iter().position(|line| !line.starts_with(b"#") && !line.trim_ascii().is_empty());
+        let row = first_row.and_then(|row| lines.get(row));
         let has_tabs = row.is_some_and(|row| row.contains(&b'\t'));
         let separator = if has_tabs { Separator::Tab } else { Separator::Space };
-        let fields = lines.iter().find_map(|line| line.strip_prefix(FIELDS));
-        let text = match fields {
-            Some(fields) => String::from_utf8_lossy(fields).into_owned(),
-            None if has_tabs && row.is_some_and(|row| is_cloudfront_row(row)) => CLOUDFRONT.to_owned(),
+        let (above, below) = lines.split_at(first_row.unwrap_or(lines.len()));
+        let from = above.iter().rposition(|line| line.starts_with(FIELDS)).unwrap_or_default();
+        let fields = above[from..].iter().chain(below).find_map(|line| line.strip_prefix(FIELDS));
+        let names: Vec<String> = match fields {
+            Some(fields) => words(fields).map(|word| String::from_utf8_lossy(word).into_owned()).collect(),
+            None if has_tabs && row.is_some_and(|row| is_cloudfront_row(row)) => {
+                CLOUDFRONT.split_ascii_whitespace().map(str::to_owned).collect()
+            }
             None => return None,
         };
-        let names: Vec<String> = text.split_ascii_whitespace().map(str::to_owned).collect();
         let says_microsoft = lines.iter().any(|line| line.starts_with(b"#Software: Microsoft"));
         let has = |name: &str| names.iter().any(|known| known == name);
         let product = if has("x-edge-location") {
@@ -67,7 +77,7 @@ impl Header {
         } else {
             "W3C"
         };
-        Some(Header { names, separator, product })
+        Some(Header { names, separator, product, from })
     }
 
     pub(super) fn len(&self) -> usize {
@@ -79,10 +89,13 @@ impl Header {
         self.product
     }
 
-    /// The rows that have as many values as there are columns.
+    /// The rows that have as many values as there are columns, up to a header with other columns.
     pub(super) fn sample(&self, lines: &[&[u8]]) -> Sample {
         let mut sample = Sample::default();
-        for line in lines.iter().filter(|line| !line.starts_with(b"#")) {
+        let names = || self.names.iter().map(String::as_bytes);
+        let is_other = |line: &[u8]| line.strip_prefix(FIELDS).is_some_and(|fields| !words(fields).eq(names()));
+        let own = lines.iter().skip(self.from).take_while(|line| !is_other(line));
+        for line in own.filter(|line| !line.starts_with(b"#")) {
             let values: Vec<&[u8]> = cells(line, self.separator).map(|cell| &line[cell.start..cell.end]).collect();
             if values.len() != self.names.len() {
                 continue;
@@ -95,15 +108,8 @@ impl Header {
     }
 
     fn stamp(&self, name: &str, values: &[&[u8]]) -> Option<Vec<u8>> {
-        let [date, time] = self.stamp_columns(name)?;
+        let [date, time] = stamp_columns(&self.names, name)?;
         Some([values.get(date)?, &b" "[..], values.get(time)?].concat())
-    }
-
-    /// The columns that a stamp of this name is put together from.
-    fn stamp_columns(&self, name: &str) -> Option<[usize; 2]> {
-        let (date, time) = name.split_once(' ')?;
-        let column = |name: &str| self.names.iter().position(|known| known == name);
-        Some([column(date)?, column(time)?])
     }
 
     /// What is wanted, with the unit of `time-taken` where nobody gave one.
@@ -126,20 +132,27 @@ impl Header {
         wanted
     }
 
-    /// The columns as they are wanted; the value of the name at index `i` goes to slot `i`.
-    pub(super) fn columns(&self, wanted: &[String]) -> Columns {
-        let slot_of = |column: &str| wanted.iter().position(|name| name == column).map(|slot| slot as u8);
-        let stamp = [DATE_TIME, LOCAL_DATE_TIME].iter().find_map(|name| {
-            let slot = slot_of(name)?;
-            Some(Stamp { slot, columns: self.stamp_columns(name)? })
-        });
+    /// The columns as they are wanted; the value of the name at index `i` goes to slot `i`, and no row is read without
+    /// a value in the slots that are `needed`.
+    pub(super) fn columns(&self, names: &[String], needed: Vec<u8>) -> Columns {
+        let wanted = WantedColumns { names: names.to_vec(), needed };
+        let first = Arc::new(Table::new(&self.names, &wanted));
         Columns {
-            names: self.names.clone(),
-            slots: self.names.iter().map(|name| slot_of(name)).collect(),
-            stamp,
+            table: Arc::clone(&first),
+            first,
+            header: None,
+            lacks: None,
+            wanted: Arc::new(wanted),
             separator: self.separator,
         }
     }
+}
+
+/// The columns that a stamp of this name is put together from.
+fn stamp_columns(names: &[String], name: &str) -> Option<[usize; 2]> {
+    let (date, time) = name.split_once(' ')?;
+    let column = |name: &str| names.iter().position(|known| known == name);
+    Some([column(date)?, column(time)?])
 }
 
 /// A date, a time, and then as many values as CloudFront has had in its oldest logs at least.
@@ -157,42 +170,96 @@ struct Stamp {
     columns: [usize; 2],
 }
 
+/// What is looked for in every table of a log.
+#[derive(Debug)]
+struct WantedColumns {
+    /// By slot.
+    names: Vec<String>,
+    needed: Vec<u8>,
+}
+
+/// Where the values of one header's columns go.
+#[derive(Debug)]
+struct Table {
+    slots: Box<[Option<u8>]>,
+    stamp: Option<Stamp>,
+}
+
+impl Table {
+    fn new(columns: &[String], wanted: &WantedColumns) -> Self {
+        let slot_of = |column: &str| wanted.names.iter().position(|name| name == column).map(|slot| slot as u8);
+        let stamp = [DATE_TIME, LOCAL_DATE_TIME].iter().find_map(|name| {
+            let slot = slot_of(name)?;
+            Some(Stamp { slot, columns: stamp_columns(columns, name)? })
+        });
+        Table { slots: columns.iter().map(|name| slot_of(name)).collect(), stamp }
+    }
+
+    /// Whether something goes to the slot.
+    fn fills(&self, slot: u8) -> bool {
+        self.slots.contains(&Some(slot)) || self.stamp.is_some_and(|stamp| stamp.slot == slot)
+    }
+}
+
 /// The columns of a table and where their values go.
 #[derive(Clone, Debug)]
 pub struct Columns {
-    names: Vec<String>,
-    slots: Box<[Option<u8>]>,
-    stamp: Option<Stamp>,
+    first: Arc<Table>,
+    table: Arc<Table>,
+    /// The header that the table is of; `None`: the first.
+    header: Option<Arc<FieldsLine>>,
+    /// What the table lacks of what is needed, as a reason to reject its rows.
+    lacks: Option<String>,
+    wanted: Arc<WantedColumns>,
     separator: Separator,
 }
 
 impl Columns {
-    /// Whether a line that begins with `#Fields:` names the same columns.
-    fn is_same_header(&self, fields: &[u8]) -> bool {
-        let words = fields.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-        words.eq(self.names.iter().map(String::as_bytes))
+    /// Reads rows by another header from now on; `None`: by the one that the log was recognised by.
+    pub(super) fn set_header(&mut self, header: Option<&Arc<FieldsLine>>) {
+        if self.header.as_ref().map(Arc::as_ptr) == header.map(Arc::as_ptr) {
+            return;
+        }
+        self.header = header.cloned();
+        self.table = match header {
+            Some(header) => Arc::new(Table::new(&header.names(), &self.wanted)),
+            None => Arc::clone(&self.first),
+        };
+        self.lacks = header.and_then(|header| self.lacking(header.number));
+    }
+
+    fn lacking(&self, header_number: u64) -> Option<String> {
+        let lacking = self.wanted.needed.iter().filter(|slot| !self.table.fills(**slot));
+        let names = lacking.filter_map(|slot| self.wanted.names.get(usize::from(*slot)));
+        let names: Vec<String> = names.map(|name| format!("`{}`", name.escape_debug())).collect();
+        let names = names.join(" and ");
+        (!names.is_empty()).then(|| format!("a value of {names}, which the `#Fields:` of line {header_number} lacks"))
     }
 }
 
 impl Scan for Columns {
+    fn lacks(&self) -> Option<&str> {
+        self.lacks.as_deref()
+    }
+
     fn scan(&mut self, line: &[u8], values: &mut Values, scratch: &mut Vec<u8>) -> Result<Scanned, Fault> {
-        const OTHER_HEADER: &str = "the columns of the first `#Fields:` line; split the log where they change";
         const FEWER: &str = "as many values as `#Fields:` has columns";
         if line.first() == Some(&b'#') {
-            let is_other = line.strip_prefix(FIELDS).is_some_and(|fields| !self.is_same_header(fields));
-            return if is_other { Err(Fault { at: 0, expected: OTHER_HEADER }) } else { Ok(Scanned::Comment) };
+            return Ok(Scanned::Comment);
         }
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let Table { slots, stamp } = &*self.table;
         values.clear();
         let mut parts = [Cell::default(); 2];
         let mut count = 0;
         for cell in cells(line, self.separator) {
-            let Some(&slot) = self.slots.get(count) else {
+            let Some(&slot) = slots.get(count) else {
                 return Err(Fault { at: cell.start, expected: "the end of the line: `#Fields:` has no more columns" });
             };
             if let Some(slot) = slot {
                 values.set(slot, Span { kind: Kind::Text, start: cell.start, end: cell.end });
             }
-            if let Some(stamp) = self.stamp {
+            if let Some(stamp) = stamp {
                 for (part, column) in parts.iter_mut().zip(stamp.columns) {
                     if column == count {
                         *part = cell;
@@ -201,10 +268,10 @@ impl Scan for Columns {
             }
             count += 1;
         }
-        if count < self.slots.len() {
+        if count < slots.len() {
             return Err(Fault { at: line.len(), expected: FEWER });
         }
-        if let Some(stamp) = self.stamp {
+        if let Some(stamp) = stamp {
             scratch.clear();
             let [date, time] = parts.map(|cell| line.get(cell.start..cell.end).unwrap_or_default());
             scratch.extend_from_slice(date);
