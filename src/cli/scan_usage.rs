@@ -4,7 +4,7 @@ use super::replay::WriteFlags;
 use super::value::UsageKnobFlags;
 use crate::plan::Timezone;
 use crate::plan::scan::{ScanFormat, WebhookStyle};
-use crate::plan::text::{MomentText, above_zero, probability, span_ms, z_threshold};
+use crate::plan::text::{MomentText, above_zero, probability, share, span_ms, z_threshold};
 use crate::source::postgres::TableName;
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
 use clap::{Args, ValueEnum};
@@ -82,6 +82,11 @@ pub struct SourceFlags {
     /// Zone of times without one: an IANA name, UTC or an offset such as +02:00 [default: UTC]
     #[arg(long, value_name = "ZONE", env = "LEARN_TIMEZONE", hide_env = true, allow_hyphen_values = true)]
     pub timezone: Option<Timezone>,
+    /// Fail when more than this share of a file's rows have no time or no count that can be read, such as 0.1 or 10%
+    /// [default: 0.5]
+    #[arg(long, value_name = "SHARE", env = "LEARN_MAX_REJECTS", hide_env = true)]
+    #[arg(value_parser = share, allow_negative_numbers = true)]
+    pub max_rejects: Option<f64>,
     /// How long the database may take to answer [default: 30s]
     #[arg(long, value_name = "DURATION", env = "LEARN_TIMEOUT", hide_env = true, value_parser = above_zero)]
     pub timeout: Option<i64>,

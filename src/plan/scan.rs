@@ -23,6 +23,8 @@ pub struct ScanPlan {
     pub coverage: Coverage,
     /// How they are tested.
     pub rule: UsageRule,
+    /// Share of a file's rows that may go without a time or a count that can be read, 0 to 1.
+    pub max_rejects_ratio: f64,
     /// What is remembered from run to run; `None`: nothing.
     pub state: Option<PathBuf>,
     /// Who is told.

@@ -105,6 +105,7 @@ struct Counted {
     extent: Option<Extent>,
     rows_without_time: u64,
     rows_without_calls: u64,
+    empty_files: u64,
     broken: Option<anyhow::Error>,
 }
 
@@ -134,6 +135,7 @@ impl<'a> Opened<'a> {
             extent: None,
             rows_without_time: 0,
             rows_without_calls: 0,
+            empty_files: 0,
             broken: None,
         };
         match (source, known) {
@@ -151,6 +153,7 @@ impl<'a> Opened<'a> {
                 counted.extent = reading.extent;
                 counted.rows_without_time = reading.rows_without_time;
                 counted.rows_without_calls = reading.rows_without_calls;
+                counted.empty_files = reading.empty_files;
                 if known.is_none() {
                     (counted.span, counted.not_tested) = by_extent(plan.coverage, frame, reading.extent);
                 }
@@ -232,6 +235,7 @@ impl Counted {
         summary.rows_without_id = self.tally.rows_without_id;
         summary.rows_without_time = self.rows_without_time;
         summary.rows_without_calls = self.rows_without_calls;
+        summary.empty_files = self.empty_files;
         summary.ids = self.usage.developer_count();
         summary.windows_tested = span.count();
         summary.windows_not_tested = self.not_tested;
@@ -369,6 +373,9 @@ pub(super) fn notes(plan: &ScanPlan, report: &mut ScanReport) {
     }
     if let (Some(from), Coverage::Clock { .. }) = (&summary.learnt_from, plan.coverage) {
         notes.push(format!("nothing was remembered of earlier days: learnt from the rows since {from}"));
+    }
+    if summary.empty_files > 0 {
+        notes.push(format!("{} without a byte", counted(summary.empty_files, "file")));
     }
     if summary.rows_without_time > 0 {
         notes.push(format!("{} left out: no time that can be read", counted(summary.rows_without_time, "row")));

@@ -5,7 +5,7 @@
 use crate::plan::InputName;
 use crate::plan::scan::{Coverage, ScanPlan, UsageRule, UsageSource};
 use crate::source::postgres::Database;
-use crate::source::table::{self, TableReading};
+use crate::source::table::{self, TableReading, Wanted};
 use crate::source::usage::{CountedBy, UsageGroup, UsageQuery};
 use crate::usage::span::Span;
 use std::collections::BTreeMap;
@@ -54,7 +54,11 @@ impl<'a> Source<'a> {
                 database.close();
                 Ok(TableReading::default())
             }
-            Source::Files(files) => table::scan(&files, &plan.columns, plan.timezone, query, sink),
+            Source::Files(files) => {
+                let wanted =
+                    Wanted { columns: &plan.columns, zone: plan.timezone, max_rejects_ratio: plan.max_rejects_ratio };
+                table::scan(&files, wanted, query, sink)
+            }
         }
     }
 }

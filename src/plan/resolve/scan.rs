@@ -7,7 +7,7 @@ use super::super::scan::{
     WebhookStyle,
 };
 use super::super::{InputName, Timezone};
-use super::{files, output_plan, refuse_input, seed_variables};
+use super::{DEFAULT_MAX_REJECTS_RATIO, files, output_plan, refuse_input, seed_variables};
 use crate::cli::scan_usage::{CoverageFlags, DeliveryFlags, RuleName, ScanUsageArgs, SourceFlags, UsageRuleFlags};
 use crate::settings::{Environment, Settings, UsageDefaults};
 use crate::source::postgres::{DatabasePlan, DatabaseUrl, TableName};
@@ -47,6 +47,11 @@ impl ScanPlan {
             timezone,
             coverage,
             rule,
+            max_rejects_ratio: args
+                .source
+                .max_rejects
+                .or(settings.input.max_rejects_ratio)
+                .unwrap_or(DEFAULT_MAX_REJECTS_RATIO),
             state: None,
             delivery: delivery(&args.delivery),
             output,
@@ -85,6 +90,9 @@ fn source(
         let default_table = || DEFAULT_TABLE.parse().map_err(|expected: String| anyhow!(expected));
         let table = flags.table.as_ref().or(settings.usage.table.as_ref());
         let timeout_ms = flags.timeout.unwrap_or(DEFAULT_TIMEOUT_MS);
+        if flags.max_rejects.is_some() {
+            warnings.push("--max-rejects has no effect on a database, whose columns have types".to_owned());
+        }
         return Ok(UsageSource::Database(Box::new(DatabasePlan {
             url: flags.database_url.clone().map(DatabaseUrl::from).or_else(|| environment.database_url.clone()),
             table: table.cloned().map_or_else(default_table, Ok::<TableName, _>)?,
@@ -240,6 +248,11 @@ fn state(
     }
     let only_looks = !matches!(plan.coverage, Coverage::Clock { .. }) && !flags.deliver && flags.state.is_none();
     if only_looks {
+        ensure!(
+            flags.textfile.is_none(),
+            "--textfile counts scans, and a look at the past remembers none: add --state FILE or --deliver, or test the \
+             windows up to one moment with --as-of TIME"
+        );
         if !flags.webhooks.is_empty() || !flags.alertmanagers.is_empty() {
             warnings.push("nothing is sent: a look at the past sends only with --deliver or --state".to_owned());
         }

@@ -77,6 +77,7 @@ impl Counter {
             return;
         };
         if time_ms < self.from_ms || time_ms >= self.to_ms {
+            self.reading.rows_outside += 1;
             return;
         }
         let Some(calls) = row.calls else {
@@ -142,7 +143,8 @@ mod tests {
         counter.add(Row { id: b"a", time_ms: Some(20), calls: None, amount: None });
         let (reading, groups) = counter.take();
         let extent = Some(Extent { first_ms: -10, last_ms: 19 });
-        assert_eq!(reading, TableReading { extent, rows: 5, rows_without_time: 1, rows_without_calls: 1 });
+        let rows = TableReading { rows: 5, rows_outside: 3, ..TableReading::default() };
+        assert_eq!(reading, TableReading { extent, rows_without_time: 1, rows_without_calls: 1, ..rows });
         let mut found: Vec<_> = groups.iter().map(Group::as_usage).collect();
         found.sort_by_key(|group| (group.window, group.id));
         let group = |id, window, rows, calls, amount| UsageGroup { id, window, rows, calls, amount: Some(amount) };

@@ -8,6 +8,7 @@ use crate::plan::scan::UsageColumns;
 use crate::source::table::columns::Places;
 use crate::source::time::TimeParser;
 use crate::source::usage::CountedBy;
+use anyhow::bail;
 use csv::{ByteRecord, ReaderBuilder};
 use memchr::memchr;
 use std::fs::File;
@@ -27,8 +28,17 @@ impl Csv {
     pub(super) fn open(file: File, columns: &UsageColumns, by: CountedBy, zone: Timezone) -> anyhow::Result<Self> {
         let mut records = Records::new(file, Quoting::Csv);
         let header = records.header()?;
-        let names = names(header.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&header))?;
-        Ok(Csv { places: Places::find(&names, columns, by)?, zone, records: Mutex::new(records) })
+        let header = header.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&header);
+        let names = names(header)?;
+        let places = match (Places::find(&names, columns, by), no_csv(header, &names)) {
+            (Err(_), Some(reason)) => bail!(
+                "{reason}; expected CSV with a header such as `{},{}`, NDJSON or Parquet",
+                by.id_column(columns),
+                columns.time
+            ),
+            (places, _) => places?,
+        };
+        Ok(Csv { places, zone, records: Mutex::new(records) })
     }
 }
 
@@ -36,6 +46,29 @@ fn names(header: &[u8]) -> anyhow::Result<Vec<String>> {
     let mut record = ByteRecord::new();
     ReaderBuilder::new().has_headers(false).from_reader(header).read_byte_record(&mut record)?;
     Ok(record.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect())
+}
+
+/// What a first line is that is no header of a CSV file: of one column, or of no text.
+fn no_csv(header: &[u8], names: &[String]) -> Option<String> {
+    /// Characters of the line that are shown.
+    const SHOWN: usize = 60;
+    if header.starts_with(b"\xff\xfe") || header.starts_with(b"\xfe\xff") {
+        return Some("is UTF-16; save it as UTF-8".to_owned());
+    }
+    let is_text = |text: &str| text.trim_end().chars().all(|character| character == '\t' || !character.is_control());
+    let Some(line) = std::str::from_utf8(header).ok().filter(|text| is_text(text)) else {
+        return Some("is no text".to_owned());
+    };
+    if names.len() > 1 {
+        return None;
+    }
+    let separator = [(';', "semicolons"), ('\t', "tabs"), ('|', "bars")];
+    if let Some((_, separators)) = separator.into_iter().find(|(separator, _)| line.contains(*separator)) {
+        return Some(format!("seems to separate its columns by {separators}; save it with commas"));
+    }
+    let shown: String = line.trim_end().chars().take(SHOWN).collect();
+    let more = if shown.len() < line.trim_end().len() { "..." } else { "" };
+    Some(format!("begins with `{shown}{more}`, which is no header"))
 }
 
 impl ReadPieces for Csv {

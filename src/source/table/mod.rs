@@ -29,18 +29,24 @@ const MAX_WORKERS: usize = 4;
 pub struct TableReading {
     /// From the first row's time to the last one's; `None` without rows.
     pub extent: Option<Extent>,
-    /// Rows with a time and a count.
+    /// Rows with a time and a count, within the bounds asked for.
     pub rows: u64,
+    /// Rows with a time out of these bounds.
+    pub rows_outside: u64,
     /// Rows whose time is absent or cannot be read.
     pub rows_without_time: u64,
     /// Rows whose calls are no count.
     pub rows_without_calls: u64,
+    /// Files without a byte.
+    pub empty_files: u64,
 }
 
 impl TableReading {
     /// Adds another file's.
     fn add(&mut self, other: TableReading) {
         self.rows += other.rows;
+        self.rows_outside += other.rows_outside;
+        self.empty_files += other.empty_files;
         self.rows_without_time += other.rows_without_time;
         self.rows_without_calls += other.rows_without_calls;
         self.extent = match (self.extent, other.extent) {
@@ -52,49 +58,86 @@ impl TableReading {
     }
 }
 
+/// What is read of the files, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// The columns' names.
+    pub columns: &'a UsageColumns,
+    /// Zone of times without one.
+    pub zone: Timezone,
+    /// Share of a file's rows that may go without a time or a count that can be read, 0 to 1.
+    pub max_rejects_ratio: f64,
+}
+
 /// Reads the files one after the other.
 ///
 /// # Errors
-/// A file that cannot be read, has not the columns, or has no row with a time among its rows.
+/// A file that cannot be read, has not the columns, or has too many rows without a time or a count; nothing but empty
+/// files.
 pub fn scan(
     files: &[&Path],
-    columns: &UsageColumns,
-    zone: Timezone,
+    wanted: Wanted<'_>,
     query: &UsageQuery,
     sink: &mut dyn FnMut(UsageGroup<'_>),
 ) -> anyhow::Result<TableReading> {
     let mut reading = TableReading::default();
     for path in files {
-        let read = scan_file(path, columns, zone, query, sink).with_context(|| path.display().to_string())?;
+        let read = scan_file(path, wanted, query, sink).with_context(|| path.display().to_string())?;
         reading.add(read);
+    }
+    if let [first, ..] = files
+        && reading.empty_files == files.len() as u64
+    {
+        let others = if files.len() > 1 { " (as are all the others)" } else { "" };
+        bail!("{}: is empty{others}; expected CSV with a header, NDJSON or Parquet", first.display());
     }
     Ok(reading)
 }
 
 fn scan_file(
     path: &Path,
-    columns: &UsageColumns,
-    zone: Timezone,
+    wanted: Wanted<'_>,
     query: &UsageQuery,
     sink: &mut dyn FnMut(UsageGroup<'_>),
 ) -> anyhow::Result<TableReading> {
-    let Some(pieces) = open(path, columns, query.by, zone)? else { return Ok(TableReading::default()) };
+    let Some(pieces) = open(path, wanted.columns, query.by, wanted.zone)? else {
+        return Ok(TableReading { empty_files: 1, ..TableReading::default() });
+    };
     let reading = count(&*pieces, query, sink)?;
-    if reading.rows == 0 && reading.rows_without_time > 0 {
-        bail!(
-            "none of {} rows has a time in the column `{}`: expected a timestamp, RFC 3339, `2026-06-01 12:00:00`, or \
-             seconds or milliseconds since 1970 (--time-column)",
-            reading.rows_without_time,
-            columns.time
-        );
-    }
-    if let (0, 1.., Some(calls)) = (reading.rows, reading.rows_without_calls, &columns.calls) {
-        bail!(
-            "none of {} rows has a count in the column `{calls}`: expected a number, 0 or more (--calls-column)",
-            reading.rows_without_calls
-        );
-    }
+    reading.check(wanted)?;
     Ok(reading)
+}
+
+impl TableReading {
+    /// Refuses a file of which too much could not be read.
+    fn check(&self, wanted: Wanted<'_>) -> anyhow::Result<()> {
+        let Wanted { columns, max_rejects_ratio, .. } = wanted;
+        let timed = self.rows + self.rows_outside + self.rows_without_calls;
+        let limit = if self.rows == 0 { String::new() } else { format!(" (--max-rejects {max_rejects_ratio})") };
+        if let Some(found) = too_many(self.rows_without_time, timed, max_rejects_ratio) {
+            bail!(
+                "{found} a time in the column `{}`{limit}: expected a timestamp, RFC 3339, `2026-06-01 12:00:00`, or seconds or \
+                 milliseconds since 1970 (--time-column)",
+                columns.time
+            );
+        }
+        if let (Some(found), Some(calls)) =
+            (too_many(self.rows_without_calls, self.rows, max_rejects_ratio), &columns.calls)
+        {
+            bail!("{found} a count in the column `{calls}`{limit}: expected a number, 0 or more (--calls-column)");
+        }
+        Ok(())
+    }
+}
+
+/// The start of a sentence on rows without something, where they are too large a share or all there are.
+fn too_many(without: u64, with: u64, max_ratio: f64) -> Option<String> {
+    let all = without + with;
+    let is_too_many = without > 0 && (with == 0 || without as f64 / all as f64 > max_ratio);
+    is_too_many.then(|| match with {
+        0 => format!("none of {all} rows has"),
+        with => format!("only {with} of {all} rows have"),
+    })
 }
 
 /// A file that several workers read at the same time, each some rows of it.

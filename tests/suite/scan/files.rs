@@ -121,10 +121,60 @@ fn a_file_that_cannot_be_meant_is_named() {
     };
     check("columns.csv", b"developer,created_at\na,b\n", "nearest is `developer`");
     check("times.csv", b"developer_id,created_at\na,yesterday\n", "none of 1 rows has a time");
+    check(
+        "most.csv",
+        b"developer_id,created_at\na,yesterday\nb,2026-06-01T00:00:00Z\nc,soon\n",
+        "only 1 of 3 rows have a time in the column `created_at` (--max-rejects 0.5): expected a timestamp",
+    );
+    let header = "; expected CSV with a header such as `developer_id,created_at`, NDJSON or Parquet";
+    check(
+        "semicolons.csv",
+        b"developer_id;created_at\na;b\n",
+        "separate its columns by semicolons; save it with commas;",
+    );
+    check("tabs.tsv", b"developer_id\tcreated_at\na\tb\n", &format!("columns by tabs; save it with commas{header}"));
+    check("words.csv", b"hello world\n", &format!("begins with `hello world`, which is no header{header}"));
+    check("long.csv", "\u{e4}".repeat(61).as_bytes(), &format!("`{}...`", "\u{e4}".repeat(60)));
+    check("picture.csv", b"\x89PNG\r\n\x1a\n\0,\0", &format!("is no text{header}"));
+    check("wide.csv", b"\xff\xfed\0e\0", "is UTF-16; save it as UTF-8");
+    check("empty.csv", b"", "is empty; expected CSV with a header, NDJSON or Parquet");
     check("array.json", b"[{\"developer_id\":1}]", "one object a line");
     check("packed.csv", b"\x1f\x8b\x08", "compressed");
     check("broken.parquet", b"PAR1PAR1", "broken.parquet");
+}
+
+#[test]
+fn as_many_rows_may_be_unreadable_as_the_limit_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "developer_id,created_at,calls\na,yesterday,1\nb,2026-06-01T00:00:00Z,1\nb,2026-06-01T00:00:00Z,many\n\
+                b,2026-06-01T00:00:00Z,2\n";
+    std::fs::write(folder.path().join("usage.csv"), text).unwrap();
     std::fs::write(folder.path().join("empty.csv"), "").unwrap();
-    let output = scan(folder.path(), &["empty.csv", "--fail-on-empty"]);
-    assert_eq!(output.status.code(), Some(2));
+    let code = |args: &[&str]| scan(folder.path(), args).status.code();
+    assert_eq!(code(&["usage.csv", "--max-rejects", "0.25"]), Some(0));
+    assert_eq!(code(&["usage.csv", "--max-rejects", "0.24"]), Some(2));
+    let counted = ["usage.csv", "--calls-column", "calls", "--max-rejects"];
+    assert_eq!(code(&[&counted[..], &["34%"]].concat()), Some(0));
+    assert_eq!(code(&[&counted[..], &["33%"]].concat()), Some(2));
+    // Rows that the run does not ask for are no rejects, and an empty file among others is a note.
+    let output = scan(folder.path(), &["usage.csv", "empty.csv", "--as-of", "2026-07-01"]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.code() == Some(0) && text.contains("- 1 file without a byte"), "{text}");
+}
+
+#[test]
+fn metrics_are_refused_where_no_scan_is_remembered() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("usage.csv"), "developer_id,created_at\na,2026-06-01T00:00:00Z\n").unwrap();
+    let with = |args: &[&str]| {
+        let output = scan(folder.path(), &[&["usage.csv", "--textfile", "out.prom"], args].concat());
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), error, folder.path().join("out.prom").exists())
+    };
+    for looking_back in [&[][..], &["--from", "2026-06-01"]] {
+        let (code, error, is_written) = with(looking_back);
+        assert!(code == Some(2) && error.contains("add --state FILE or --deliver") && !is_written, "{error}");
+    }
+    let (code, error, is_written) = with(&["--state", "state.json"]);
+    assert!(code == Some(0) && is_written, "{error}");
 }
