@@ -46,6 +46,21 @@ impl fmt::Debug for RedisPlan {
     }
 }
 
+/// What is wrong with a URL, in words that do not repeat it: a password may be anywhere in a broken one.
+fn unlike_redis_url(url: &str) -> Option<&'static str> {
+    if url.trim().is_empty() {
+        return Some("is empty");
+    }
+    let Some((_, rest)) = url.split_once("://") else { return Some("has no scheme") };
+    if !is_redis_url(url) {
+        return Some("has a scheme that is not Redis's");
+    }
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or("");
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let is_network = url.starts_with("redis://") || url.starts_with("rediss://");
+    (is_network && (host.is_empty() || host.starts_with(':'))).then_some("has no host")
+}
+
 impl RedisPlan {
     /// The key at a URL; `password` is for a URL that has none.
     ///
@@ -57,12 +72,13 @@ impl RedisPlan {
         key: String,
         timeout: Duration,
     ) -> anyhow::Result<RedisPlan> {
-        const EXPECTED: &str = "not a Redis URL; expected for example redis://host:6379/0 or rediss://host";
-        if !is_redis_url(url) {
-            bail!(EXPECTED);
+        const EXPECTED: &str = "expected for example redis://host:6379/0, rediss://host or unix:///run/redis.sock";
+        if let Some(reason) = unlike_redis_url(url) {
+            bail!("the Redis URL {reason}; {EXPECTED}");
         }
         // What the parser says may quote the URL.
-        let info = url.into_connection_info().ok().context(EXPECTED)?;
+        let info =
+            url.into_connection_info().ok().with_context(|| format!("the Redis URL cannot be read; {EXPECTED}"))?;
         let server = shown(&info);
         let settings = info.redis_settings().clone();
         let info = match password.filter(|_| settings.password().is_none()) {
@@ -178,6 +194,23 @@ mod tests {
         ] {
             assert_eq!(format!("{:?}", plan(url).unwrap()), format!("{name} auto-learning:config"));
         }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_url_is_named() {
+        for (url, reason) in [
+            (" ", "is empty"),
+            ("host:6379", "has no scheme"),
+            ("http://host", "has a scheme that is not Redis's"),
+            ("redis://", "has no host"),
+            ("redis:///0", "has no host"),
+            ("rediss://user:x@:6379/0", "has no host"),
+            ("redis://host:port", "cannot be read"),
+        ] {
+            let message = format!("{:#}", plan(url).unwrap_err());
+            assert!(message.starts_with(&format!("the Redis URL {reason}; expected for example")), "{message}");
+        }
+        assert!(plan("redis://[::1]:6379").is_ok() && plan("unix:///x").is_ok());
     }
 
     #[test]

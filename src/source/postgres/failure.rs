@@ -32,12 +32,15 @@ pub(super) fn explain(error: &sqlx::Error, target: &Target, timeout: Duration, s
         {
             "is that the file of sslrootcert, sslcert or sslkey (PGSSLROOTCERT, PGSSLCERT, PGSSLKEY)?".to_owned()
         }
+        sqlx::Error::Protocol(_) if step == Step::Connect => {
+            "is that port PostgreSQL's? Set --database-url, DATABASE_URL, or PGHOST and PGPORT".to_owned()
+        }
         sqlx::Error::Io(_) if step == Step::Connect => {
             "is the server running there? Set --database-url, DATABASE_URL, or PGHOST and PGPORT".to_owned()
         }
         _ => "the connection was lost; run it again: nothing is skipped".to_owned(),
     };
-    let (what, reason) = (doing(step), reason(error));
+    let (what, reason) = (doing(step), reason(error, step));
     anyhow!("{what} {target}: {reason}; {advice}")
 }
 
@@ -63,8 +66,13 @@ fn doing(step: Step<'_>) -> &'static str {
     }
 }
 
-fn reason(error: &sqlx::Error) -> String {
+fn reason(error: &sqlx::Error, step: Step<'_>) -> String {
     match error {
+        sqlx::Error::Protocol(_) if step == Step::Connect => {
+            "what answers there does not speak as PostgreSQL does".to_owned()
+        }
+        // The place in the driver's source says nothing to anybody else.
+        sqlx::Error::Protocol(text) => text.split(" (sqlx").next().unwrap_or(text).to_owned(),
         sqlx::Error::Database(error) => error.message().to_owned(),
         sqlx::Error::Io(error) => error.to_string(),
         sqlx::Error::Tls(error) => format!("TLS: {error}"),
@@ -111,5 +119,23 @@ fn grant(target: &Target, role: &str, step: Step<'_>) -> String {
                 typed_name(&schema.replace("\"\"", "\""))
             )
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_server_is_told_without_the_places_in_the_driver() {
+        let target = Target { host: "h".to_owned(), port: 80, database: "usage".to_owned(), user: "ada".to_owned() };
+        let error = sqlx::Error::Protocol("unexpected response: 0x48 (sqlx_postgres::connection::tls:95)".to_owned());
+        let told = |step| explain(&error, &target, Duration::from_secs(1), step).to_string();
+        assert_eq!(
+            told(Step::Connect),
+            "cannot connect to database usage on h:80 as ada: what answers there does not speak as PostgreSQL does; is that \
+             port PostgreSQL's? Set --database-url, DATABASE_URL, or PGHOST and PGPORT"
+        );
+        assert!(told(Step::Read("t")).contains(": unexpected response: 0x48; "), "{}", told(Step::Read("t")));
     }
 }
