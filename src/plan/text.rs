@@ -4,7 +4,7 @@
 //! names the flag or the key, and says what was found.
 
 use super::{FieldOverride, Latency, Role, RuleChoice, RuleSet, TimeBound, Timezone, Unit};
-use crate::nearest::nearest;
+use crate::nearest::similar;
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone};
 use std::fmt;
 use std::str::FromStr;
@@ -104,8 +104,8 @@ impl FromStr for Timezone {
         }
         text.parse().map(Timezone::Named).map_err(|_| {
             let names = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
-            let nearest = nearest(text, names).unwrap_or("UTC");
-            format!("expected UTC, an offset such as +02:00, or an IANA name; the nearest one is {nearest}")
+            let hint = similar(text, names).map_or_else(String::new, |near| format!("; the nearest one is {near}"));
+            format!("expected UTC, an offset such as +02:00, or an IANA name such as Europe/Berlin{hint}")
         })
     }
 }
@@ -482,6 +482,13 @@ mod tests {
         check("a=", condition("a", ""));
         check::<Condition>("=b", None);
         check::<Condition>("a", None);
+    }
+
+    #[test]
+    fn a_zone_is_suggested_only_where_one_is_near() {
+        let error = |text: &str| text.parse::<Timezone>().unwrap_err();
+        assert!(error("Europe/Berln").ends_with("; the nearest one is Europe/Berlin"), "{}", error("Europe/Berln"));
+        assert!(error("foo").ends_with("an IANA name such as Europe/Berlin"), "{}", error("foo"));
     }
 
     proptest::proptest! {

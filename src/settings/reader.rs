@@ -331,6 +331,11 @@ fn unknown(section: &str, key: Key<'_>, value: &Spanned<DeValue<'_>>) -> Problem
     let home = known_keys().find(|(_, known)| *known == key.name);
     let advice = match home {
         Some((home, _)) => format!("it belongs{}", place(home)),
+        None if what == "section" => {
+            let begun = SECTIONS.into_iter().find(|section| section.starts_with(key.name));
+            let nearest = begun.or_else(|| nearest(key.name, SECTIONS)).unwrap_or_default();
+            format!("the nearest known one is `{nearest}`")
+        }
         None => {
             let own = known_keys().filter(|(home, _)| *home == section);
             let others = known_keys().filter(|(home, _)| *home != section);
@@ -463,6 +468,14 @@ mod tests {
             "\n[anomalyConfg]\nx = 1",
             "learn.toml:2: unknown section `anomalyConfg` at the top level; the nearest known one is `anomalyConfig`",
         );
+        for (found, nearest) in [("tuner", "tunerConfig"), ("loop", "loopConfig"), ("evidnce", "evidence")] {
+            check(
+                &format!("[{found}]\nx = 1"),
+                &format!(
+                    "learn.toml:1: unknown section `{found}` at the top level; the nearest known one is `{nearest}`"
+                ),
+            );
+        }
         check(
             "[input]\nrules = 'documented'",
             "learn.toml:2: unknown key `rules` in [input]; it belongs at the top level",
