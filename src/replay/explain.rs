@@ -4,10 +4,10 @@
 //! decide what a route is called.
 
 use crate::report::{EndpointRow, RouteOrigin, RouteRow};
-use crate::route::endpoint::EndpointNames;
+use crate::route::endpoint::{EndpointName, EndpointNames};
 use crate::route::naming::{Naming, OTHER, UNMATCHED};
 use crate::route::paths::{EndpointPaths, MOST_EXACT, PathCount, PathTally};
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
@@ -41,9 +41,13 @@ impl Explained {
     pub(super) fn rows(mut self, naming: &Naming, names: &EndpointNames, endpoints: &[EndpointRow]) -> Vec<RouteRow> {
         self.renumber(|leaf| naming.endpoint(leaf), |_| None);
         let mut routes: BTreeMap<&str, PathTally> = BTreeMap::new();
+        let mut declared: HashSet<&str> = HashSet::new();
         for (endpoint, EndpointPaths { found, not_found }) in self.by_endpoint {
             let target = naming.target(endpoint);
-            let path = names.name(target).path.as_str();
+            let EndpointName { method, path, .. } = names.name(target);
+            if naming.is_declared(method, path) {
+                declared.insert(path);
+            }
             let found_path = if naming.is_named(target) { path } else { OTHER };
             let missing_path = if naming.is_lasting(target) { path } else { UNMATCHED };
             routes.entry(found_path).or_default().append(found);
@@ -60,7 +64,7 @@ impl Explained {
             };
             Some(RouteRow {
                 path: path.to_owned(),
-                made_by: origin(path, naming),
+                made_by: if declared.contains(path) { RouteOrigin::Declared } else { origin(path, naming) },
                 requests,
                 paths,
                 paths_are_exact,
@@ -73,12 +77,12 @@ impl Explained {
     }
 }
 
+/// What made a route that was not declared.
 fn origin(path: &str, naming: &Naming) -> RouteOrigin {
     let has = |placeholder: &[u8]| path.split('/').any(|segment| segment.as_bytes() == placeholder);
     match path {
         OTHER => RouteOrigin::Other,
         UNMATCHED => RouteOrigin::Unmatched,
-        _ if naming.is_declared(path) => RouteOrigin::Declared,
         _ if naming.folds() && has(crate::route::FOLDED) => RouteOrigin::Folded,
         _ if naming.folds() && has(crate::route::PARAMETER) => RouteOrigin::Ids,
         _ => RouteOrigin::Path,

@@ -12,10 +12,9 @@
 //! Names depend on the set of requests up to the cycle's end, not on the order in which they were read. Memory follows
 //! the limits, beside what is still to be settled. This module must not know what is counted under a name.
 
-use super::declared::DeclaredRoutes;
+use super::declared::{DeclaredNames, DeclaredRoutes};
 use super::endpoint::{EndpointNames, Interner};
 use super::tree::{MAX_SIBLINGS, NodeId, RouteTree};
-use hashbrown::HashSet;
 
 /// The route of paths that were answered with 404 only.
 pub(crate) const UNMATCHED: &str = "(unmatched)";
@@ -51,7 +50,7 @@ pub(crate) struct Naming {
     max_routes: usize,
     folds: bool,
     max_known_bytes: usize,
-    declared: HashSet<Box<[u8]>>,
+    declared: DeclaredNames,
     tree: RouteTree,
     leaves: Interner,
     /// Leaves, and bytes of their names, from which on it is worth forgetting some.
@@ -62,8 +61,6 @@ pub(crate) struct Naming {
     /// By endpoint.
     endpoints: Vec<Endpoint>,
     watch: Watch,
-    /// Whether paths may have been forgotten before the cycle under way.
-    is_late: bool,
     full_since_ms: Option<i64>,
     merged: Vec<Merged>,
     /// By leaf: the number under which its requests are kept one by one; `NONE` as long as none is.
@@ -80,7 +77,7 @@ struct Endpoint {
     /// The endpoint that windows see.
     shown: u32,
     standing: Standing,
-    /// Whether it got its name when earlier requests of its path may have been forgotten.
+    /// Whether its path got the name when earlier requests that belong there may have been forgotten.
     is_late: bool,
 }
 
@@ -122,12 +119,11 @@ pub(crate) struct Place {
 impl Naming {
     /// Nothing seen yet.
     pub(crate) fn new(plan: NamingPlan<'_>) -> Self {
-        let patterns = plan.declared.map(DeclaredRoutes::patterns).unwrap_or_default();
         Naming {
             max_routes: plan.max_routes,
             folds: !plan.raw_paths,
             max_known_bytes: plan.max_routes.saturating_mul(KNOWN_BYTES_PER_ROUTE),
-            declared: patterns.iter().map(|pattern| pattern.as_bytes().into()).collect(),
+            declared: plan.declared.map(DeclaredRoutes::names).unwrap_or_default(),
             tree: RouteTree::new(if plan.raw_paths { usize::MAX } else { MAX_SIBLINGS }),
             leaves: Interner::default(),
             max_leaves: MIN_LEAVES,
@@ -135,7 +131,6 @@ impl Naming {
             has_groups: false,
             endpoints: Vec::new(),
             watch: Watch::Open,
-            is_late: false,
             full_since_ms: None,
             merged: Vec::new(),
             leaf_serials: Vec::new(),
@@ -185,9 +180,13 @@ impl Naming {
         end_ms: i64,
         names: &mut EndpointNames,
     ) -> Vec<Merged> {
-        self.is_late = self.watch == Watch::Closed;
-        let mut open: Vec<(u32, i64)> = seen.filter(|(leaf, found_ms)| !self.is_settled(*leaf, *found_ms)).collect();
-        if open.is_empty() {
+        if self.watch == Watch::Closed {
+            self.tree.note_forgotten();
+        }
+        // A watched leaf that is still not found is settled, unless its path is dropped now.
+        let mut open: Vec<(u32, i64)> =
+            seen.filter(|(leaf, _)| self.standing(*leaf) != Some(Standing::Named)).collect();
+        if open.iter().all(|(leaf, found_ms)| self.is_settled(*leaf, *found_ms)) {
             return Vec::new();
         }
         open.sort_unstable();
@@ -291,9 +290,9 @@ impl Naming {
         self.folds
     }
 
-    /// Whether a route was declared.
-    pub(crate) fn is_declared(&self, path: &str) -> bool {
-        self.declared.contains(path.as_bytes())
+    /// Whether a route was declared for a method.
+    pub(crate) fn is_declared(&self, method: &str, path: &str) -> bool {
+        self.declared.has(method.as_bytes(), path.as_bytes())
     }
 
     /// Forgets the leaves that are not marked, and gives the new number of each that is.
@@ -333,7 +332,7 @@ impl Naming {
 
     fn name_declared(&mut self, leaf: u32, names: &mut EndpointNames) -> bool {
         let parts = self.leaves.parts(leaf);
-        if !self.declared.contains(parts[1]) {
+        if !self.declared.has(parts[0], parts[1]) {
             return false;
         }
         let endpoint = names.intern(parts, self.has_groups);
@@ -381,7 +380,10 @@ impl Naming {
             end.endpoints.push(endpoint);
         }
         if end.found_ms.is_some() {
-            return self.stand(endpoint, Standing::Named);
+            let is_late = end.is_late;
+            self.stand(endpoint, Standing::Named);
+            self.endpoints[endpoint as usize].is_late = is_late;
+            return endpoint;
         }
         let pool = names.intern([method, UNMATCHED.as_bytes(), group], self.has_groups);
         let shown = self.stand(pool, Standing::Pool);
@@ -396,10 +398,7 @@ impl Naming {
             let own = self.endpoints.len() as u32;
             self.endpoints.push(Endpoint { target: own, shown: own, standing: Standing::Watched, is_late: false });
         }
-        let known = &mut self.endpoints[endpoint as usize];
-        let is_new = standing == Standing::Named && known.standing != Standing::Named;
-        let is_late = if is_new { self.is_late } else { known.is_late };
-        *known = Endpoint { target: endpoint, shown: endpoint, standing, is_late };
+        self.endpoints[endpoint as usize] = Endpoint { target: endpoint, shown: endpoint, standing, is_late: false };
         endpoint
     }
 

@@ -36,6 +36,8 @@ pub(super) struct RouteTree {
     segment_bytes: usize,
     /// Nodes whose path changed, or that took a path over, since the last look.
     changed: BTreeSet<NodeId>,
+    /// Whether paths may have been forgotten that would be known otherwise.
+    has_forgotten: bool,
 }
 
 #[derive(Debug, Default)]
@@ -58,6 +60,8 @@ pub(super) struct End {
     pub(super) found_ms: Option<i64>,
     /// Whether it may have a name of its own.
     pub(super) is_admitted: bool,
+    /// Whether paths that belong to it may have been forgotten before they did.
+    pub(super) is_late: bool,
     /// Its endpoints, by the caller's numbers.
     pub(super) endpoints: Vec<u32>,
 }
@@ -72,7 +76,13 @@ impl RouteTree {
             admitted: 0,
             segment_bytes: 0,
             changed: BTreeSet::new(),
+            has_forgotten: false,
         }
+    }
+
+    /// Says that paths may have been forgotten: what is found or folded from now on is late.
+    pub(super) fn note_forgotten(&mut self) {
+        self.has_forgotten = true;
     }
 
     /// Lets a path have a name of its own.
@@ -111,6 +121,7 @@ impl RouteTree {
     pub(super) fn add_found(&mut self, path: &[u8], found_ms: i64) {
         let node = self.reach(path);
         let end = self.nodes[node as usize].end.get_or_insert_default();
+        end.is_late |= end.found_ms.is_none() && self.has_forgotten;
         end.found_ms = Some(end.found_ms.map_or(found_ms, |known_ms| known_ms.min(found_ms)));
         self.changed.insert(node);
         self.note_found(node);
@@ -296,9 +307,10 @@ impl RouteTree {
                 known.found_ms = known.found_ms.into_iter().chain(end.found_ms).min();
                 self.admitted -= usize::from(known.is_admitted && end.is_admitted);
                 known.is_admitted |= end.is_admitted;
+                known.is_late |= self.has_forgotten;
                 known.endpoints.extend(end.endpoints);
             }
-            none => *none = Some(end),
+            none => *none = Some(End { is_late: self.has_forgotten, ..end }),
         }
         self.changed.insert(into);
     }
@@ -306,9 +318,10 @@ impl RouteTree {
     fn mark_changed(&mut self, node: NodeId) {
         let mut open = vec![node];
         while let Some(node) = open.pop() {
-            let own = &self.nodes[node as usize];
+            let own = &mut self.nodes[node as usize];
             open.extend(own.children.values());
-            if own.end.is_some() {
+            if let Some(end) = &mut own.end {
+                end.is_late |= self.has_forgotten;
                 self.changed.insert(node);
             }
         }

@@ -7,6 +7,7 @@
 pub(crate) mod list;
 pub(crate) mod openapi;
 
+use hashbrown::HashMap;
 use std::fmt;
 
 /// Segments of the longest pattern; looking up is recursive.
@@ -129,6 +130,15 @@ impl DeclaredRoutes {
         &self.patterns
     }
 
+    /// The names that its patterns give.
+    pub(crate) fn names(&self) -> DeclaredNames {
+        let mut methods: HashMap<Box<[u8]>, Vec<End>> = HashMap::new();
+        for end in self.nodes.iter().flat_map(|node| node.ends.iter().chain(&node.rests)) {
+            methods.entry(self.patterns[end.pattern].as_bytes().into()).or_default().push(end.clone());
+        }
+        DeclaredNames { methods }
+    }
+
     /// The pattern for a request; one slash at the path's end makes no difference.
     pub fn find(&self, method: &[u8], path: &[u8]) -> Option<&[u8]> {
         let rest = path.strip_prefix(b"/")?;
@@ -157,6 +167,20 @@ impl DeclaredRoutes {
             self.find_from(parameter, after, method)
         };
         by_name.or_else(by_parameter).or_else(|| end(&node.rests))
+    }
+}
+
+/// Which routes are declared, by name.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct DeclaredNames {
+    /// By pattern.
+    methods: HashMap<Box<[u8]>, Vec<End>>,
+}
+
+impl DeclaredNames {
+    /// Whether a pattern was declared for a method.
+    pub(crate) fn has(&self, method: &[u8], pattern: &[u8]) -> bool {
+        self.methods.get(pattern).is_some_and(|ends| ends.iter().any(|end| end.takes(method)))
     }
 }
 

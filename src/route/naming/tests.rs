@@ -104,17 +104,21 @@ proptest! {
         limit in 1..6usize,
         max_known_bytes in 300..6000usize,
     ) {
-        let new = || Naming { max_known_bytes, ..naming(max_routes, limit) };
-        let (mut shown, last, has_forgotten) = settle_all(new(), &cycles, Remembers::All);
-        let (mut other_shown, other_last, other_has_forgotten) = settle_all(new(), &cycles, Remembers::Nothing);
-        prop_assert_eq!((&other_last, other_has_forgotten), (&last, has_forgotten));
-        if has_forgotten {
-            // Past both limits the windows may call a 404 by the one collective name or the other.
-            for name in shown.iter_mut().chain(&mut other_shown).flatten() {
-                *name = name.replace(UNMATCHED, OTHER);
+        let mut declared = DeclaredRoutes::default();
+        declared.add(Some("PUT"), "/a").unwrap();
+        declared.add(None, "/s/b").unwrap();
+        let plan = NamingPlan { max_routes, raw_paths: false, declared: Some(&declared) };
+        let new = || Naming { max_known_bytes, tree: RouteTree::new(limit), ..Naming::new(plan) };
+        let (shown, last, has_forgotten) = settle_all(new(), &cycles, Remembers::All);
+        let (other_shown, other_last, other_has_forgotten) = settle_all(new(), &cycles, Remembers::Nothing);
+        prop_assert_eq!((&other_shown, &other_last, other_has_forgotten), (&shown, &last, has_forgotten));
+        let told = shown.iter().flatten().zip(last.iter().flatten());
+        for ((method, path, _), (window, end)) in cycles.iter().flatten().zip(told) {
+            if declared.names().has(method.as_bytes(), path.as_bytes()) {
+                let own = format!("{method} {path}");
+                prop_assert_eq!((window, end), (&own, &own));
             }
         }
-        prop_assert_eq!(other_shown, shown);
     }
 }
 
@@ -257,6 +261,34 @@ fn declared_routes_are_neither_folded_nor_unmatched_nor_counted() {
     let (_, totals) = run(&mut naming, &[seen]);
     let told: Vec<_> = totals.keys().map(|name| name.trim_start_matches("GET ")).collect();
     assert_eq!(told, ["(other)", "(unmatched)", "/p/:id", "/p/a", "/p/b", "/p/c", "/q"]);
+}
+
+#[test]
+fn a_route_is_declared_for_its_method_only() {
+    let mut declared = DeclaredRoutes::default();
+    declared.add(Some("get"), "/p/:id").unwrap();
+    let plan = NamingPlan { max_routes: 9, raw_paths: false, declared: Some(&declared) };
+    let seen = vec![missing("/p/:id"), ("PUT", "/p/:id".to_owned(), true)];
+    let (_, totals) = run(&mut Naming::new(plan), &[seen]);
+    assert_eq!(totals.into_keys().collect::<Vec<_>>(), ["GET /p/:id", "PUT (unmatched)"]);
+}
+
+/// What requests are called over the whole log that come first when there are enough routes: those of a declared route
+/// and of known paths keep their names, as nothing of them can have been forgotten.
+#[test]
+fn late_requests_of_known_routes_last() {
+    let mut declared = DeclaredRoutes::default();
+    declared.add(None, "/p/:id").unwrap();
+    let plan = NamingPlan { max_routes: 1, raw_paths: false, declared: Some(&declared) };
+    let late = ["GET /p/:id", "PUT /a", "GET /a", "GET /c"];
+    let cycles = [
+        vec![found("/a"), found("/b")],
+        vec![found("/p/:id"), ("PUT", "/a".to_owned(), false), missing("/a"), found("/c")],
+    ];
+    for remembers in [Remembers::All, Remembers::Nothing] {
+        let (_, last, _) = settle_all(Naming::new(plan), &cycles, remembers);
+        assert_eq!(last, [vec!["GET /a", "GET (other)"], [&late[..3], &["GET (other)"]].concat()]);
+    }
 }
 
 #[test]
