@@ -4,7 +4,7 @@
 //! files are not followed: a path item behind one counts for every method.
 
 use super::DeclaredRoutes;
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow, bail, ensure};
 use serde_json::Value;
 
 /// The methods that a path item may hold (OpenAPI 3.2, 4.8.9.1).
@@ -81,40 +81,66 @@ fn prefixes(document: &Value) -> anyhow::Result<Vec<String>> {
 
 /// The paths of an object's own `servers`; `None` when it has none.
 fn servers(object: &Value) -> anyhow::Result<Option<Vec<String>>> {
-    let Some(servers) = object.get("servers").and_then(Value::as_array).filter(|servers| !servers.is_empty()) else {
-        return Ok(None);
+    let servers = match object.get("servers") {
+        None | Some(Value::Null) => return Ok(None),
+        Some(Value::Array(servers)) if servers.is_empty() => return Ok(None),
+        Some(Value::Array(servers)) => servers,
+        Some(_) => bail!("servers: expected a list, such as [{{\"url\": \"/v1\"}}]"),
     };
     let mut prefixes = Vec::new();
-    for server in servers {
-        let Some(url) = server.get("url").and_then(Value::as_str) else { continue };
-        let mut urls = vec![url.to_owned()];
-        for (name, variable) in server.get("variables").and_then(Value::as_object).into_iter().flatten() {
-            let placeholder = format!("{{{name}}}");
-            if url.contains(&placeholder) {
-                let values = values(variable);
-                urls = urls
-                    .iter()
-                    .flat_map(|url| values.iter().map(|value| url.replace(&placeholder, value)))
-                    .take(MAX_PREFIXES + 1)
-                    .collect();
-            }
-        }
-        prefixes.extend(urls.iter().map(|url| prefix(path_of_url(url))));
+    for (number, server) in (1..).zip(servers) {
+        let url = server.get("url").and_then(Value::as_str);
+        let url = url.with_context(|| format!("servers: number {number} has no `url`, expected one, such as /v1"))?;
+        prefixes.extend(addresses(url, server.get("variables"))?.iter().map(|url| prefix(path_of_url(url))));
         prefixes.sort();
         prefixes.dedup();
-        if prefixes.len() > MAX_PREFIXES {
-            bail!("servers: found more than {MAX_PREFIXES} addresses, expected fewer")
-        }
+        ensure!(prefixes.len() <= MAX_PREFIXES, "servers: found more than {MAX_PREFIXES} paths, expected fewer");
     }
     Ok(Some(prefixes))
 }
 
+/// A server's addresses with all values of its variables, or their paths alone. A variable that says no value stays: in
+/// the path it then stands for any segment.
+fn addresses(url: &str, variables: Option<&Value>) -> anyhow::Result<Vec<String>> {
+    let mut used: Vec<(String, Vec<String>)> = Vec::new();
+    for (name, variable) in variables.and_then(Value::as_object).into_iter().flatten() {
+        let values = values(variable).with_context(|| format!("servers: {url}: the variable {name}"))?;
+        let placeholder = format!("{{{name}}}");
+        if url.contains(&placeholder) && !values.is_empty() {
+            used.push((placeholder, values));
+        }
+    }
+    let path = path_of_url(url);
+    let host = &url[..url.len() - path.len()];
+    let has_path = |values: &[String]| values.iter().any(|value| value.contains('/'));
+    let is_in_host = |placeholder: &str, values: &[String]| host.contains(placeholder) && has_path(values);
+    // What is in a host makes no path, unless it says where the path begins.
+    let url = if used.iter().any(|(name, values)| is_in_host(name, values)) { url } else { path };
+    let mut urls = vec![url.to_owned()];
+    for (placeholder, values) in used.iter().filter(|(placeholder, _)| url.contains(placeholder)) {
+        let count = urls.len().saturating_mul(values.len());
+        ensure!(
+            count <= MAX_PREFIXES,
+            "servers: {url}: found more than {MAX_PREFIXES} values of its variables, expected fewer; give the patterns \
+             with --routes"
+        );
+        urls = urls.iter().flat_map(|url| values.iter().map(|value| url.replace(placeholder, value))).collect();
+    }
+    Ok(urls)
+}
+
 /// The values that a server's variable may take.
-fn values(variable: &Value) -> Vec<&str> {
-    let choices = variable.get("enum").and_then(Value::as_array);
-    let choices: Vec<&str> = choices.into_iter().flatten().filter_map(Value::as_str).collect();
-    let default = variable.get("default").and_then(Value::as_str);
-    if choices.is_empty() { default.into_iter().collect() } else { choices }
+fn values(variable: &Value) -> anyhow::Result<Vec<String>> {
+    let text = |value: &Value| match value {
+        Value::String(text) => Ok(text.clone()),
+        // YAML takes an unquoted 2 for a number.
+        Value::Number(number) => Ok(number.to_string()),
+        other => bail!("found the value {other}, expected text; put it in quotes"),
+    };
+    match variable.get("enum").and_then(Value::as_array) {
+        Some(choices) if !choices.is_empty() => choices.iter().map(text).collect(),
+        _ => variable.get("default").into_iter().map(text).collect(),
+    }
 }
 
 /// The path of an address, which may have neither scheme nor host.
@@ -208,6 +234,38 @@ paths:
             r#"{"openapi":"3.0.3","servers":[{"url":"https://example.com"}],"paths":{"/a":{}}}"#,
             &[("PUT /a", "/a")],
         );
+    }
+
+    #[test]
+    fn servers_keep_every_path() {
+        let document = |servers: &str| format!("openapi: 3.0.0\npaths: {{/a: {{get: }}}}\nservers: {servers}\n");
+        let regions = (0..150).map(|n| format!("r{n}")).collect::<Vec<_>>().join(",");
+        let hosts = format!(
+            "[{{url: 'https://{{z}}.x/{{a}}', variables: {{a: {{enum: [v1, 2]}}, z: {{enum: [{regions}], default: r0}}}}}}]"
+        );
+        check(&document(&hosts), &[("GET /v1/a", "/v1/a"), ("GET /2/a", "/2/a")]);
+        let valueless = "[{url: '/{tenant}/{x}', variables: {tenant: {description: any}}}]";
+        check(&document(valueless), &[("GET /acme/7/a", "/:tenant/:x/a")]);
+        let whole = "[{url: '{base}/v1', variables: {base: {default: 'https://x.example/api'}}}]";
+        check(&document(whole), &[("GET /api/v1/a", "/api/v1/a")]);
+        let beside = "[{url: 'https://{host}/v1', variables: {host: {enum: ['x/api', 'y']}}}]";
+        check(&document(beside), &[("GET /api/v1/a", "/api/v1/a"), ("GET /v1/a", "/v1/a")]);
+        let refused = |servers: &str, expected: &str| {
+            let error = read(&document(servers), "api.yaml", &mut DeclaredRoutes::default()).unwrap_err();
+            assert!(format!("{error:#}").starts_with(expected), "{error:#}");
+        };
+        let values = |count: usize| (0..count).map(|n| format!("v{n}")).collect::<Vec<_>>().join(",");
+        let many = |count| format!("[{{url: '/{{v}}', variables: {{v: {{enum: [{}]}}}}}}]", values(count));
+        check(&document(&many(100)), &[("GET /v99/a", "/v99/a")]);
+        refused(&many(101), "api.yaml: servers: /{v}: found more than 100 values of its variables");
+        let listed = (0..101).map(|n| format!("{{url: /{n}}}")).collect::<Vec<_>>().join(",");
+        refused(&format!("[{listed}]"), "api.yaml: servers: found more than 100 paths");
+        refused("[{url: /v1}, {uri: /v2}]", "api.yaml: servers: number 2 has no `url`");
+        refused(
+            "[{url: '/{v}', variables: {v: {enum: [true]}}}]",
+            "api.yaml: servers: /{v}: the variable v: found the value true, expected text",
+        );
+        refused("{url: /v1}", "api.yaml: servers: expected a list");
     }
 
     #[test]
