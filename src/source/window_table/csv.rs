@@ -1,6 +1,6 @@
 //! Window tables as CSV.
 
-use super::limit::LimitedLines;
+use super::limit::LimitedRows;
 use super::row::CheckedRow;
 use crate::source::probe::Probe;
 use crate::window::table::{COLUMNS, DURATIONS, TableRow, parse_time, parse_values, unguarded};
@@ -9,7 +9,7 @@ use csv::{ReaderBuilder, StringRecord, Trim};
 
 /// Hands every row on; gives the bytes read.
 pub(super) fn read(probe: Probe, take: &mut dyn FnMut(CheckedRow) -> anyhow::Result<()>) -> anyhow::Result<u64> {
-    let reader = LimitedLines::new(probe.into_reader().context("cannot be read")?);
+    let reader = LimitedRows::new(probe.into_reader().context("cannot be read")?);
     let mut reader = ReaderBuilder::new().flexible(true).trim(Trim::Headers).from_reader(reader);
     check_header(reader.headers().context("its header cannot be read")?)?;
     let mut record = StringRecord::new();
@@ -17,10 +17,12 @@ pub(super) fn read(probe: Probe, take: &mut dyn FnMut(CheckedRow) -> anyhow::Res
     loop {
         number += 1;
         let place = || format!("row {number}");
+        let start = reader.position().byte();
+        reader.get_mut().start_row(start);
         if !reader.read_record(&mut record).with_context(place)? {
-            let lines = reader.get_ref();
-            ensure!(lines.ends_with_a_line(), "its last row has no line end, it may be cut");
-            return Ok(lines.bytes);
+            let rows = reader.get_ref();
+            ensure!(rows.ends_with_a_line(), "its last row has no line end, it may be cut");
+            return Ok(rows.bytes);
         }
         take(CheckedRow::new(row(&record).with_context(place)?).with_context(place)?).with_context(place)?;
     }

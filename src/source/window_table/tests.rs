@@ -50,6 +50,15 @@ fn a_table_comes_back_from_either_form() {
 }
 
 #[test]
+fn a_cell_of_many_lines_is_bounded() {
+    let line_feeds = "\n".repeat(65 << 20);
+    let refused = rows_of(format!("{HEADER}{}", ROW.replace("/a", &format!("\"/a{line_feeds}\""))).as_bytes(), &[]);
+    assert_eq!(refused.err().unwrap().split(": ").last(), Some("a row is longer than 64 MiB"));
+    let two = ROW.replace("/a", "\"/a\n\n\"");
+    assert_eq!(rows_of(format!("{HEADER}{two}{two}").as_bytes(), &[]).unwrap().2, 2);
+}
+
+#[test]
 fn rows_of_one_key_add_up_and_filtered_ones_are_counted() {
     let content = format!("{HEADER}{ROW}{ROW}");
     let (rows, ..) = rows_of(content.as_bytes(), &[]).unwrap();
