@@ -92,14 +92,21 @@ fn strip_docker<'l>(line: &'l [u8], scratch: &'l mut Vec<u8>) -> Stripped<'l> {
     }
     let Some(logged) = text.get(..end) else { return Stripped::Bare };
     // Only the last part of a split line has the line end.
-    let Some(logged) = logged.strip_suffix(b"\\n") else { return Stripped::Part };
-    let logged = logged.strip_suffix(b"\\r").unwrap_or(logged);
+    let Some(logged) = without_escape(logged, b'n') else { return Stripped::Part };
+    let logged = without_escape(logged, b'r').unwrap_or(logged);
     if memchr(b'\\', logged).is_none() {
         return Stripped::Line(logged, DOCKER_LEAD.len());
     }
     scratch.clear();
     unescape(logged, scratch);
     Stripped::Line(scratch, DOCKER_LEAD.len())
+}
+
+/// A JSON string without the escape at its end; `None` where a backslash that is logged itself stands before the letter.
+fn without_escape(text: &[u8], letter: u8) -> Option<&[u8]> {
+    let before = text.strip_suffix(&[letter])?;
+    let backslashes = before.iter().rev().take_while(|byte| **byte == b'\\').count();
+    (backslashes % 2 == 1).then(|| &before[..before.len() - 1])
 }
 
 fn strip_cri(line: &[u8]) -> Stripped<'_> {
@@ -178,11 +185,27 @@ fn behind_syslog_5424(line: &[u8]) -> Option<&[u8]> {
     }
     let rest = match rest {
         [b'-', rest @ ..] => rest,
-        [b'[', ..] => rest.get(memchr::memmem::find(rest, b"] ")? + 1..)?,
+        [b'[', ..] => behind_structured_data(rest)?,
         _ => return None,
     };
     let rest = rest.strip_prefix(b" ")?;
     Some(rest.strip_prefix(b"\xef\xbb\xbf").unwrap_or(rest))
+}
+
+/// What follows `[id name="value"][...]`: inside of a value a backslash escapes, and a bracket ends nothing (RFC 5424,
+/// 6.3.3).
+fn behind_structured_data(text: &[u8]) -> Option<&[u8]> {
+    let (mut in_value, mut is_escaped) = (false, false);
+    for (at, byte) in text.iter().enumerate() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if in_value => is_escaped = true,
+            b'"' => in_value = !in_value,
+            b']' if !in_value && text.get(at + 1) != Some(&b'[') => return text.get(at + 1..),
+            _ => {}
+        }
+    }
+    None
 }
 
 /// What follows `<190>`.
@@ -230,6 +253,9 @@ mod tests {
             (Prefix::Syslog, "2026-06-01T12:00:00.5+00:00 host nginx[7]: a b", "43: a b"),
             (Prefix::Syslog5424, "<190>1 2026-06-01T12:00:00Z host nginx 7 - - a b", "45: a b"),
             (Prefix::Syslog5424, "<190>1 - host nginx 7 - [x@1 k=\"v\"] a b", "36: a b"),
+            (Prefix::Syslog5424, "<190>1 - host nginx 7 - [x@1 k=\"v\"][y k=\"[w] \"] [a] b", "48: [a] b"),
+            (Prefix::Syslog5424, "<190>1 - host nginx 7 - [x@1 k=\"\\\"\\] v\\\\\"] a b", "43: a b"),
+            (Prefix::DockerJson, r#"{"log":"a\\n\r\n","stream":"stdout"}"#, r"8: a\\n"),
         ] {
             assert_eq!(strip(prefix, line), expected, "{line}");
             assert_eq!(Prefix::of(&[line.as_bytes()]), Some(prefix), "{line}");
@@ -240,6 +266,10 @@ mod tests {
     fn parts_of_lines_are_told() {
         assert_eq!(strip(Prefix::Cri, "2026-06-01T12:00:00Z stdout P a"), "Part");
         assert_eq!(strip(Prefix::DockerJson, r#"{"log":"a","stream":"stdout"}"#), "Part");
+        // What was logged ends with a backslash and an n; the line goes on.
+        assert_eq!(strip(Prefix::DockerJson, r#"{"log":"a\\n","stream":"stdout"}"#), "Part");
+        assert_eq!(strip(Prefix::DockerJson, r#"{"log":"a\\\\n","stream":"stdout"}"#), "Part");
+        assert_eq!(strip(Prefix::DockerJson, r#"{"log":"a\\\n","stream":"stdout"}"#), r"8: a\\");
     }
 
     #[test]
