@@ -134,8 +134,9 @@ fn joined(row_groups: &[usize], most_rows: usize) -> Vec<(usize, usize)> {
     let mut pieces: Vec<(usize, usize)> = Vec::new();
     for &rows in row_groups {
         match pieces.last_mut() {
-            Some((_, length)) if *length + rows <= most_rows => *length += rows,
-            Some(&mut (before, length)) => pieces.push((before + length, rows)),
+            Some((_, length)) if length.saturating_add(rows) <= most_rows => *length += rows,
+            // Only a damaged footer tells of more rows than can be counted, and reading them will fail.
+            Some(&mut (before, length)) => pieces.push((before.saturating_add(length), rows)),
             None => pieces.push((0, rows)),
         }
     }
@@ -151,5 +152,6 @@ mod tests {
         assert_eq!(joined(&[], 10), []);
         assert_eq!(joined(&[4, 6, 1], 10), [(0, 10), (10, 1)]);
         assert_eq!(joined(&[4, 7, 40, 2, 8], 10), [(0, 4), (4, 7), (11, 40), (51, 10)]);
+        assert_eq!(joined(&[1, usize::MAX, 1], 10), [(0, 1), (1, usize::MAX), (usize::MAX, 1)]);
     }
 }
