@@ -1,7 +1,8 @@
 //! Routes that a user declares: patterns in, for a method and a path the pattern that a router would choose out.
 //!
 //! A pattern is made of whole segments: `/users/:id` stands for any one segment in its second place,
-//! `/files/*path` for one segment or more at its end. The most specific pattern wins, segment by segment from the
+//! `/files/*path` for one segment or more at its end, which may be empty: for `/files/`, not for `/files`, as httprouter,
+//! gin and chi have it (Express, too, but without `/files/`). The most specific pattern wins, segment by segment from the
 //! left: a name before a parameter before the rest of the path. This module must not know where patterns come from.
 
 pub(crate) mod list;
