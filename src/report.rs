@@ -87,7 +87,7 @@ pub struct EndpointEvidence {
 }
 
 /// One input as it was read.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Input {
     /// The path as given, or `-` for standard input.

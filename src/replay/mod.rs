@@ -11,6 +11,7 @@ mod explain;
 mod feedback;
 mod intake;
 mod kept;
+mod latency_advice;
 mod observed;
 mod rail;
 mod reason;

@@ -95,8 +95,8 @@ impl Trace {
         self.clean_cycles += u64::from(signals.anomalies == 0);
     }
 
-    /// The reasons for the final config.
-    pub(super) fn reasons(&self, plan: &RulesPlan, has_latency: bool, names: &EndpointNames) -> Reasons {
+    /// The reasons for the final config; `no_latency` says why nothing had a duration, where nothing had.
+    pub(super) fn reasons(&self, plan: &RulesPlan, no_latency: Option<&str>, names: &EndpointNames) -> Reasons {
         let untuned = || Reason {
             text: format!("kept from the current config: the {} rules never change it", plan.rules.name()),
             ..Reason::default()
@@ -105,7 +105,10 @@ impl Trace {
             failure_threshold: self.threshold_reason(),
             open_timeout_ms: untuned(),
             max_concurrent_calls: untuned(),
-            timeout_ms: if has_latency { self.timeout_reason(plan, names) } else { no_latency() },
+            timeout_ms: match no_latency {
+                None => self.timeout_reason(plan, names),
+                Some(why) => Reason { text: format!("not recommended: {why}"), ..Reason::default() },
+            },
             max_retries: self.retries_reason(plan.rules),
         }
     }
@@ -186,13 +189,6 @@ impl Trace {
     }
 }
 
-fn no_latency() -> Reason {
-    let text = "not recommended: the log has no latency; add it to nginx's format, for example log_format timed \
-                '$remote_addr - $remote_user [$time_local] \"$request\" $status $body_bytes_sent \"$http_referer\" \
-                \"$http_user_agent\" rt=$request_time urt=$upstream_response_time';";
-    Reason { text: text.to_owned(), ..Reason::default() }
-}
-
 fn times(n: u64, noun: &str) -> String {
     if n == 1 { format!("1 {noun}") } else { format!("{} {noun}s", fine(n as f64)) }
 }
@@ -257,7 +253,7 @@ mod tests {
             let findings = Findings { requests: 100, signals: Some(*signals), anomalies: Vec::new() };
             feedback.apply(minute * MINUTE_MS, findings, &names);
         }
-        feedback.trace.reasons(&plan, true, &names)
+        feedback.trace.reasons(&plan, None, &names)
     }
 
     #[test]

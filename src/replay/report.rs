@@ -1,5 +1,6 @@
 //! A finished replay and what is known of its reading, put together as a report.
 
+use super::latency_advice::no_latency;
 use super::{Engine, Kept, Replay, SecondLook};
 use crate::advise::trace::Trace;
 use crate::plan::{ReplayPlan, RuleChoice, RuleSet, SpikeRule};
@@ -56,7 +57,8 @@ impl Replay {
         let (recommended, reasons) = match supported {
             Some(evidence) => (evidence.global.recommended(&rules.current), evidence.global.reasons()),
             None => {
-                let reasons = self.feedback.trace.reasons(rules, has_latency, &self.names);
+                let why = (!has_latency).then(|| no_latency(&reading.inputs));
+                let reasons = self.feedback.trace.reasons(rules, why.as_deref(), &self.names);
                 (self.recommended(has_latency), reasons)
             }
         };

@@ -3,9 +3,10 @@
 //! A name with a slip in it finds nothing and would pass for a result, so it is told.
 
 use super::named::is_upstream_duration;
-use super::nginx::is_upstream_latency;
+use super::nginx::{is_upstream_latency, json_template};
 use super::tally::InputTally;
-use crate::plan::{Latency, ReplayPlan, Role};
+use crate::plan::{Filter, FormatChoice, Latency, LineTemplate, ReplayPlan, Role};
+use crate::report::Summary;
 use crate::request::{MAX_EXTRA_FIELDS, Request};
 
 /// Which of the fields that the user asked for have a value in some request.
@@ -86,6 +87,40 @@ pub(super) fn absent_fields(plan: &ReplayPlan, tallies: &[InputTally]) -> Vec<St
         .collect()
 }
 
+/// What became of the requests of a run that is left with none: which flags left them out.
+pub(super) fn what_became(plan: &ReplayPlan, summary: &Summary) -> String {
+    let input = &plan.input;
+    let bounds = [("--since", input.since), ("--until", input.until)];
+    let bounds = bounds.into_iter().filter(|(_, bound)| bound.is_some()).map(|(flag, _)| flag);
+    let filters = input.filters.iter().map(|filter| match filter {
+        Filter::Method(_) => "--method",
+        Filter::Status(_) => "--status",
+        Filter::Route(_) => "--route",
+        Filter::ExcludeRoute(_) => "--exclude-route",
+        Filter::Equals(..) => "--where",
+    });
+    let mut flags: Vec<&str> = bounds.chain(filters).collect();
+    flags.dedup();
+    let left_out = (summary.filtered_out > 0).then(|| match flags.as_slice() {
+        [only] => format!("{} left out by {only}", summary.filtered_out),
+        several => {
+            format!("{} left out by {} together; try each alone", summary.filtered_out, several.join(" and "))
+        }
+    });
+    let without = (summary.not_requests > 0).then(|| match summary.not_requests {
+        1 => "1 line without a request".to_owned(),
+        lines => format!("{lines} lines without a request"),
+    });
+    without.into_iter().chain(left_out).collect::<Vec<_>>().join(", ")
+}
+
+/// Whether a JSON format that was given writes the upstream's part under this key.
+fn is_written_as_upstream(plan: &ReplayPlan, key: &str) -> bool {
+    let FormatChoice::Templates(templates) = &plan.input.format else { return false };
+    let upstream = |template: &LineTemplate| json_template(&template.log_format, Latency::Upstream).ok()??.upstream;
+    templates.iter().any(|template| upstream(template).as_deref() == Some(key))
+}
+
 /// Says where the upstream's part of a request was asked for and the whole is what there is.
 pub(super) fn latency_note(plan: &ReplayPlan, tallies: &[InputTally]) -> Option<String> {
     let wanted = &plan.input.wanted;
@@ -93,7 +128,8 @@ pub(super) fn latency_note(plan: &ReplayPlan, tallies: &[InputTally]) -> Option<
         return None;
     }
     let whole = |tally: &InputTally| {
-        let is_upstream = |name: &str| is_upstream_duration(name) || is_upstream_latency(name);
+        let is_upstream =
+            |name: &str| is_upstream_duration(name) || is_upstream_latency(name) || is_written_as_upstream(plan, name);
         let field = tally.input.latency_field.as_ref().filter(|name| !is_upstream(name))?;
         Some(format!(
             "no field for the upstream's part of a request is known in {} (--latency upstream), so `{field}` is the \

@@ -5,7 +5,7 @@ use super::detect;
 use super::lines::Chunk;
 use super::marks::LineMarks;
 use super::named::{FieldParser, FieldsLine, Heading, JsonMap, LtsvMap, W3cMap};
-use super::nginx::{LogFormat, NginxParser};
+use super::nginx::{LogFormat, NginxParser, json_template};
 use super::prefix::{Prefix, Stripped};
 use super::preset::Preset;
 use super::probe::{Probe, SAMPLE_BYTES};
@@ -147,6 +147,15 @@ impl Family {
         Ok(Family::Json(Arc::new(JsonMap::detect(sample, wanted)?)))
     }
 
+    /// What a format that was given writes: lines of its own shape, or JSON objects.
+    fn template(template: &LineTemplate, lines: &[&[u8]], wanted: &Wanted) -> anyhow::Result<Family> {
+        let LineTemplate { title, log_format } = template;
+        Ok(match json_template(log_format, wanted.latency)? {
+            Some(template) => Family::Json(Arc::new(JsonMap::written_by(title, &template, lines, wanted)?)),
+            None => Family::Template(Arc::new(LogFormat::compile(title, log_format, wanted)?)),
+        })
+    }
+
     fn parser(&self) -> Parser {
         match self {
             Family::Template(format) => Parser::Template(format.parser()),
@@ -177,29 +186,28 @@ fn best_template(
 ) -> anyhow::Result<LineFormat> {
     let mut best: Option<(usize, LineFormat)> = None;
     let mut first_error = None;
-    for template in templates {
-        let format = match LogFormat::compile(&template.title, &template.log_format, wanted) {
-            Ok(format) => Arc::new(format),
+    let ways = templates.iter().flat_map(|template| [(template, None, sample), (template, prefix, inner)]);
+    for (template, prefix, lines) in ways {
+        match Family::template(template, lines, wanted) {
+            Ok(family) => {
+                let count = read_count(&mut family.parser(), lines);
+                if best.as_ref().is_none_or(|(most, _)| count > *most) {
+                    best = Some((count, LineFormat { prefix, family }));
+                }
+            }
             Err(error) => {
                 first_error.get_or_insert(error);
-                continue;
-            }
-        };
-        for (prefix, lines) in [(None, sample), (prefix, inner)] {
-            let count = read_count(&mut format.parser(), lines);
-            if best.as_ref().is_none_or(|(most, _)| count > *most) {
-                best = Some((count, LineFormat { prefix, family: Family::Template(Arc::clone(&format)) }));
             }
         }
     }
     match (best, first_error) {
         (Some((_, format)), _) => Ok(format),
-        (None, Some(error)) => Err(error.into()),
+        (None, Some(error)) => Err(error),
         (None, None) => bail!("no log format was given"),
     }
 }
 
-fn read_count(parser: &mut NginxParser, lines: &[&[u8]]) -> usize {
+fn read_count(parser: &mut Parser, lines: &[&[u8]]) -> usize {
     lines.iter().filter(|line| matches!(parser.parse_line(line), Line::Request(_) | Line::NotRequest)).count()
 }
 

@@ -511,9 +511,8 @@ fn check_requests(
     }
     if summary.requests == 0 {
         bail!(
-            "no request is left: {} outside --since/--until or stopped by a filter, {} lines without a request{}{}",
-            summary.filtered_out,
-            summary.not_requests,
+            "no request is left: {}{}{}",
+            asked::what_became(plan, summary),
             if absent.is_empty() { "" } else { "; " },
             absent.join("; ")
         )

@@ -310,14 +310,16 @@ impl Chooser<'_> {
             let unit = unit.unwrap_or_else(|| unit_of(self.sample, &name));
             return Ok(Some((name, unit)));
         }
-        let best_of = |table: &[(&'static str, Option<Unit>)]| {
-            let name = self.sample.best(table.iter().map(|(name, _)| *name), is_duration)?;
-            Some((name.to_owned(), unit_of(self.sample, name)))
+        let best_of =
+            |table: &[(&'static str, Option<Unit>)]| self.sample.best(table.iter().map(|(name, _)| *name), is_duration);
+        let lines = |name: &str| self.sample.values(name).iter().filter(|logged| is_duration(logged)).count();
+        let name = match (self.wanted.latency, best_of(&DURATIONS), best_of(&UPSTREAM_DURATIONS)) {
+            // A field that most of the lines with the upstream's part do without is no latency of the log.
+            (Latency::Request, Some(whole), Some(part)) if 2 * lines(whole) < lines(part) => Some(part),
+            (Latency::Request, whole, part) => whole.or(part),
+            (Latency::Upstream, whole, part) => part.or(whole),
         };
-        Ok(match self.wanted.latency {
-            Latency::Request => best_of(&DURATIONS).or_else(|| best_of(&UPSTREAM_DURATIONS)),
-            Latency::Upstream => best_of(&UPSTREAM_DURATIONS).or_else(|| best_of(&DURATIONS)),
-        })
+        Ok(name.map(|name| (name.to_owned(), unit_of(self.sample, name))))
     }
 
     fn developer(&self) -> Option<String> {

@@ -26,9 +26,10 @@ pub(super) use slots::Found;
 pub(super) use text::unescape;
 pub use w3c::Columns;
 
-use crate::plan::{Timezone, Unit, Wanted};
+use crate::plan::{FieldOverride, Role, Timezone, Unit, Wanted};
 use crate::request::{DecimalMs, EXTRA_VALUES, Line, Rejection, Request};
 use crate::source::marks::LineMarks;
+use crate::source::nginx::JsonTemplate;
 use crate::source::time::TimeParser;
 use crate::source::value::{self, Malformed, is_event_stream, present};
 use crate::source::{FormatInfo, ParseLine};
@@ -101,6 +102,31 @@ impl JsonMap {
             return Err(NoFields::NotJson { lines: sample_lines.len() });
         }
         FieldMap::new("JSON lines", &sample, wanted, |names, _| Names::new(names))
+    }
+
+    /// The same of a log whose writer says what its fields mean, as far as they are in the first lines; what `wanted`
+    /// names counts more.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub(in crate::source) fn written_by(
+        title: &str,
+        template: &JsonTemplate,
+        sample_lines: &[&[u8]],
+        wanted: &Wanted,
+    ) -> Result<JsonMap, NoFields> {
+        let sample = Sample::of_json(sample_lines);
+        if sample.is_empty() {
+            return Err(NoFields::NotJson { lines: sample_lines.len() });
+        }
+        const TARGET: [Role; 3] = [Role::Method, Role::Path, Role::Request];
+        let names_target = wanted.fields.iter().any(|field| TARGET.contains(&field.role));
+        let holds = |field: &&FieldOverride| sample.has(&field.name) && !(names_target && TARGET.contains(&field.role));
+        let fields = template.fields.iter().filter(holds).chain(&wanted.fields).cloned().collect();
+        let developer = || template.developer.clone().filter(|name| sample.has(name));
+        let wanted = Wanted { fields, developer: wanted.developer.clone().or_else(developer), ..wanted.clone() };
+        FieldMap::new(&format!("{title}, JSON lines"), &sample, &wanted, |names, _| Names::new(names))
     }
 }
 

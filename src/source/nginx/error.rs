@@ -25,7 +25,10 @@ pub enum FormatError {
         rest: String,
     },
     /// The format writes a JSON object.
-    #[error("the log format writes JSON objects; read the log as JSON lines instead")]
+    #[error(
+        "the log format writes JSON objects, though not as JSON has them; read the log by --log-format json, and name its \
+         fields with --field, for example --field duration=rt@s"
+    )]
     JsonTemplate,
     /// Nothing tells where one variable ends and the next begins.
     #[error("nothing separates `${first}` from `${second}` in the log format, so their values cannot be told apart")]

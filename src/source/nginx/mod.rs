@@ -3,11 +3,12 @@
 //! In go a `log_format` as it stands in nginx.conf and the lines written with it, out come requests or
 //! the column where a line stops to fit. A format is compiled once: `syntax` takes the string apart,
 //! `compile` gives variables their roles, `matcher` splits a line, `unescape` undoes what nginx did to
-//! a value. Nothing here does I/O, and no line allocates.
+//! a value; `json_template` says what the keys mean of a format that writes JSON. Nothing here does I/O, and no line allocates.
 
 mod compile;
 pub mod conf;
 mod error;
+mod json_template;
 mod kept;
 mod matcher;
 mod syntax;
@@ -17,6 +18,7 @@ mod unescape;
 mod variable;
 
 pub use error::FormatError;
+pub(super) use json_template::{JsonTemplate, json_template};
 pub(super) use variable::is_upstream_latency;
 
 use crate::backtest::spool::Stamps;

@@ -71,7 +71,7 @@ impl Template {
 }
 
 /// Splits what follows a `$` into the variable's name and the rest.
-fn split_variable(text: &str) -> Result<(&str, &str), FormatError> {
+pub(super) fn split_variable(text: &str) -> Result<(&str, &str), FormatError> {
     let bad = || FormatError::BadVariable { rest: text.chars().take(20).collect() };
     let braced = text.strip_prefix('{');
     let body = braced.unwrap_or(text);
@@ -82,7 +82,7 @@ fn split_variable(text: &str) -> Result<(&str, &str), FormatError> {
 }
 
 /// The format's parts and its escape mode, whichever way it was pasted.
-fn parts(text: &str) -> Result<(Vec<String>, Escape), FormatError> {
+pub(super) fn parts(text: &str) -> Result<(Vec<String>, Escape), FormatError> {
     let pasted = text.trim_start();
     let directive = pasted.strip_prefix("log_format").filter(|rest| rest.starts_with(char::is_whitespace));
     let is_list = pasted.starts_with('\'') || pasted.starts_with("escape=");
@@ -172,7 +172,7 @@ fn unescape_conf(raw: &str) -> String {
 }
 
 /// Whether the format is a template of one JSON object.
-fn is_json(format: &str) -> bool {
+pub(super) fn is_json(format: &str) -> bool {
     let inner = format.trim().strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
     inner.is_some_and(|inner| inner.trim_start().starts_with('"'))
 }

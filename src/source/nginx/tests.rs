@@ -374,7 +374,12 @@ fn formats_that_cannot_work_say_why() {
         &wanted(),
         "the log format logs no method and path of the request; add `$request`, or `$request_method` and `$request_uri`, to it",
     );
-    check("{\"a\":\"$request\"}", &wanted(), "the log format writes JSON objects; read the log as JSON lines instead");
+    check(
+        "{\"a\":\"$request\"}",
+        &wanted(),
+        "the log format writes JSON objects, though not as JSON has them; read the log by --log-format json, and name its \
+         fields with --field, for example --field duration=rt@s",
+    );
     assert!(matches!(
         error("$msec $status $request", &field(Role::Duration, "x", None)),
         FormatError::UnknownVariable { .. }

@@ -79,6 +79,15 @@ fn alp() {
 }
 
 #[test]
+fn a_latency_that_few_lines_have_gives_way_to_the_upstreams() {
+    let plain = r#"{"time":"2026-06-01T12:00:00Z","method":"GET","uri":"/a","status":200,"apptime":0.057}"#;
+    let both = plain.replace('}', r#","reqtime":0.060}"#);
+    let field = |lines: &[&str]| detect(lines, &Wanted::default()).unwrap().info().latency_field.unwrap();
+    assert_eq!(field(&[&both, plain]), "reqtime");
+    assert_eq!(field(&[&both, plain, plain]), "apptime");
+}
+
+#[test]
 fn elastic_common_schema() {
     let dotted = r#"{"@timestamp":"2026-06-01T12:00:00.000Z","http.request.method":"GET","url.path":"/a","http.response.status_code":200,"event.duration":1500000}"#;
     let nested = r#"{"@timestamp":"2026-06-01T12:00:00.000Z","http":{"request":{"method":"GET"},"response":{"status_code":200}},"url":{"path":"/a"},"event":{"duration":1500000}}"#;
