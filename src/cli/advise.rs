@@ -14,18 +14,19 @@ use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
 const AFTER_HELP: &str = "\
-Without an analysis, all that the access log supports, in one report that says what was left out and why; `queries` reads
-other logs too, by its name.
+Without an analysis, all that the access log supports, in one report that says
+what was left out and why; `queries` reads other logs too, by its name.
 
 Examples:
   learn advise access.log
   learn advise balance access.log -f config -o upstream.conf
   learn advise score access.log --model shop.json > scores.ndjson
   learn advise scale access.log --replicas 4 --concurrency-per-replica 8
-  learn advise scale access.log --deployment shop -f config | kubectl apply -f -
+  learn advise scale a.log --deployment shop -f config | kubectl apply -f -
   learn advise queries postgresql.csv --database-url postgres://app@db/shop
 
-`learn advise ANALYSIS --help` shows an analysis's own flags. A log that is called like one is ./scale.";
+`learn advise ANALYSIS --help` shows an analysis's own flags. A log that is
+called like one is ./scale.";
 
 /// What was typed after `learn advise`.
 #[derive(Args, Clone, Debug)]
@@ -133,15 +134,16 @@ impl AdviseArgs {
 }
 
 const AFTER_QUERIES_HELP: &str = "\
-Without a FILE, a database named by --database-url tells its pg_stat_statements; without
-both, standard input is read. With files and a database, the database's planner checks the
-suggestions. postgres:// alone leaves everything to the PG* variables and ~/.pgpass, as for
-psql; DATABASE_URL is not read here. A password does not belong on the command line.
+Without a FILE, a database named by --database-url tells its
+pg_stat_statements; without both, standard input is read. With files and a
+database, the database's planner checks the suggestions. postgres:// alone
+leaves everything to the PG* variables and ~/.pgpass, as for psql; DATABASE_URL
+is not read here. A password does not belong on the command line.
 
 Examples:
   learn advise queries postgresql.csv
   learn advise queries postgresql.json --database-url postgres://app@db/shop
-  learn advise queries --database-url postgres://app@db/shop -f config -o indexes.sql";
+  learn advise queries --database-url postgres://app@db/shop -f config";
 
 /// What was typed after `learn advise queries`.
 #[derive(Args, Clone, Debug)]

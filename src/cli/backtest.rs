@@ -9,12 +9,13 @@ use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
 use std::path::PathBuf;
 
 const AFTER_HELP: &str = "\
-Each config is tested beside what the rules and the evidence come to. Where the log is long enough these are fitted on
-its first part and everything is tested on the rest.
+Each config is tested beside what the rules and the evidence come to. Where the
+log is long enough these are fitted on its first part and everything is tested
+on the rest.
 
 Examples:
   learn backtest access.log --config tunable.json
-  learn backtest access.log --config old.json --config new.json --split 0.7 -f json
+  learn backtest access.log --config old.json --config new.json --split 0.7
   learn backtest access.log --config tunable.json --whole";
 
 /// What was typed after `learn backtest`.

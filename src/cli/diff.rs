@@ -8,18 +8,20 @@ use crate::plan::diff::DiffFormat;
 use clap::Args;
 
 const AFTER_HELP: &str = "\
-OLD and NEW are each a config file, `-` for a config on standard input (one of the two),
-redis://HOST[:PORT][/DB] or rediss:// for what services read there, or an access log, which is
-replayed as `learn replay` would. A log is known by its content: a file that is no JSON, or whose
-first line is a whole JSON object without a section of a config.
+OLD and NEW are each a config file, `-` for a config on standard input (one of
+the two), redis://HOST[:PORT][/DB] or rediss:// for what services read there,
+or an access log, which is replayed as `learn replay` would. A log is known by
+its content: a file that is no JSON, or whose first line is a whole JSON object
+without a section of a config.
 
 Exit codes:
   0  nothing moved, or all within tolerance
   1  something moved beyond its tolerance
-  2  trouble: a file that is missing, no JSON, an unknown or missing key, a value out of bounds
+  2  trouble: a file that is missing, no JSON, an unknown or missing key, a
+     value out of bounds
 
 Examples:
-  learn diff tunable.json access.log --tolerance 10% --tolerance httpClient.maxRetries=1
+  learn diff tunable.json access.log --tolerance httpClient.maxRetries=1
   learn replay access.log -f config | learn diff tunable.json - -f github
   learn diff redis://cache.example/0 tunable.json";
 

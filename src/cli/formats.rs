@@ -6,8 +6,9 @@ use clap::Args;
 use std::path::PathBuf;
 
 const AFTER_HELP: &str = "\
-Without a FILE: every format that is known by name, and where it has the latency.
-With files: which format each is in, on what evidence, and its first request as it is read.
+Without a FILE: every format that is known by name, and where it has the
+latency. With files: which format each is in, on what evidence, and its first
+request as it is read.
 
 Exit codes:
   0  every file is in a known format

@@ -34,10 +34,10 @@ Examples:
     learn replay 'access.log*'
 
   For nginx with a log_format of its own:
-    learn replay --log-format '$time_local \"$request\" $status $request_time' a.log
+    learn replay --log-format '$msec \"$request\" $status $request_time' a.log
 
   The last two hours of the orders, and what was slow upstream:
-    learn replay --since 2h --route '/api/orders*' --latency upstream access.log
+    learn replay --since 2h --route '/api/orders*' --latency upstream a.log
 
   The config that running services read, starting from the one in force:
     learn replay --current tunable.json -f config -o tunable.json access.log
@@ -45,7 +45,7 @@ Examples:
   What does the whole log support, whatever its last minutes were?
     learn replay --rules evidence access.log
 
-  Which developer just went 5x over their baseline? In cron, every five minutes:
+  Which developer went 5x over their baseline? In cron, every five minutes:
     learn scan-usage --webhook https://example.com/hook
 
   In CI: did the recommendation move by more than a tenth?
@@ -71,8 +71,9 @@ Exit codes:
   2  usage, input or I/O error
 
 Every flag is also an environment variable: --max-gap is LEARN_MAX_GAP.
-Settings come, first wins, from flags, variables, learn.toml in the working directory
-(or --settings FILE), the user's ~/.config/learn/learn.toml, defaults.";
+Settings come, first wins, from flags, variables, learn.toml in the working
+directory (or --settings FILE), the user's ~/.config/learn/learn.toml,
+defaults.";
 
 const EXIT_CODES_HINT: &str = "`learn --help` shows more examples and the exit codes.";
 
@@ -154,6 +155,25 @@ fn name_variable(error: &mut clap::Error, typed: &[String], variable: impl Fn(&s
 mod tests {
     use super::*;
     use clap::CommandFactory;
+
+    #[test]
+    fn examples_fit_a_narrow_terminal() {
+        fn check(command: &clap::Command) {
+            let texts = [
+                command.get_before_help(),
+                command.get_before_long_help(),
+                command.get_after_help(),
+                command.get_after_long_help(),
+            ];
+            for text in texts.into_iter().flatten() {
+                for line in text.to_string().lines() {
+                    assert!(line.chars().count() < 80, "{}: {line}", command.get_name());
+                }
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&Cli::command());
+    }
     use clap::error::ErrorKind;
 
     #[test]

@@ -6,12 +6,14 @@ use clap::builder::BoolishValueParser;
 use std::path::PathBuf;
 
 const AFTER_HELP: &str = "\
-The URL is redis://[USER[:PASSWORD]@]HOST[:PORT][/DB], rediss:// for TLS, or unix:///SOCKET?db=N.
-Others can see what is typed: give a URL with a password in LEARN_REDIS_URL instead, or the
-password alone in REDISCLI_AUTH. Services read the key when they start.
+The URL is redis://[USER[:PASSWORD]@]HOST[:PORT][/DB], rediss:// for TLS, or
+unix:///SOCKET?db=N. Others can see what is typed: give a URL with a password
+in LEARN_REDIS_URL instead, or the password alone in REDISCLI_AUTH. Services
+read the key when they start.
 
 Examples:
-  learn replay access.log -f config -o tunable.json && learn publish tunable.json redis://cache.example
+  learn replay access.log -f config -o tunable.json
+  learn publish tunable.json redis://cache.example
   learn publish tunable.json redis://cache.example --dry-run";
 
 /// What was typed after `learn publish`.

@@ -8,9 +8,9 @@ use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
 const AFTER_HELP: &str = "\
-Times are RFC 3339, a date, or a duration before the log's last request.
-Every flag is also an environment variable: --max-gap is LEARN_MAX_GAP.
-Standard output carries the result and nothing else; messages go to standard error.";
+Times are RFC 3339, a date, or a duration before the log's last request. Every
+flag is also an environment variable: --max-gap is LEARN_MAX_GAP. Standard
+output carries the result and nothing else; messages go to standard error.";
 
 /// What was typed after `learn replay`.
 #[derive(Args, Clone, Debug, Default)]

@@ -11,10 +11,11 @@ use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
 const AFTER_HELP: &str = "\
-Without a FILE the rows are in PostgreSQL: --database-url, else DATABASE_URL, else the
-PG* variables and ~/.pgpass, as for psql. A password does not belong on the command line.
-Times are RFC 3339 or a date. Every flag is also an environment variable: --as-of is
-LEARN_AS_OF. Standard output carries the result and nothing else.";
+Without a FILE the rows are in PostgreSQL: --database-url, else DATABASE_URL,
+else the PG* variables and ~/.pgpass, as for psql. A password does not belong
+on the command line. Times are RFC 3339 or a date. Every flag is also an
+environment variable: --as-of is LEARN_AS_OF. Standard output carries the
+result and nothing else.";
 
 /// What was typed after `learn scan-usage`.
 #[derive(Args, Clone, Debug)]

@@ -8,8 +8,9 @@ use clap::Args;
 use std::path::PathBuf;
 
 const AFTER_HELP: &str = "\
-A window table holds exact counts by minute, endpoint and outcome. Tables merge by addition, with each other and with
-logs; `learn replay` and `learn backtest` read them wherever they read logs.
+A window table holds exact counts by minute, endpoint and outcome. Tables merge
+by addition, with each other and with logs; `learn replay` and `learn backtest`
+read them wherever they read logs.
 
 Examples:
   learn windows access.log -o monday.parquet

@@ -27,6 +27,9 @@ pub struct ScaleReport {
     pub max_concurrent_calls: u64,
     /// The replicas that windows need.
     pub replicas: Replicas,
+    /// The mean duration, in milliseconds, above which a window is slow; the settings have it too.
+    #[serde(skip)]
+    pub target_ms: f64,
     /// Windows with a mean duration above the target.
     pub slow_windows: u64,
     /// Of those, with no more load than the replicas in force take: more replicas would not have made them faster.
@@ -149,6 +152,7 @@ impl ScaleReport {
                 windows: demand.windows_by_needed.values().sum(),
                 windows_above_in_force: demand.windows_above(in_force),
             },
+            target_ms: config.target_latency,
             slow_windows: slow().count() as u64,
             slow_windows_within_capacity: slow().filter(|row| row.replicas_needed <= in_force).count() as u64,
             horizontal_pod_autoscaler: hpa::autoscaler(deployment, demand.fewest.min(peak), peak, &demand.capacity),

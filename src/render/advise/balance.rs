@@ -24,12 +24,13 @@ fn basis(balance: &BalanceReport) -> String {
     let requests = counted(balance.basis.requests, "request");
     match balance.of {
         Observed::Upstream => format!(
-            "Rests on {requests}, {} with more than one try; success is a status below 500, and `-` a failed try.",
+            "Rests on {requests}, {} with more than one try; success is a status below 500, and `-` a failed try; \
+             the average moves, the latest tries weighing most.",
             count(balance.retried_requests)
         ),
         Observed::Endpoint => format!(
             "Rests on {requests}. No upstream is logged ($upstream_addr), so this is of endpoints, as in the plugin; success \
-             is a status below 400."
+             is a status below 400; the average moves, the latest requests weighing most."
         ),
     }
 }
@@ -40,7 +41,7 @@ fn columns(of: Observed) -> Vec<Column> {
         Column::right(if of == Observed::Upstream { "Tries" } else { "Requests" }, Fit::Whole),
         Column::right("Share %", Fit::LeaveOut(1)),
         Column::right("Failed", Fit::Whole),
-        Column::right("Average ms", Fit::LeaveOut(2)),
+        Column::right("Moving avg ms", Fit::LeaveOut(2)),
         Column::right("Health", Fit::Whole),
     ];
     if of == Observed::Upstream {

@@ -34,10 +34,11 @@ pub(super) fn section(scale: &ScaleReport) -> Section {
 
 fn sentences(scale: &ScaleReport, times: TimeStyle) -> Vec<String> {
     let replicas = &scale.replicas;
+    let target = format!("the target of {} ms (--target-latency)", number(scale.target_ms));
     let slow = match scale.slow_windows {
-        0 => "No window was slower on average than the target.".to_owned(),
+        0 => format!("No window was slower on average than {target}."),
         slow => format!(
-            "{} slower on average than the target; in {} of them the load needed no more than the replicas in force, so \
+            "{} slower on average than {target}; in {} of them the load needed no more than the replicas in force, so \
              more would not have helped.",
             if slow == 1 { "1 window was".to_owned() } else { format!("{} windows were", count(slow)) },
             count(scale.slow_windows_within_capacity)
