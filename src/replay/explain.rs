@@ -49,7 +49,9 @@ impl Explained {
                 declared.insert(path);
             }
             let found_path = if naming.is_named(target) { path } else { OTHER };
-            let missing_path = if naming.is_lasting(target) { path } else { UNMATCHED };
+            // Before the limit is passed, only what has no name by its path alone is there.
+            let is_nameless = path == OTHER && naming.full_since_ms().is_none();
+            let missing_path = if naming.is_lasting(target) || is_nameless { path } else { UNMATCHED };
             routes.entry(found_path).or_default().append(found);
             routes.entry(missing_path).or_default().append(not_found);
         }

@@ -23,7 +23,8 @@ pub(crate) const UNMATCHED: &str = "(unmatched)";
 pub(crate) const OTHER: &str = "(other)";
 
 /// Bytes of known paths for each route there may be. Past them, paths answered with 404 only are not remembered, and
-/// no longer count under their own name once they have one.
+/// no longer count under their own name once they have one. A path that is longer by itself is [`OTHER`]: servers take
+/// 8 KiB for a whole request line, and no one reads such a name.
 const KNOWN_BYTES_PER_ROUTE: usize = 4096;
 
 /// Leaves that are always kept, and bytes of their names: the whole of what most logs have.
@@ -195,7 +196,7 @@ impl Naming {
         if self.full_since_ms.is_none() {
             for (leaf, found_ms) in open.iter().filter(|(_, found_ms)| *found_ms != NOT_FOUND) {
                 let [_, path, _] = self.leaves.parts(*leaf);
-                if !is_pool(path) {
+                if own_pool(path).is_none() {
                     self.tree.add_found(path, *found_ms);
                 }
             }
@@ -256,8 +257,12 @@ impl Naming {
         if self.is_lasting(target) {
             return target;
         }
-        let pool = if self.full_since_ms.is_some() { OTHER } else { UNMATCHED };
-        self.pool_of(target, pool, names)
+        let is_full = self.full_since_ms.is_some();
+        if !is_full && self.endpoints[target as usize].standing == Standing::Pool {
+            // As long as there is room it follows from the path alone, or from there being no other answer than 404.
+            return target;
+        }
+        self.pool_of(target, if is_full { OTHER } else { UNMATCHED }, names)
     }
 
     /// A leaf's endpoint, before any merges.
@@ -347,7 +352,7 @@ impl Naming {
         }
         for (leaf, _) in open {
             let [_, path, _] = self.leaves.parts(*leaf);
-            if !is_pool(path) {
+            if own_pool(path).is_none() {
                 self.tree.watch(path);
             }
         }
@@ -359,11 +364,12 @@ impl Naming {
     /// Gives a settled leaf its endpoint; the tree knows every path by now that may have one of its own.
     fn name_leaf(&mut self, leaf: u32, is_found: bool, names: &mut EndpointNames) {
         let [method, path, group] = self.leaves.parts(leaf).map(<[u8]>::to_vec);
-        let known = if is_pool(&path) { None } else { self.tree.find(&path) };
+        let own_pool = own_pool(&path);
+        let known = if own_pool.is_some() { None } else { self.tree.find(&path) };
         let endpoint = match known {
             Some(node) => self.endpoint_at(node, [&method, &group], names),
             None => {
-                let pool = if is_found { OTHER } else { UNMATCHED };
+                let pool = own_pool.unwrap_or(if is_found { OTHER } else { UNMATCHED });
                 let endpoint = names.intern([&method, pool.as_bytes(), &group], self.has_groups);
                 self.stand(endpoint, Standing::Pool)
             }
@@ -471,9 +477,13 @@ impl Naming {
     }
 }
 
-/// Whether a logged path looks like the name of a pool; it then belongs there.
-fn is_pool(path: &[u8]) -> bool {
-    path == UNMATCHED.as_bytes() || path == OTHER.as_bytes()
+/// The pool for a path that never has a name, whatever is answered: one that looks like the name of a pool, or is too
+/// long to be kept.
+fn own_pool(path: &[u8]) -> Option<&'static str> {
+    if path == UNMATCHED.as_bytes() {
+        return Some(UNMATCHED);
+    }
+    (path == OTHER.as_bytes() || path.len() > KNOWN_BYTES_PER_ROUTE).then_some(OTHER)
 }
 
 #[cfg(test)]

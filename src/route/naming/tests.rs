@@ -69,6 +69,13 @@ fn request() -> impl Strategy<Value = Seen> {
     (prop::sample::select(vec!["GET", "PUT"]), path, prop::bool::weighted(0.6))
 }
 
+/// The same, some of them at paths that never have a name.
+fn any_request() -> impl Strategy<Value = Seen> {
+    let nameless = prop_oneof!["[(](other|unmatched)[)]", Just(long_path(1))];
+    let nameless = (Just("GET"), nameless, any::<bool>());
+    prop_oneof![6 => request(), 1 => nameless]
+}
+
 proptest! {
     #[test]
     fn names_are_what_all_requests_so_far_say(
@@ -99,7 +106,7 @@ proptest! {
 
     #[test]
     fn neither_order_nor_forgetting_changes_a_name(
-        cycles in prop::collection::vec(prop::collection::vec(request(), 0..25), 1..6),
+        cycles in prop::collection::vec(prop::collection::vec(any_request(), 0..25), 1..6),
         max_routes in 1..60usize,
         limit in 1..6usize,
         max_known_bytes in 300..6000usize,
@@ -289,6 +296,20 @@ fn late_requests_of_known_routes_last() {
         let (_, last, _) = settle_all(Naming::new(plan), &cycles, remembers);
         assert_eq!(last, [vec!["GET /a", "GET (other)"], [&late[..3], &["GET (other)"]].concat()]);
     }
+}
+
+/// A path that is longer by so many bytes than the longest that has a name.
+fn long_path(excess: usize) -> String {
+    format!("/s/{}", "x".repeat(KNOWN_BYTES_PER_ROUTE + excess - 3))
+}
+
+#[test]
+fn a_path_is_named_up_to_a_length() {
+    let (longest, longer) = (long_path(0), long_path(1));
+    let (_, totals) = run(&mut naming(9, 2), &[vec![found(&longest), found(&longer)], vec![missing(&longer)]]);
+    assert_eq!(totals, BTreeMap::from([("GET (other)".to_owned(), 2), (format!("GET {longest}"), 1)]));
+    let (_, last, _) = settle_all(naming(9, 2), &[vec![missing(&longer), found(&longer)]], Remembers::Nothing);
+    assert_eq!(last, [["GET (other)"; 2]]);
 }
 
 #[test]
