@@ -200,6 +200,10 @@ fn write_windows(plan: &WindowsPlan) -> anyhow::Result<ExitCode> {
     if let Some(log) = log {
         bail!("--output would overwrite the input {}; only a window table may be replaced", log.path)
     }
+    let replaces_a_table = reading.inputs.iter().any(|read| plan.replaces(&read.path));
+    if let Some(repeats) = reading.repeats.filter(|_| replaces_a_table) {
+        bail!("{repeats}; the table stays as it was: leave out the log, or write to another file if they are others")
+    }
     let Some(Kept::Minutes(mut minutes)) = reading.kept else { bail!("nothing was counted by minute") };
     if let Some(retain_ms) = plan.retain_ms {
         minutes.retain(retain_ms, plan.replay.rules.looping.max_gap_ms);

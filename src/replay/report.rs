@@ -10,6 +10,7 @@ use crate::report::{
 };
 use crate::route::naming::{OTHER, UNMATCHED};
 use crate::usage::negative_binomial::Phase;
+use crate::window::minute::Repeats;
 
 /// Share of the cycles at the floor from which the published rules' habit is explained.
 const NOTABLE_FLOOR_SHARE: f64 = 0.5;
@@ -26,6 +27,8 @@ pub struct Reading {
     pub(crate) kept: Option<Kept>,
     /// Every request with all that the analyses look at, when they are to run.
     pub(crate) trace: Option<Trace>,
+    /// What of the logs the window tables beside them hold.
+    pub(crate) repeats: Option<Repeats>,
 }
 
 impl Replay {

@@ -181,23 +181,33 @@ fn read_recognised(
         Keeps::Minutes => Keep::Minutes(MinuteTable::default()),
     };
     let mut read = read_tables(plan, tables, &mut keep, replay, progress)?;
+    let tabled = match &mut keep {
+        Keep::Minutes(minutes) if !logs.is_empty() => std::mem::take(minutes),
+        _ => MinuteTable::default(),
+    };
     let chunk_plan = ChunkPlan::new(plan, keeps, since_ms, until_ms);
     let formats: Vec<Option<(LineFormat, Stamps)>> = logs.iter().map(|input| input.format.clone()).collect();
     let firsts: Vec<Option<i64>> = logs.iter().map(|input| input.first_ms).collect();
     let (tallies, keep) = read_chunks(plan, &chunk_plan, logs, &formats, keep, replay, progress)?;
     read.extend(firsts.into_iter().zip(tallies));
     read.sort_by(|(a_ms, a), (b_ms, b)| (a_ms, &a.input.path).cmp(&(b_ms, &b.input.path)));
+    let mut repeats = None;
     let (kept, trace) = match keep {
         Keep::Counts => (None, None),
         Keep::Calls(spool, trace) => {
             (Some(Kept::Calls(spool.finish()?)), trace.map(|trace| trace.finish()).transpose()?)
         }
-        Keep::Minutes(minutes) => (Some(Kept::Minutes(minutes.finish(&replay.tabled))), None),
+        Keep::Minutes(mut minutes) => {
+            repeats = minutes.repeats(&tabled);
+            minutes.append(tabled);
+            (Some(Kept::Minutes(minutes.finish(&replay.tabled))), None)
+        }
     };
     let mut reading = conclude(plan, read.into_iter().map(|(_, tally)| tally).collect(), since_ms, until_ms)?;
     reading.summary.notes.extend(twins);
     reading.summary.notes.extend(end.into_iter().flat_map(|end| end.notes));
-    Ok(Reading { kept, trace, ..reading })
+    reading.summary.notes.extend(repeats.map(|repeats| repeats.to_string()));
+    Ok(Reading { kept, trace, repeats, ..reading })
 }
 
 /// What is missing from a result over window tables, beside what is `null` in it.
@@ -454,6 +464,7 @@ fn conclude(
         summary,
         kept: None,
         trace: None,
+        repeats: None,
     })
 }
 

@@ -3,6 +3,10 @@
 //! Requests go in chunk by chunk, or rows of a window table; out come rows in one order, whatever the order of the
 //! additions. Rows of one key add up, so tables merge. This module knows neither files nor rules.
 
+mod repeats;
+
+pub(crate) use repeats::Repeats;
+
 use super::pane::{Answer, Cell, Counts, NO_PANE, Span, pane_of};
 use super::value_counts::ValueCounts;
 use crate::backtest::call::{Call, MINUTE_US, Outcome};

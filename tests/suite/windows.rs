@@ -271,10 +271,11 @@ fn a_table_takes_the_place_of_itself_and_of_no_log() {
     let record =
         Record { timestamp_ms: 1_780_315_200_001, method: "GET", path: "/", status: 200, duration_ms: Some(1.0) };
     let log = place.log("a.log", [&record]);
+    let later = place.log("b.log", [&Record { timestamp_ms: record.timestamp_ms + 60_000, ..record.clone() }]);
     let table = place.windows("a.parquet", &[&log], &[]);
     let once = std::fs::read(&table).unwrap();
-    let twice = place.bytes("a.parquet", &[&table, &log], &[]);
-    assert_ne!(once, twice);
+    let both = place.bytes("a.parquet", &[&table, &later], &[]);
+    assert_ne!(once, both);
     let before = std::fs::read(&log).unwrap();
     let mut command = isolated(LEARN, place.0.path());
     command.args(["windows", "a.log", "-f", "csv", "-o", "a.log"]);
@@ -282,4 +283,41 @@ fn a_table_takes_the_place_of_itself_and_of_no_log() {
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8(output.stderr).unwrap().contains("would overwrite the input a.log"));
     assert_eq!(std::fs::read(&log).unwrap(), before);
+}
+
+/// As a job that is run again after it has done its work.
+#[test]
+fn a_table_is_not_replaced_by_one_that_counts_a_log_twice() {
+    let place = Place::new();
+    let at = |minute: i64| Record {
+        timestamp_ms: 1_780_315_200_001 + minute * 60_000,
+        method: "GET",
+        path: "/",
+        status: 200,
+        duration_ms: Some(1.0),
+    };
+    let log = place.log("a.log", &[at(0), at(0), at(1)]);
+    let table = place.windows("a.csv", &[&log], &[]);
+    let before = std::fs::read(&table).unwrap();
+    let run = |args: &[&str]| {
+        let mut command = isolated(LEARN, place.0.path());
+        command.args(args);
+        let output = feed(command, b"");
+        (output.status.code(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
+    };
+    let longer = place.log("b.log", &[at(0), at(0), at(1), at(1), at(2)]);
+    for (log, counts) in [(&log, "2 of the logs' 2 minutes"), (&longer, "1 of the logs' 3 minutes")] {
+        let (code, told) = run(&["windows", &table, log, "-o", &table]);
+        assert_eq!(code, Some(2));
+        assert!(told.contains(&format!("{counts} are in the window tables already")), "{told}");
+        assert!(told.contains("the table stays as it was"), "{told}");
+        assert_eq!(std::fs::read(&table).unwrap(), before);
+    }
+    let (code, told) = run(&["windows", &table, &log, "-o", "other.csv"]);
+    assert_eq!((code, told.contains("the same requests count twice")), (Some(0), true), "{told}");
+    let (code, told) = run(&["replay", "-f", "json", &table, &log]);
+    assert_eq!((code, told.contains("the same requests count twice")), (Some(0), true), "{told}");
+    let news = place.log("c.log", &[Record { status: 500, ..at(1) }, at(3)]);
+    let (code, told) = run(&["windows", &table, &news, "-o", &table]);
+    assert_eq!((code, told.contains("twice")), (Some(0), false), "{told}");
 }
