@@ -5,6 +5,7 @@
 use super::named::is_upstream_duration;
 use super::nginx::{is_upstream_latency, json_template};
 use super::tally::InputTally;
+use super::tries::last_try;
 use crate::plan::{Filter, FormatChoice, Latency, LineTemplate, ReplayPlan, Role};
 use crate::report::Summary;
 use crate::request::{MAX_EXTRA_FIELDS, Request};
@@ -53,13 +54,9 @@ impl Listing {
 
     /// The value that counts.
     pub(super) fn last(self, value: &[u8]) -> &[u8] {
-        let is_separator = |pair: &[u8]| pair == b", " || pair == b": ";
         match self {
             Listing::Single => value,
-            Listing::Tries => {
-                let last = value.windows(2).rposition(is_separator);
-                last.map_or(value, |at| &value[at + 2..])
-            }
+            Listing::Tries => last_try(value),
         }
     }
 }

@@ -31,6 +31,7 @@ mod schedule;
 pub mod table;
 mod tally;
 pub mod time;
+pub(crate) mod tries;
 mod trusting;
 pub mod usage;
 mod value;

@@ -5,6 +5,7 @@
 
 use crate::request::DecimalMs;
 use crate::source::time::decimal::Decimal;
+use crate::source::tries::tries;
 
 /// A value that its field cannot have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,7 +112,7 @@ pub(super) fn upstream_duration(text: &[u8], unit_exponent: i8) -> Result<Option
 #[cold]
 fn upstream_sum(text: &[u8], unit_exponent: i8) -> Result<Option<DecimalMs>, Malformed> {
     let mut sum: Option<Decimal> = None;
-    for part in text.split(|byte| matches!(byte, b',' | b':')).map(<[u8]>::trim_ascii) {
+    for part in tries(text) {
         if part == b"-" {
             continue;
         }
@@ -291,11 +292,14 @@ mod tests {
         assert_eq!(upstream_duration(b"0.010, 0.0005", 3), millis(105, -1));
         assert_eq!(upstream_duration(b"-, 0.003", 3), millis(3, 0));
         assert_eq!(upstream_duration(b"0.004", 3), millis(4, 0));
+        assert_eq!(upstream_duration(b"0.004 : ", 3), millis(4, 0));
         for none in ["", "-", "-, -", "-, - : -"] {
             assert_eq!(upstream_duration(none.as_bytes(), 3), Ok(None), "{none}");
         }
         for bad in [
             "0.010 0.003",
+            "0.010,0.003",
+            "0.010:0.003",
             "0.010,",
             ", 0.010",
             "0.010, x",

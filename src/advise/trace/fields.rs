@@ -5,6 +5,7 @@
 use super::record::{CacheState, Priority, Try, Visit};
 use crate::request::{DecimalMs, MAX_OPTIONAL_FIELDS, Request};
 use crate::route::endpoint::Interner;
+use crate::source;
 use std::hash::{DefaultHasher, Hasher};
 
 /// The fields, each by the names that it goes by in the logs of nginx and others, the likeliest first.
@@ -94,13 +95,13 @@ impl Visits {
         }
     }
 
-    /// nginx's parallel lists of the servers tried, such as `a, b : c`: a comma before the next server of the group, a
-    /// colon where an internal redirect led to another group. A list that is shorter than that of the addresses leaves
-    /// its last tries unsaid.
+    /// nginx's parallel lists of the servers tried. A list that is shorter than that of the addresses leaves its last
+    /// tries unsaid.
     fn tries(&mut self, addresses: &[u8], statuses: Option<&[u8]>, times: Option<&[u8]>) -> Vec<Try> {
-        let (mut statuses, mut times) = (items(statuses), items(times));
+        let mut statuses = statuses.into_iter().flat_map(source::tries::tries);
+        let mut times = times.into_iter().flat_map(source::tries::tries);
         let mut tries = Vec::new();
-        for address in items(Some(addresses)).take(MAX_TRIES) {
+        for address in source::tries::tries(addresses).take(MAX_TRIES) {
             let (status, time) = (statuses.next(), times.next());
             if address == b"-" || address.is_empty() {
                 continue;
@@ -115,28 +116,13 @@ impl Visits {
     }
 }
 
-/// The items of a list, without the spaces around them. An address may hold colons, but none with spaces around.
-fn items(list: Option<&[u8]>) -> impl Iterator<Item = &[u8]> {
-    let mut rest = list;
-    std::iter::from_fn(move || {
-        let list = rest?;
-        let is_separator = |at: &usize| {
-            list[*at] == b','
-                || (list[*at] == b':' && *at > 0 && list[at - 1] == b' ' && list.get(at + 1) == Some(&b' '))
-        };
-        let end = (0..list.len()).find(is_separator);
-        rest = end.map(|end| &list[end + 1..]);
-        Some(list[..end.unwrap_or(list.len())].trim_ascii())
-    })
-}
-
 fn status_code(text: &[u8]) -> Option<u16> {
     let code = std::str::from_utf8(text).ok()?.parse().ok()?;
     (100..600).contains(&code).then_some(code)
 }
 
 fn seconds_as_micros(text: &[u8]) -> Option<u64> {
-    let duration = crate::source::duration_of(text, SECONDS_EXPONENT)?;
+    let duration = source::duration_of(text, SECONDS_EXPONENT)?;
     Some(duration.nanos() / NANOS_PER_MICRO)
 }
 
