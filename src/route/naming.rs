@@ -12,9 +12,12 @@
 //! Names depend on the set of requests up to the cycle's end, not on the order in which they were read. Memory follows
 //! the limits, beside what is still to be settled. This module must not know what is counted under a name.
 
+mod leaves;
+
 use super::declared::{DeclaredNames, DeclaredRoutes};
-use super::endpoint::{EndpointNames, Interner};
+use super::endpoint::EndpointNames;
 use super::tree::{MAX_SIBLINGS, NodeId, RouteTree};
+use leaves::Leaves;
 
 /// The route of paths that were answered with 404 only.
 pub(crate) const UNMATCHED: &str = "(unmatched)";
@@ -27,13 +30,8 @@ pub(crate) const OTHER: &str = "(other)";
 /// 8 KiB for a whole request line, and no one reads such a name.
 const KNOWN_BYTES_PER_ROUTE: usize = 4096;
 
-/// Leaves that are always kept, and bytes of their names: the whole of what most logs have.
-const MIN_LEAVES: (usize, usize) = (1 << 18, 64 << 20);
-
 /// The time of a leaf that was answered with 404 only.
 pub(crate) const NOT_FOUND: i64 = i64::MAX;
-
-const NONE: u32 = u32::MAX;
 
 /// How routes get their names.
 #[derive(Clone, Copy, Debug)]
@@ -46,28 +44,20 @@ pub(crate) struct NamingPlan<'a> {
     pub(crate) declared: Option<&'a DeclaredRoutes>,
 }
 
-/// Leaves and the endpoints that they belong to.
+/// Endpoints, and which leaves belong to them.
 pub(crate) struct Naming {
     max_routes: usize,
     folds: bool,
     max_known_bytes: usize,
     declared: DeclaredNames,
     tree: RouteTree,
-    leaves: Interner,
-    /// Leaves, and bytes of their names, from which on it is worth forgetting some.
-    max_leaves: (usize, usize),
-    /// By leaf; `NONE` before it is settled.
-    leaf_endpoints: Vec<u32>,
+    leaves: Leaves,
     has_groups: bool,
     /// By endpoint.
     endpoints: Vec<Endpoint>,
     watch: Watch,
     full_since_ms: Option<i64>,
     merged: Vec<Merged>,
-    /// By leaf: the number under which its requests are kept one by one; `NONE` as long as none is.
-    leaf_serials: Vec<u32>,
-    /// By that number: the endpoint of a leaf that was forgotten, or `NONE`.
-    serial_endpoints: Vec<u32>,
 }
 
 /// What is known of an endpoint beside its name.
@@ -126,51 +116,35 @@ impl Naming {
             max_known_bytes: plan.max_routes.saturating_mul(KNOWN_BYTES_PER_ROUTE),
             declared: plan.declared.map(DeclaredRoutes::names).unwrap_or_default(),
             tree: RouteTree::new(if plan.raw_paths { usize::MAX } else { MAX_SIBLINGS }),
-            leaves: Interner::default(),
-            max_leaves: MIN_LEAVES,
-            leaf_endpoints: Vec::new(),
+            leaves: Leaves::default(),
             has_groups: false,
             endpoints: Vec::new(),
             watch: Watch::Open,
             full_since_ms: None,
             merged: Vec::new(),
-            leaf_serials: Vec::new(),
-            serial_endpoints: Vec::new(),
         }
     }
 
     /// The number of a leaf: method, route by its own line, and group; `has_groups` says whether there are any.
     pub(crate) fn leaf(&mut self, parts: [&[u8]; 3], has_groups: bool) -> u32 {
         self.has_groups = has_groups;
-        // What is shown alike is one endpoint: two names that differ in nothing visible could not be ordered.
-        let shown = parts.map(String::from_utf8_lossy);
-        let leaf = self.leaves.number_of(shown.each_ref().map(|part| part.as_bytes()));
-        if leaf as usize == self.leaf_endpoints.len() {
-            self.leaf_endpoints.push(NONE);
-            self.leaf_serials.push(NONE);
-        }
-        leaf
+        self.leaves.number(parts)
     }
 
     /// How many leaves are kept.
     pub(crate) fn leaves(&self) -> usize {
-        self.leaf_endpoints.len()
+        self.leaves.len()
     }
 
     /// Whether there are twice as many as were in use when that was looked at last.
     pub(crate) fn has_many_leaves(&self) -> bool {
-        self.leaves.len() > self.max_leaves.0 || self.leaves.text_bytes() > self.max_leaves.1
+        self.leaves.are_many()
     }
 
     /// A leaf's number for good, for requests that are kept one by one. [`Naming::endpoints_by_serial`] says what
     /// became of it.
     pub(crate) fn serial(&mut self, leaf: u32) -> u32 {
-        let serial = &mut self.leaf_serials[leaf as usize];
-        if *serial == NONE {
-            *serial = self.serial_endpoints.len() as u32;
-            self.serial_endpoints.push(NONE);
-        }
-        *serial
+        self.leaves.serial(leaf)
     }
 
     /// Names the leaves seen up to a cycle's end, each with the time of its first answer other than 404, or
@@ -221,7 +195,7 @@ impl Naming {
 
     /// Where the requests of a settled leaf are counted.
     pub(crate) fn place(&self, leaf: u32) -> Place {
-        let total = self.target(self.leaf_endpoints[leaf as usize]);
+        let total = self.target(self.leaves.settled(leaf));
         Place { total, shown: self.endpoints[total as usize].shown }
     }
 
@@ -236,23 +210,18 @@ impl Naming {
     /// By serial number, the endpoint at the end. What may have been forgotten on the way is one endpoint: it must not
     /// matter when.
     pub(crate) fn endpoints_by_serial(&mut self, names: &mut EndpointNames) -> Vec<u32> {
-        for (serial, endpoint) in self.leaf_serials.iter().zip(&self.leaf_endpoints).filter(|(s, _)| **s != NONE) {
-            self.serial_endpoints[*serial as usize] = *endpoint;
-        }
-        let serials = std::mem::take(&mut self.serial_endpoints);
+        let serials = self.leaves.take_serials();
         serials.into_iter().map(|endpoint| self.lasting(endpoint, names)).collect()
     }
 
     /// The same for a leaf whose requests are kept under itself.
     pub(crate) fn lasting_endpoint(&mut self, leaf: u32, names: &mut EndpointNames) -> u32 {
-        self.lasting(self.leaf_endpoints[leaf as usize], names)
+        self.lasting(self.leaves.endpoint(leaf), names)
     }
 
     /// What an endpoint is over the whole log, however much of it was remembered.
-    fn lasting(&mut self, endpoint: u32, names: &mut EndpointNames) -> u32 {
-        if endpoint == NONE {
-            return 0;
-        }
+    fn lasting(&mut self, endpoint: Option<u32>, names: &mut EndpointNames) -> u32 {
+        let Some(endpoint) = endpoint else { return 0 };
         let target = self.target(endpoint);
         if self.is_lasting(target) {
             return target;
@@ -267,7 +236,7 @@ impl Naming {
 
     /// A leaf's endpoint, before any merges.
     pub(crate) fn endpoint(&self, leaf: u32) -> u32 {
-        self.leaf_endpoints[leaf as usize]
+        self.leaves.settled(leaf)
     }
 
     /// Whether an endpoint has a name of its own.
@@ -302,22 +271,7 @@ impl Naming {
 
     /// Forgets the leaves that are not marked, and gives the new number of each that is.
     pub(crate) fn forget_leaves(&mut self, is_used: &[bool]) -> Vec<u32> {
-        let old = std::mem::take(&mut self.leaves);
-        let old_endpoints = std::mem::take(&mut self.leaf_endpoints);
-        let old_serials = std::mem::take(&mut self.leaf_serials);
-        let mut numbers = vec![NONE; is_used.len()];
-        for (leaf, (endpoint, serial)) in (0..).zip(old_endpoints.into_iter().zip(old_serials)) {
-            if is_used[leaf as usize] {
-                numbers[leaf as usize] = self.leaves.number_of(old.parts(leaf));
-                self.leaf_endpoints.push(endpoint);
-                self.leaf_serials.push(serial);
-            } else if serial != NONE {
-                self.serial_endpoints[serial as usize] = endpoint;
-            }
-        }
-        let (most, most_bytes) = MIN_LEAVES;
-        self.max_leaves = (most.max(2 * self.leaves.len()), most_bytes.max(2 * self.leaves.text_bytes()));
-        numbers
+        self.leaves.forget(is_used)
     }
 
     /// Whether a leaf's answers in a cycle, the first of them at `found_ms`, change nothing.
@@ -331,7 +285,7 @@ impl Naming {
 
     /// How a leaf's endpoint stands; `None` before it has one.
     fn standing(&self, leaf: u32) -> Option<Standing> {
-        let endpoint = Some(self.leaf_endpoints[leaf as usize]).filter(|endpoint| *endpoint != NONE)?;
+        let endpoint = self.leaves.endpoint(leaf)?;
         Some(self.endpoints[self.target(endpoint) as usize].standing)
     }
 
@@ -341,7 +295,8 @@ impl Naming {
             return false;
         }
         let endpoint = names.intern(parts, self.has_groups);
-        self.leaf_endpoints[leaf as usize] = self.stand(endpoint, Standing::Named);
+        let endpoint = self.stand(endpoint, Standing::Named);
+        self.leaves.set_endpoint(leaf, endpoint);
         true
     }
 
@@ -374,7 +329,7 @@ impl Naming {
                 self.stand(endpoint, Standing::Pool)
             }
         };
-        self.leaf_endpoints[leaf as usize] = endpoint;
+        self.leaves.set_endpoint(leaf, endpoint);
     }
 
     /// The endpoint of a method and a group at a node, under the node's path.
