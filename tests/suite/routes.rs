@@ -161,3 +161,42 @@ fn every_request_is_counted_once_under_its_last_name() {
     assert_eq!(requests_of("/blog/:param"), logged(|path| path.starts_with("/blog/") && !path.ends_with("/edit")));
     assert_eq!(requests_of("/blog/:param/edit"), logged(|path| path.starts_with("/blog/") && path.ends_with("/edit")));
 }
+
+/// The breakers of the backtest and the rows of evidence go by the same names as everything else.
+#[test]
+fn a_declared_route_that_comes_late_keeps_its_requests_everywhere() {
+    let place = tempfile::tempdir().unwrap();
+    let record = |number: i64, method, path: String, status| Record {
+        timestamp_ms: START_MS + number * 1000,
+        method,
+        path: path.leak(),
+        status,
+        duration_ms: Some(20.0),
+    };
+    let log = (0..7200).flat_map(|number| {
+        let known = record(number, "GET", format!("/{}", name(number % 4)), 200);
+        let late = [
+            record(number, "GET", format!("/late/{}", name(number)), 200),
+            record(number, "PUT", format!("/{}", name(0)), 200),
+            record(number, "GET", format!("/other/{}", name(number)), if number % 600 < 200 { 503 } else { 200 }),
+        ];
+        [known].into_iter().chain(late.into_iter().filter(move |_| number >= 3600))
+    });
+    let whole = write(place.path(), "late.log", &log.collect::<Vec<_>>());
+    let routes = place.path().join("routes.txt");
+    std::fs::write(&routes, "/late/:name\n").unwrap();
+    let declared = format!("--routes={}", routes.display());
+    let document = replayed(&[&declared, "--max-routes=4"], &[&whole]);
+    let cut = [&declared[..], "--max-routes=4", "--threads=8", "--chunk-bytes=999"];
+    assert_eq!(replayed(&cut, &[&whole]), document);
+    let row = |rows: &Value, method: &str, path: &str| {
+        let rows = rows.as_array().unwrap();
+        rows.iter().find(|row| row["method"] == method && row["path"] == path).unwrap().clone()
+    };
+    let known = format!("/{}", name(0));
+    for (method, path) in [("GET", "/late/:name"), ("PUT", &*known), ("GET", "(other)")] {
+        assert_eq!(row(&document["endpoints"], method, path)["count"], 3600, "{method} {path}");
+        let evidence = row(&document["evidence"]["endpoints"], method, path);
+        assert_eq!(evidence["maxConcurrentCalls"]["n"], 3600, "{method} {path}");
+    }
+}
