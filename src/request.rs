@@ -40,7 +40,66 @@ pub struct Request<'a> {
     /// Who called, as logged; `None` when absent, empty or `-`.
     pub developer: Option<&'a [u8]>,
     /// The values of the extra fields: those asked for, in their order, then those looked for.
-    pub extras: [Option<&'a [u8]>; EXTRA_VALUES],
+    pub extras: Extras<'a>,
+}
+
+/// The values of a request's extra fields, as places in the line, so that a run without any pays nothing for them.
+#[derive(Clone, Copy, Default)]
+pub struct Extras<'a> {
+    pub(crate) line: &'a [u8],
+    /// Text that does not stand in the line as it is.
+    pub(crate) scratch: &'a [u8],
+    pub(crate) places: &'a [Option<Place>],
+}
+
+/// Where a value stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) text: Text,
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+}
+
+/// Which text a [`Place`] is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Text {
+    /// The line.
+    Line,
+    /// What was put together or decoded.
+    Scratch,
+}
+
+impl<'a> Extras<'a> {
+    /// One value; `None` when it is absent, empty or `-`.
+    #[inline]
+    pub fn get(&self, index: usize) -> Option<&'a [u8]> {
+        let place = self.places.get(index).copied().flatten()?;
+        place.of(self.line, self.scratch)
+    }
+}
+
+impl PartialEq for Extras<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        (0..EXTRA_VALUES).all(|index| self.get(index) == other.get(index))
+    }
+}
+
+impl std::fmt::Debug for Extras<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries((0..self.places.len()).map(|index| self.get(index))).finish()
+    }
+}
+
+impl Place {
+    /// The value in these two texts.
+    #[inline(always)]
+    pub(crate) fn of<'a>(self, line: &'a [u8], scratch: &'a [u8]) -> Option<&'a [u8]> {
+        let text = match self.text {
+            Text::Line => line,
+            Text::Scratch => scratch,
+        };
+        text.get(self.start..self.end)
+    }
 }
 
 /// What one line turned out to be.

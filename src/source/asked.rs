@@ -22,8 +22,8 @@ pub struct AskedFields {
 impl AskedFields {
     /// Notes what a request has.
     pub fn note(&mut self, request: &Request) {
-        for (has_value, extra) in self.extras.iter_mut().zip(request.extras) {
-            *has_value |= extra.is_some();
+        for (index, has_value) in self.extras.iter_mut().enumerate() {
+            *has_value |= request.extras.get(index).is_some();
         }
         self.developer |= request.developer.is_some();
     }

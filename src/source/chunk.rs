@@ -314,7 +314,7 @@ impl ChunkReader {
             None => route_of(request.path, &mut self.route),
         };
         let group = match self.plan.group_by {
-            Some(index) => request.extras[index].unwrap_or(b"-"),
+            Some(index) => request.extras.get(index).unwrap_or(b"-"),
             None => b"",
         };
         let endpoint = self.endpoints.intern([request.method, route, group]);
@@ -378,13 +378,13 @@ impl ChunkReader {
     #[inline(always)]
     fn breaker_of(&mut self, request: &Request, endpoint: u32) -> u32 {
         let Some((index, listing)) = self.plan.breaker_by else { return endpoint };
-        let value = request.extras[index].map_or(&b"-"[..], |value| listing.last(value));
+        let value = request.extras.get(index).map_or(&b"-"[..], |value| listing.last(value));
         self.breakers.intern([b"", value, b""])
     }
 
     fn observe(&mut self, request: &Request, endpoint: u32, answer: Answer, duration_ns: Option<u64>) {
         let resource = |index: usize| {
-            let text = request.extras.get(self.plan.optional_at + index).copied().flatten()?;
+            let text = request.extras.get(self.plan.optional_at + index)?;
             std::str::from_utf8(text).ok()?.parse().ok().filter(|figure: &f64| figure.is_finite())
         };
         self.part.observations.push(Observation {

@@ -7,7 +7,7 @@ use crate::request::Request;
 pub fn passes_filter(filter: &Filter, request: &Request) -> bool {
     match filter {
         Filter::Status(ranges) => ranges.iter().any(|(low, high)| (*low..=*high).contains(&request.status)),
-        Filter::Equals(index, value) => request.extras[*index] == Some(value.as_bytes()),
+        Filter::Equals(index, value) => request.extras.get(*index) == Some(value.as_bytes()),
         Filter::Method(_) | Filter::Route(_) | Filter::ExcludeRoute(_) => true,
     }
 }

@@ -61,7 +61,7 @@ pub(crate) struct Visits {
 impl Visits {
     /// Takes a request; `fields_at` is where its extra values of [`FIELDS`] begin.
     pub(crate) fn push(&mut self, request: &Request, fields_at: usize, endpoint: u32, duration: Option<DecimalMs>) {
-        let field = |index: usize| request.extras.get(fields_at + index).copied().flatten();
+        let field = |index: usize| request.extras.get(fields_at + index);
         let figure = |index: usize| {
             let text = std::str::from_utf8(field(index)?).ok()?;
             text.parse().ok().filter(|figure: &f64| figure.is_finite())
@@ -176,7 +176,7 @@ pub(crate) fn plain_visit(ended_ms: i64) -> Visit {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::EXTRA_VALUES;
+    use crate::request::{Extras, Place, Text};
 
     fn tries(addresses: &str, statuses: Option<&str>, times: Option<&str>) -> Vec<(String, Option<u16>, Option<u64>)> {
         let mut visits = Visits::default();
@@ -207,11 +207,14 @@ mod tests {
 
     #[test]
     fn fields_mean_what_they_say() {
-        let mut extras = [None; EXTRA_VALUES];
-        let values: [&[u8]; 8] = [b"1048576", b"nan", b"-", b"-", b"-", b"hit", b"192.0.2.1", b"HIGH"];
-        for (extra, value) in extras[1..].iter_mut().zip(values) {
-            *extra = Some(value);
+        let line = b"1048576 nan - - - hit 192.0.2.1 HIGH";
+        let mut places = vec![None];
+        let mut start = 0;
+        for value in line.split(|byte| *byte == b' ') {
+            places.push(Some(Place { text: Text::Line, start, end: start + value.len() }));
+            start += value.len() + 1;
         }
+        let extras = Extras { line, scratch: b"", places: &places };
         let request = Request {
             timestamp_ms: 5,
             method: b"GET",
@@ -224,7 +227,7 @@ mod tests {
         };
         let mut visits = Visits::default();
         visits.push(&request, 1, 3, DecimalMs::new(2, 0));
-        visits.push(&Request { extras: [None; EXTRA_VALUES], developer: None, ..request }, 1, 3, None);
+        visits.push(&Request { extras: Extras::default(), developer: None, ..request }, 1, 3, None);
         let [known, unknown] = &visits.finish().visits[..] else { panic!("not two") };
         assert_eq!((known.memory_bytes, known.cpu, known.duration_ns), (Some(1_048_576.0), None, Some(2_000_000)));
         assert_eq!((known.cache, known.priority, known.tries.len()), (CacheState::Hit, Priority::High, 0));

@@ -27,7 +27,7 @@ pub(super) use text::unescape;
 pub use w3c::Columns;
 
 use crate::plan::{FieldOverride, Role, Timezone, Unit, Wanted};
-use crate::request::{DecimalMs, EXTRA_VALUES, Line, Rejection, Request};
+use crate::request::{DecimalMs, EXTRA_VALUES, Extras, Line, Place, Rejection, Request};
 use crate::source::marks::LineMarks;
 use crate::source::nginx::JsonTemplate;
 use crate::source::time::TimeParser;
@@ -190,6 +190,7 @@ impl<S: Scan> FieldMap<S> {
             scan: self.scan.clone(),
             values: Values::default(),
             scratch: Vec::new(),
+            extras: Vec::new(),
             time: TimeParser::new(self.timezone),
         }
     }
@@ -236,7 +237,8 @@ struct Roles {
     duration: Option<(Judged, Unit)>,
     developer: Option<u8>,
     content_type: Option<u8>,
-    extras: [Option<u8>; EXTRA_VALUES],
+    /// At most [`EXTRA_VALUES`].
+    extras: Box<[u8]>,
 }
 
 impl Roles {
@@ -261,14 +263,11 @@ impl Roles {
         });
         let mut slot = |name: &str| slot_of(name, &mut names);
         let until_end = fields.until_end.as_ref().map(|(name, unit)| (slot(name), *unit));
-        let mut extras = [None; EXTRA_VALUES];
         // A field of which the sample has no name may occur later, under the first of its names.
         let known = |names: &&[&'static str]| names.iter().find(|name| sample.has(name)).or(names.first()).copied();
         let looked_for = wanted.optional.iter().filter_map(known);
         let wanted_names = wanted.extras.iter().map(String::as_str).chain(looked_for);
-        for (extra, name) in extras.iter_mut().zip(wanted_names) {
-            *extra = Some(slot(name));
-        }
+        let extras = wanted_names.take(EXTRA_VALUES).map(&mut slot).collect();
         let developer = fields.developer.as_deref().map(&mut slot);
         let content_type = fields.content_type.as_deref().map(slot);
         (Roles { timestamp, until_end, target, status, duration, developer, content_type, extras }, names)
@@ -283,7 +282,12 @@ impl Roles {
 
     /// The request in a line that has been walked through; `None` when it holds none.
     #[inline(always)]
-    fn read<'a>(&'a self, found: Found<'a>, time: &mut TimeParser) -> Result<Option<Request<'a>>, Rejection<'a>> {
+    fn read<'a>(
+        &'a self,
+        found: Found<'a>,
+        time: &mut TimeParser,
+        places: &'a mut Vec<Option<Place>>,
+    ) -> Result<Option<Request<'a>>, Rejection<'a>> {
         if self.holds_nothing_of_a_request(found) {
             return Ok(None);
         }
@@ -295,6 +299,10 @@ impl Roles {
         let duration = self.duration(found)?;
         let (Some((method, path)), Some(status)) = (self.target.read(found)?, status) else { return Ok(None) };
         let content_type = self.content_type.and_then(|slot| found.string_or_number(slot));
+        if !self.extras.is_empty() {
+            places.clear();
+            places.extend(self.extras.iter().map(|slot| found.place_of_name_or_word(*slot)));
+        }
         Ok(Some(Request {
             timestamp_ms,
             method,
@@ -303,7 +311,7 @@ impl Roles {
             duration,
             long_lived: content_type.is_some_and(is_event_stream),
             developer: self.developer.and_then(|slot| found.name(slot)),
-            extras: self.extras.map(|slot| slot.and_then(|slot| found.name_or_word(slot))),
+            extras: Extras { line: found.line, scratch: found.scratch, places },
         }))
     }
 
@@ -423,6 +431,8 @@ pub struct FieldParser<S> {
     values: Values,
     /// Holds what does not stand in the current line as it is.
     scratch: Vec<u8>,
+    /// Where the current line's extra values stand.
+    extras: Vec<Option<Place>>,
     time: TimeParser,
 }
 
@@ -443,7 +453,7 @@ impl<S: Scan> ParseLine for FieldParser<S> {
 
     #[inline(always)]
     fn parse_line<'a>(&'a mut self, line: &'a [u8]) -> Line<'a> {
-        let FieldParser { roles, scan, values, scratch, time } = self;
+        let FieldParser { roles, scan, values, scratch, extras, time } = self;
         match scan.scan(line, values, scratch) {
             Ok(Scanned::Record) => {}
             Ok(Scanned::Comment) => return Line::Comment,
@@ -453,7 +463,7 @@ impl<S: Scan> ParseLine for FieldParser<S> {
             return Line::Rejected(Rejection { column: 1, found: line, expected });
         }
         values.unescape(line, scratch);
-        match roles.read(Found { line, scratch, values }, time) {
+        match roles.read(Found { line, scratch, values }, time, extras) {
             Ok(Some(request)) => Line::Request(request),
             Ok(None) => Line::NotRequest,
             Err(rejection) => Line::Rejected(rejection),

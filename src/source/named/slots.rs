@@ -4,7 +4,7 @@
 //! into scratch space once the whole line has been walked through.
 
 use super::text;
-use crate::request::EXTRA_VALUES;
+use crate::request::{EXTRA_VALUES, Place, Text};
 use crate::source::value::present;
 
 /// Time, method, path, request line, status, duration, developer, content type, and the extra fields.
@@ -127,13 +127,7 @@ impl<'a> Found<'a> {
     /// What a string says or how a number is written; `None` for the rest.
     #[inline(always)]
     pub(in crate::source) fn string_or_number(&self, slot: u8) -> Option<&'a [u8]> {
-        let span = self.span(slot)?;
-        match span.kind {
-            Kind::Text | Kind::Number => self.line.get(span.start..span.end),
-            Kind::Joined => self.joined(slot),
-            Kind::EscapedText => self.decoded(slot),
-            Kind::Word | Kind::Composite => None,
-        }
+        self.text(self.place(slot)?)
     }
 
     /// A string or number that names somebody: neither empty nor `-`.
@@ -142,12 +136,28 @@ impl<'a> Found<'a> {
         self.string_or_number(slot).and_then(present)
     }
 
-    /// The same, or `true` or `false`.
-    #[inline(always)]
-    pub(super) fn name_or_word(&self, slot: u8) -> Option<&'a [u8]> {
+    /// The place of the same, or of `true` or `false`.
+    pub(super) fn place_of_name_or_word(&self, slot: u8) -> Option<Place> {
         match self.span(slot)? {
-            Span { kind: Kind::Word, start, end } => self.line.get(start..end),
-            _ => self.name(slot),
+            Span { kind: Kind::Word, start, end } => Some(Place { text: Text::Line, start, end }),
+            _ => self.place(slot).filter(|place| self.text(*place).and_then(present).is_some()),
+        }
+    }
+
+    #[inline(always)]
+    fn text(&self, place: Place) -> Option<&'a [u8]> {
+        place.of(self.line, self.scratch)
+    }
+
+    /// Where a string or number stands.
+    #[inline(always)]
+    fn place(&self, slot: u8) -> Option<Place> {
+        let Span { kind, start, end } = self.span(slot)?;
+        match kind {
+            Kind::Text | Kind::Number => Some(Place { text: Text::Line, start, end }),
+            Kind::Joined => Some(Place { text: Text::Scratch, start: 0, end: end - start }),
+            Kind::EscapedText => self.decoded(slot),
+            Kind::Word | Kind::Composite => None,
         }
     }
 
@@ -157,10 +167,10 @@ impl<'a> Found<'a> {
         self.scratch.get(..span.end - span.start)
     }
 
-    fn decoded(&self, slot: u8) -> Option<&'a [u8]> {
+    fn decoded(&self, slot: u8) -> Option<Place> {
         let ends = &self.values.decoded_ends;
         let slot = usize::from(slot);
         let start = slot.checked_sub(1).map_or(Some(0), |before| ends.get(before).copied())?;
-        self.scratch.get(start..*ends.get(slot)?)
+        Some(Place { text: Text::Scratch, start, end: *ends.get(slot)? })
     }
 }

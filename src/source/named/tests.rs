@@ -53,7 +53,7 @@ fn show(line: Line) -> String {
     if let Some(developer) = request.developer {
         shown += &format!(" by {}", text(developer));
     }
-    for extra in request.extras.into_iter().flatten() {
+    for extra in (0..EXTRA_VALUES).filter_map(|index| request.extras.get(index)) {
         shown += &format!(" [{}]", text(extra));
     }
     shown
@@ -192,7 +192,7 @@ fn bytes_that_are_no_text_pass_through() {
     let map = detect(&[PLAIN], &Wanted { extras: vec!["ua".to_owned()], ..Wanted::default() }).unwrap();
     let mut parser = map.parser();
     let Line::Request(request) = parser.parse_line(&line) else { panic!("not a request") };
-    assert_eq!(request.extras[0], Some(&b"\xFF\x00\x1B[31m"[..]));
+    assert_eq!(request.extras.get(0), Some(&b"\xFF\x00\x1B[31m"[..]));
 }
 
 #[test]

@@ -38,6 +38,11 @@ impl Spans {
         }
     }
 
+    /// Where one value begins and ends.
+    pub(super) fn ends(&self, slot: Slot) -> (usize, usize) {
+        self.0[usize::from(slot.0) % SLOTS]
+    }
+
     /// Whether one value may hold `needle`; see [`Haystack::may_hold`].
     #[inline(always)]
     pub(super) fn may_hold(&self, line: &Haystack, slot: Slot, needle: &Needle) -> bool {

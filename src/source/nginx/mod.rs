@@ -23,7 +23,7 @@ pub(super) use variable::is_upstream_latency;
 
 use crate::backtest::spool::Stamps;
 use crate::plan::{Timezone, Wanted};
-use crate::request::{DecimalMs, EXTRA_VALUES, Line, Request};
+use crate::request::{DecimalMs, Extras, Line, Place, Request, Text};
 use crate::source::marks::LineMarks;
 use crate::source::scan::{Haystack, Needle};
 use crate::source::time::TimeParser;
@@ -31,6 +31,7 @@ use crate::source::value::{self, Malformed, is_event_stream};
 use crate::source::{FormatInfo, ParseLine};
 use compile::{Compiled, Duration, Judged, Roles, StatusForm};
 use matcher::{Slot, Spans};
+use std::ops::Range;
 use std::sync::Arc;
 use syntax::{Escape, Template};
 use variable::{Clock, Form};
@@ -77,6 +78,7 @@ impl LogFormat {
             time: TimeParser::new(self.timezone),
             spans: Spans::default(),
             scratch: Vec::new(),
+            extras: Vec::new(),
         }
     }
 }
@@ -89,6 +91,8 @@ pub struct NginxParser {
     spans: Spans,
     /// Holds what had to be unescaped of the current line.
     scratch: Vec<u8>,
+    /// Where the current line's extra values stand.
+    extras: Vec<Option<Place>>,
 }
 
 impl ParseLine for NginxParser {
@@ -118,12 +122,14 @@ impl ParseLine for NginxParser {
         let (Some(status), Some((method, path))) = (numbers.status, roles.method_and_path(values)) else {
             return Line::NotRequest;
         };
-        let mut texts = roles.texts(values, path);
+        roles.place_extras(values, &mut self.extras);
+        let mut texts = Texts { path, developer: roles.developer.and_then(|slot| values.present(slot)) };
         if marks.may_hold_backslash()
             && roles.escape != Escape::None
             && roles.may_hold_escapes(&haystack, &self.spans, &texts)
         {
-            texts = texts.unescaped(roles.escape, &mut self.scratch);
+            let (path, developer) = texts.unescape(roles.escape, line, &mut self.extras, &mut self.scratch);
+            texts = Texts { path: &self.scratch[path], developer: developer.map(|own| &self.scratch[own]) };
         }
         Line::Request(Request {
             timestamp_ms: numbers.timestamp_ms,
@@ -133,7 +139,7 @@ impl ParseLine for NginxParser {
             duration: numbers.duration,
             long_lived: roles.content_type.is_some_and(|slot| is_event_stream(values.get(slot))),
             developer: texts.developer,
-            extras: texts.extras,
+            extras: Extras { line, scratch: &self.scratch, places: &self.extras },
         })
     }
 }
@@ -154,6 +160,12 @@ impl<'a> Values<'a, '_> {
     #[inline(always)]
     fn present(self, slot: Slot) -> Option<&'a [u8]> {
         value::present(self.get(slot))
+    }
+
+    fn place(self, slot: Slot) -> Option<Place> {
+        self.present(slot)?;
+        let (start, end) = self.spans.ends(slot);
+        Some(Place { text: Text::Line, start, end })
     }
 }
 
@@ -195,13 +207,13 @@ impl Roles {
         Some((method, path))
     }
 
+    /// Notes where the extra values stand; there are none in most runs.
     #[inline(always)]
-    fn texts<'a>(&self, values: Values<'a, '_>, path: &'a [u8]) -> Texts<'a> {
-        let mut extras = [None; EXTRA_VALUES];
-        for (extra, &slot) in extras.iter_mut().zip(&self.extras) {
-            *extra = slot.and_then(|slot| values.present(slot));
+    fn place_extras(&self, values: Values, places: &mut Vec<Option<Place>>) {
+        if !self.extras.is_empty() {
+            places.clear();
+            places.extend(self.extras.iter().map(|slot| values.place((*slot)?)));
         }
-        Texts { path, developer: self.developer.and_then(|slot| values.present(slot)), extras }
     }
 
     /// Whether a value that is used may hold an escape.
@@ -233,33 +245,36 @@ fn own_method<'a>(values: Values<'a, '_>, slot: Slot) -> Option<&'a [u8]> {
     Some(values.get(slot)).filter(|method| value::is_method(method))
 }
 
-/// The values that nginx may have escaped.
+/// The values that nginx may have escaped, the extra ones apart.
 #[derive(Clone, Copy)]
 struct Texts<'a> {
     path: &'a [u8],
     developer: Option<&'a [u8]>,
-    extras: [Option<&'a [u8]>; EXTRA_VALUES],
 }
 
-impl<'a> Texts<'a> {
-    /// The same texts as they were before they were logged, held by `scratch`.
+impl Texts<'_> {
+    /// Puts these texts and the extra values into `scratch` as they were before they were logged; where the path and
+    /// the developer stand there.
     #[cold]
-    fn unescaped(self, escape: Escape, scratch: &'a mut Vec<u8>) -> Texts<'a> {
+    fn unescape(
+        self,
+        escape: Escape,
+        line: &[u8],
+        extras: &mut [Option<Place>],
+        scratch: &mut Vec<u8>,
+    ) -> (Range<usize>, Option<Range<usize>>) {
         scratch.clear();
-        let mut append = |text: Option<&[u8]>| {
+        let mut append = |text: &[u8]| {
             let start = scratch.len();
-            unescape::unescape(text.unwrap_or_default(), escape, scratch);
+            unescape::unescape(text, escape, scratch);
             start..scratch.len()
         };
-        let (path, developer) = (append(Some(self.path)), append(self.developer));
-        let extras = self.extras.map(&mut append);
-        let scratch: &'a [u8] = scratch;
-        let mut all = Texts { path: &scratch[path], ..self };
-        all.developer = self.developer.map(|_| &scratch[developer]);
-        for (extra, own) in all.extras.iter_mut().zip(extras) {
-            *extra = extra.map(|_| &scratch[own]);
+        let (path, developer) = (append(self.path), self.developer.map(&mut append));
+        for place in extras.iter_mut().flatten() {
+            let Range { start, end } = append(place.of(line, &[]).unwrap_or_default());
+            *place = Place { text: Text::Scratch, start, end };
         }
-        all
+        (path, developer)
     }
 }
 

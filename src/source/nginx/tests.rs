@@ -3,7 +3,7 @@
 use super::matcher::MAX_FOUND_LEN;
 use super::*;
 use crate::plan::{FieldOverride, Latency, Role, Unit};
-use crate::request::Rejection;
+use crate::request::{EXTRA_VALUES, Rejection};
 use proptest::prelude::*;
 
 const COMBINED: &str = r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent""#;
@@ -60,8 +60,8 @@ fn show(request: &Request) -> String {
     if let Some(developer) = request.developer {
         shown += &format!(" by {}", text(developer));
     }
-    for (index, extra) in request.extras.iter().enumerate() {
-        if let Some(extra) = extra {
+    for index in 0..EXTRA_VALUES {
+        if let Some(extra) = request.extras.get(index) {
             shown += &format!(" {index}={}", text(extra));
         }
     }
@@ -438,8 +438,9 @@ proptest! {
             let mut parser = format.parser();
             match (parser.parse_line(line.as_bytes()), split) {
                 (Line::Request(request), Some(split)) => {
-                    for (extra, name) in request.extras.iter().zip(asked) {
-                        let index = names.iter().chain(&["http_z"]).position(|&other| other == name);
+                    for (number, name) in asked.iter().enumerate() {
+                        let extra = request.extras.get(number);
+                        let index = names.iter().chain(&["http_z"]).position(|other| other == name);
                         let expected = index.map_or(&b"/"[..], |index| split[index]);
                         let mut unescaped = Vec::new();
                         unescape::unescape(value::present(expected).unwrap_or_default(), Escape::Default, &mut unescaped);
@@ -487,9 +488,9 @@ proptest! {
             };
             prop_assert_eq!(request.duration.map(DecimalMs::nanos), total.map(|millis| millis * 1_000_000));
             prop_assert_eq!(request.developer, value::present(user.as_bytes()));
-            prop_assert_eq!(request.extras[0], value::present(referer.as_bytes()));
-            prop_assert_eq!(request.extras[1], value::present(agent.as_bytes()));
-            prop_assert_eq!(request.extras[2], Some(addr.as_bytes()));
+            prop_assert_eq!(request.extras.get(0), value::present(referer.as_bytes()));
+            prop_assert_eq!(request.extras.get(1), value::present(agent.as_bytes()));
+            prop_assert_eq!(request.extras.get(2), Some(addr.as_bytes()));
         }
     }
 

@@ -144,7 +144,7 @@ fn said(line: Line) -> Result<Said, Refused> {
         status: request.status,
         duration_ms: request.duration.map(DecimalMs::millis),
         developer: request.developer.map(text),
-        extras: [request.extras[0].map(text), request.extras[1].map(text)],
+        extras: [request.extras.get(0).map(text), request.extras.get(1).map(text)],
     })
 }
 
