@@ -15,9 +15,11 @@ pub struct Interner {
     bytes: Vec<u8>,
 }
 
-/// Half a cache line, as one is read for every request.
+/// Less than a cache line, as one is read for every request.
 struct Entry {
     hash: u64,
+    /// [`short_word`] of the first part.
+    word: u64,
     /// Where the parts lie in `bytes`, one behind the other.
     start: u64,
     lens: [u32; 3],
@@ -27,15 +29,16 @@ impl Interner {
     /// The number of `parts`, new or known.
     #[inline(always)]
     pub fn intern(&mut self, parts: [&[u8]; 3]) -> u32 {
-        let hash = self.hash(parts);
+        let word = short_word(parts[0]);
+        let hash = self.hash(word, parts);
         let (entries, bytes) = (&self.entries, &self.bytes);
         let same = |number: &u32| {
             let entry = &entries[*number as usize];
-            entry.hash == hash && entry.parts(bytes).iter().zip(&parts).all(|(known, part)| are_equal(known, part))
+            entry.hash == hash && entry.word == word && entry.holds(parts, bytes)
         };
         match self.table.find(hash, same) {
             Some(number) => *number,
-            None => self.insert(hash, parts),
+            None => self.insert(hash, word, parts),
         }
     }
 
@@ -46,13 +49,12 @@ impl Interner {
     }
 
     #[inline(always)]
-    fn hash(&self, [method, route, group]: [&[u8]; 3]) -> u64 {
+    fn hash(&self, word: u64, [method, route, group]: [&[u8]; 3]) -> u64 {
         let mut state = self.hasher.build_hasher();
         state.write(route);
         // Methods are short, and hashing a number takes no look at its length.
-        if method.len() <= size_of::<u64>() {
-            state.write_u64(method.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)));
-        } else {
+        state.write_u64(word);
+        if method.len() > size_of::<u64>() {
             state.write(method);
         }
         if !group.is_empty() {
@@ -62,11 +64,11 @@ impl Interner {
     }
 
     #[cold]
-    fn insert(&mut self, hash: u64, parts: [&[u8]; 3]) -> u32 {
+    fn insert(&mut self, hash: u64, word: u64, parts: [&[u8]; 3]) -> u32 {
         let number = self.entries.len() as u32;
         let start = self.bytes.len() as u64;
         parts.iter().for_each(|part| self.bytes.extend_from_slice(part));
-        self.entries.push(Entry { hash, start, lens: parts.map(|part| part.len() as u32) });
+        self.entries.push(Entry { hash, word, start, lens: parts.map(|part| part.len() as u32) });
         let entries = &self.entries;
         self.table.insert_unique(hash, number, |other| entries[*other as usize].hash);
         number
@@ -95,7 +97,7 @@ impl Interner {
 
 /// Slice equality without a call or a loop: names are short, and how often a loop runs cannot be foreseen.
 #[inline(always)]
-fn are_equal(a: &[u8], b: &[u8]) -> bool {
+pub(super) fn are_equal(a: &[u8], b: &[u8]) -> bool {
     if a.len() != b.len() {
         return false;
     }
@@ -114,7 +116,37 @@ fn ends_are_equal<const N: usize>(a: &[u8], b: &[u8]) -> bool {
     a.first_chunk::<N>() == b.first_chunk() && a.last_chunk::<N>() == b.last_chunk()
 }
 
+/// The bytes of a text of up to eight as a number, and 0 for a longer one; texts of one length have different numbers.
+#[inline(always)]
+pub(super) fn short_word(text: &[u8]) -> u64 {
+    let half = |bytes: Option<&[u8; 4]>| bytes.map_or(0, |bytes| u64::from(u32::from_le_bytes(*bytes)));
+    match text {
+        [] => 0,
+        [first, .., last] if text.len() < 4 => {
+            u64::from(*first) | u64::from(text[text.len() / 2]) << 8 | u64::from(*last) << 16
+        }
+        [only] => u64::from(*only),
+        _ if text.len() <= size_of::<u64>() => half(text.first_chunk()) | half(text.last_chunk()) << 32,
+        _ => 0,
+    }
+}
+
 impl Entry {
+    /// Whether these are the parts, their first one's word being the same.
+    #[inline(always)]
+    fn holds(&self, parts: [&[u8]; 3], bytes: &[u8]) -> bool {
+        let [method, route, group] = parts;
+        let lens = [method.len(), route.len(), group.len()];
+        if self.lens.map(|len| len as usize) != lens {
+            return false;
+        }
+        let start = self.start as usize + method.len();
+        let is_same_route = bytes.get(start..start + route.len()).is_some_and(|known| are_equal(known, route));
+        // The word and the length tell short methods apart.
+        let is_plain = method.len() <= size_of::<u64>() && group.is_empty();
+        is_same_route && (is_plain || self.parts(bytes) == parts)
+    }
+
     #[inline(always)]
     fn parts<'a>(&self, bytes: &'a [u8]) -> [&'a [u8]; 3] {
         let mut end = self.start as usize;
@@ -190,8 +222,17 @@ mod tests {
     #[test]
     fn parts_are_told_apart() {
         let mut interner = Interner::default();
-        let keys: [[&[u8]; 3]; 5] =
-            [[b"GET", b"/a", b""], [b"GET/", b"a", b""], [b"GET", b"/a", b"x"], [b"", b"", b""], [b"POST", b"/a", b""]];
+        let keys: [[&[u8]; 3]; 9] = [
+            [b"GET", b"/a", b""],
+            [b"GET/", b"a", b""],
+            [b"GET", b"/a", b"x"],
+            [b"", b"", b""],
+            [b"\0", b"", b""],
+            [b"POST", b"/a", b""],
+            [b"PROPFIND", b"/a", b""],
+            [b"PROPPATCH", b"/a", b""],
+            [b"MKCALENDAR", b"/a", b""],
+        ];
         for _ in 0..2 {
             for (number, key) in keys.iter().enumerate() {
                 assert_eq!(interner.intern(*key), number as u32);
@@ -199,6 +240,19 @@ mod tests {
             }
         }
         assert_eq!(interner.len(), keys.len());
+    }
+
+    #[test]
+    fn words_tell_short_texts_of_one_length_apart() {
+        for len in 0..=8 {
+            let text: Vec<u8> = (b'A'..).take(len).collect();
+            for at in 0..len {
+                let mut other = text.clone();
+                other[at] = b'-';
+                assert_ne!(short_word(&text), short_word(&other), "{len} {at}");
+            }
+        }
+        assert_eq!(short_word(b"ABCDEFGHI"), 0);
     }
 
     #[test]
