@@ -8,6 +8,7 @@ pub mod declared;
 pub mod endpoint;
 pub(crate) mod naming;
 pub(crate) mod paths;
+pub(crate) mod recent;
 mod tree;
 
 use classify::{Classes, MAX_LEN, classify};

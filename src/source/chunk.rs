@@ -19,6 +19,7 @@ use crate::request::{DecimalMs, FIRST_ERROR_STATUS, Line, NOT_FOUND, Rejection, 
 use crate::route::declared::DeclaredRoutes;
 use crate::route::endpoint::Interner;
 use crate::route::paths::EndpointPaths;
+use crate::route::recent::RecentTargets;
 use crate::route::{path_of, route_of};
 use crate::rules::published::Arrival;
 use crate::rules::zscore::Observation;
@@ -179,6 +180,8 @@ pub struct ChunkReader {
     pub developers: Interner,
     /// What breakers are kept by, in the worker's numbering; empty where that is the endpoint.
     pub breakers: Interner,
+    /// Targets without identifiers and their endpoints; not in use where a field is part of an endpoint.
+    recent: RecentTargets,
     /// Whether an endpoint passes the method and route filters.
     admitted: Vec<bool>,
     panes: PaneBuilder,
@@ -204,6 +207,7 @@ impl ChunkReader {
             endpoints: Interner::default(),
             developers: Interner::default(),
             breakers: Interner::default(),
+            recent: RecentTargets::default(),
             admitted: Vec::new(),
             panes: PaneBuilder::new(plan.pane_ms),
             minutes: MinuteBuilder::default(),
@@ -307,12 +311,22 @@ impl ChunkReader {
 
     #[inline(always)]
     fn endpoint_of(&mut self, request: &Request) -> u32 {
+        match self.recent.find(request.method, request.path) {
+            Some(endpoint) => endpoint,
+            None => self.work_out_endpoint(request),
+        }
+    }
+
+    #[inline(always)]
+    fn work_out_endpoint(&mut self, request: &Request) -> u32 {
         let declared = self.plan.declared.as_ref();
         let route = match declared.and_then(|routes| routes.find(request.method, path_of(request.path))) {
             Some(pattern) => pattern,
             None if self.plan.raw_paths => path_of(request.path),
             None => route_of(request.path, &mut self.route),
         };
+        // Targets with identifiers are too many to come again soon.
+        let is_lasting = self.plan.group_by.is_none() && std::ptr::eq(route.as_ptr(), request.path.as_ptr());
         let group = match self.plan.group_by {
             Some(index) => request.extras.get(index).unwrap_or(b"-"),
             None => b"",
@@ -321,6 +335,9 @@ impl ChunkReader {
         if endpoint as usize == self.admitted.len() {
             let is_admitted = self.plan.filters.iter().all(|filter| admits(filter, request.method, route));
             self.admitted.push(is_admitted);
+        }
+        if is_lasting {
+            self.recent.remember(request.method, request.path, endpoint);
         }
         endpoint
     }
@@ -438,6 +455,7 @@ impl ChunkReader {
         let forgets = forget_if_many(&mut self.endpoints);
         if forgets {
             self.admitted.clear();
+            self.recent.clear();
         }
         forgets
     }

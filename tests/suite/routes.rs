@@ -200,3 +200,27 @@ fn a_declared_route_that_comes_late_keeps_its_requests_everywhere() {
         assert_eq!(evidence["maxConcurrentCalls"]["n"], 3600, "{method} {path}");
     }
 }
+
+#[test]
+fn a_target_keeps_its_endpoint_when_workers_forget_theirs() {
+    let place = tempfile::tempdir().unwrap();
+    let record = |number: i64, path: String| Record {
+        timestamp_ms: START_MS + number,
+        method: "GET",
+        path: path.leak(),
+        status: 200,
+        duration_ms: Some(20.0),
+    };
+    // More names than a worker keeps, and three targets that come again and again, at another number each time it forgot.
+    let log = (0..140_000).flat_map(|number| {
+        let known = ["/api/health", "/api/carts", "/api/prices"][number as usize % 3];
+        [record(number, format!("/x/{}", name(number))), record(number, known.to_owned())]
+    });
+    let whole = write(place.path(), "many.log", &log.collect::<Vec<_>>());
+    let document = replayed(&["--threads=1", "--chunk-bytes=99999"], &[&whole]);
+    let count = |path: &str| {
+        let rows = document["endpoints"].as_array().unwrap();
+        rows.iter().find(|row| row["path"] == path).unwrap()["count"].as_u64().unwrap()
+    };
+    assert_eq!(["/api/health", "/api/carts", "/api/prices", "/x/:param"].map(count), [46_667, 46_667, 46_666, 140_000]);
+}
