@@ -138,15 +138,17 @@ fn ranks_used(page: &Page, firsts: &[(i64, u32)]) -> Vec<(u16, u32)> {
     if firsts.is_empty() {
         return Vec::new();
     }
-    let mut offsets: Vec<u16> = page.records.iter().map(|record| record.second_and_rank().0).collect();
-    offsets.sort_unstable();
-    offsets.dedup();
-    let first_of = |offset: u16| {
-        let second = page.base.saturating_add(i64::from(offset));
-        let found = firsts.binary_search_by_key(&second, |(second, _)| *second).ok()?;
-        Some((offset, firsts[found].1))
-    };
-    offsets.into_iter().filter_map(first_of).collect()
+    const WORD_BITS: u16 = u64::BITS as u16;
+    let mut is_used = vec![0u64; usize::from(u16::MAX / WORD_BITS) + 1];
+    for record in &page.records {
+        let (offset, _) = record.second_and_rank();
+        is_used[usize::from(offset / WORD_BITS)] |= 1 << (offset % WORD_BITS);
+    }
+    let used = firsts.iter().filter_map(|&(second, first)| {
+        let offset = u16::try_from(second.checked_sub(page.base)?).ok()?;
+        (is_used[usize::from(offset / WORD_BITS)] >> (offset % WORD_BITS) & 1 == 1).then_some((offset, first))
+    });
+    used.collect()
 }
 
 /// What stands before an error of the temporary file.

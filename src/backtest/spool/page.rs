@@ -10,6 +10,7 @@
 use super::order::StartOrder;
 use super::second::MICROS;
 use crate::backtest::call::{Call, Outcome};
+use std::collections::BTreeMap;
 
 /// Bytes of a record on disk.
 pub(super) const RECORD_BYTES: usize = 12;
@@ -90,8 +91,7 @@ pub(crate) struct Block {
 impl Block {
     /// The requests of one chunk, in log order.
     pub(crate) fn new(calls: &[Call], stamps: Stamps) -> Self {
-        let good_timed = calls.iter().filter(|call| call.outcome == Outcome::Good && call.duration_us.is_some());
-        let mut block = Block { good_timed: good_timed.count() as u64, ..Block::default() };
+        let mut block = Block::default();
         match stamps {
             Stamps::Exact => block.add_exact(calls),
             Stamps::WholeSeconds => calls.chunks(RANKED_CALLS).for_each(|run| block.add_ranked(run)),
@@ -114,31 +114,18 @@ impl Block {
     }
 
     fn add_ranked(&mut self, calls: &[Call]) {
-        let mut by_second: Vec<(i64, usize)> = calls.iter().map(end_second).zip(0..).collect();
-        // A log in order of time needs no sorting.
-        if !by_second.is_sorted() {
-            by_second.sort_unstable();
-        }
-        let mut ranks = vec![0; calls.len()];
-        let mut seconds: Vec<(i64, u32)> = Vec::new();
-        for (second, index) in by_second {
-            match seconds.last_mut() {
-                Some((last, count)) if *last == second => {
-                    ranks[index] = *count as u16;
-                    *count += 1;
-                }
-                _ => seconds.push((second, 1)),
-            }
-        }
+        let ends: Vec<i64> = calls.iter().map(end_second).collect();
+        let (ranks, seconds) = ranks(&ends);
         self.seconds.push(seconds);
         for position in StartOrder::default().of(calls.iter().map(|call| call.start_us)) {
             let call = &calls[position];
-            self.add(call, Stamps::WholeSeconds, end_second(call), ranks[position]);
+            self.add(call, Stamps::WholeSeconds, ends[position], ranks[position]);
         }
     }
 
     /// Appends a request to the last page, or to a new one where it does not fit. `at` is in the page's unit.
     fn add(&mut self, call: &Call, stamps: Stamps, at: i64, rank: u16) {
+        self.good_timed += u64::from(call.outcome == Outcome::Good && call.duration_us.is_some());
         let run = self.seconds.len();
         let last = self.pages.last().filter(|page| page.run == run && page.records.len() < PAGE_RECORDS);
         let when = match last.and_then(|page| page.when(at, rank)) {
@@ -157,6 +144,28 @@ impl Block {
             page.push(call, when);
         }
     }
+}
+
+/// Seconds that a run's ends are counted in without sorting: logs are nearly in order of time.
+const COUNTED_SECONDS: u64 = 1 << 16;
+
+/// The rank of each end among those of its second, and how many there are in each second, ascending.
+fn ranks(end_seconds: &[i64]) -> (Vec<u16>, Vec<(i64, u32)>) {
+    let next = |count: &mut u32| {
+        let rank = *count as u16;
+        *count += 1;
+        rank
+    };
+    let first = end_seconds.iter().copied().min().unwrap_or(0);
+    let span = end_seconds.iter().max().map_or(0, |last| last.abs_diff(first));
+    if span < COUNTED_SECONDS {
+        let mut counts = vec![0; span as usize + 1];
+        let ranks = end_seconds.iter().map(|second| next(&mut counts[second.abs_diff(first) as usize])).collect();
+        return (ranks, (first..).zip(counts).filter(|(_, count)| *count > 0).collect());
+    }
+    let mut counts = BTreeMap::new();
+    let ranks = end_seconds.iter().map(|second| next(counts.entry(*second).or_default())).collect();
+    (ranks, counts.into_iter().collect())
 }
 
 /// The second in which a call with a whole-second stamp ended.
