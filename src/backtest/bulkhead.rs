@@ -6,7 +6,7 @@
 //! the timeout is not looked at: a bulkhead is judged alone.
 
 use super::call::Outcome;
-use super::timeline::{Batch, Event, Moment, Phase, end_moment};
+use super::timeline::{Batch, Event, Phase, Rank, end_moment};
 use serde::Serialize;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -60,7 +60,9 @@ pub(crate) struct Bulkhead {
     running: usize,
     queue: VecDeque<Waiting>,
     /// Ends of the calls that waited; all others end when the log says.
-    delayed_ends: BinaryHeap<Reverse<Moment>>,
+    delayed_ends: BinaryHeap<Reverse<Rank>>,
+    /// The first of those and of the waits that run out.
+    next_due: Rank,
     /// By slot: the call did not start when the log says.
     is_absent: Vec<bool>,
     /// Slots that are set there.
@@ -80,6 +82,7 @@ impl Bulkhead {
             running: 0,
             queue: VecDeque::new(),
             delayed_ends: BinaryHeap::new(),
+            next_due: Rank::NEVER,
             is_absent: Vec::new(),
             absent: 0,
             tally: Tally::default(),
@@ -112,8 +115,9 @@ impl Bulkhead {
         if !event.is_timed {
             return;
         }
-        if !self.queue.is_empty() || !self.delayed_ends.is_empty() {
-            self.settle_before(event.moment());
+        let rank = Rank::of(event.moment());
+        if self.next_due < rank {
+            self.settle_before(rank);
         }
         let slot = event.slot as usize;
         if event.phase != Phase::Start {
@@ -124,7 +128,10 @@ impl Bulkhead {
                 }
                 _ => {
                     self.running -= 1;
-                    self.serve(event.at_us, event.phase);
+                    if !self.queue.is_empty() {
+                        self.serve(event.at_us, event.phase);
+                        self.find_next_due();
+                    }
                 }
             }
             return;
@@ -140,6 +147,7 @@ impl Bulkhead {
         self.is_absent[slot] = true;
         self.absent += 1;
         self.hold(event);
+        self.find_next_due();
     }
 
     fn hold(&mut self, event: &Event) {
@@ -167,37 +175,38 @@ impl Bulkhead {
             self.run(at_us, waiting.call);
             let end = end_moment(at_us, waiting.duration_us, waiting.call);
             // At the log's end of time a call that takes time ends in the phase that is under way.
-            self.delayed_ends.push(Reverse(end.max((at_us, phase, waiting.call))));
+            self.delayed_ends.push(Reverse(Rank::of(end.max((at_us, phase, waiting.call)))));
         }
     }
 
     /// Ends delayed calls and waits that are due before a moment.
-    fn settle_before(&mut self, moment: Moment) {
-        loop {
-            let end = self.delayed_ends.peek().map(|end| end.0);
-            let wait_over = self.queue.front().map(|waiting| {
-                (waiting.since_us.saturating_add(self.queue_plan.wait_us), Phase::WaitOver, waiting.call)
-            });
-            let (end, wait_over) = (end.filter(|end| *end < moment), wait_over.filter(|over| *over < moment));
-            match (end, wait_over) {
-                (None, None) => return,
-                (Some(end), over) if over.is_none_or(|over| end < over) => {
-                    self.delayed_ends.pop();
-                    self.running -= 1;
-                    self.serve(end.0, end.1);
-                }
-                _ => {
-                    let waiting = self.queue.pop_front();
-                    self.tally.rejected_waiting += 1;
-                    self.tally.good_rejected += u64::from(waiting.is_some_and(|waiting| waiting.is_good));
-                }
+    fn settle_before(&mut self, moment: Rank) {
+        while self.next_due < moment {
+            let (at_us, phase) = self.next_due.time_and_phase();
+            if phase == Phase::WaitOver {
+                let waiting = self.queue.pop_front();
+                self.tally.rejected_waiting += 1;
+                self.tally.good_rejected += u64::from(waiting.is_some_and(|waiting| waiting.is_good));
+            } else {
+                self.delayed_ends.pop();
+                self.running -= 1;
+                self.serve(at_us, phase);
             }
+            self.find_next_due();
         }
+    }
+
+    fn find_next_due(&mut self) {
+        let end = self.delayed_ends.peek().map_or(Rank::NEVER, |end| end.0);
+        let wait_over = self.queue.front().map_or(Rank::NEVER, |waiting| {
+            Rank::of((waiting.since_us.saturating_add(self.queue_plan.wait_us), Phase::WaitOver, waiting.call))
+        });
+        self.next_due = end.min(wait_over);
     }
 
     /// What was counted, once nothing runs or waits any more.
     pub(crate) fn finish(&mut self) -> Tally {
-        self.settle_before((i64::MAX, Phase::InstantEnd, u64::MAX));
+        self.settle_before(Rank::NEVER);
         self.tally
     }
 }

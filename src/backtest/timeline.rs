@@ -86,8 +86,8 @@ impl Batch {
 /// The calls in flight.
 #[derive(Debug, Default)]
 pub(crate) struct Timeline {
-    /// By [`rank`], with the slot.
-    ends: BinaryHeap<Reverse<(u128, u32)>>,
+    /// With the slot.
+    ends: BinaryHeap<Reverse<(Rank, u32)>>,
     /// The start of each call in flight, by slot.
     in_flight: Vec<Event>,
     free: Vec<u32>,
@@ -114,7 +114,7 @@ impl Timeline {
             Some(place) => *place = event,
             None => self.in_flight.push(event),
         }
-        self.ends.push(Reverse((rank(end_moment(call.start_us, event.duration_us, self.calls)), slot)));
+        self.ends.push(Reverse((Rank::of(end_moment(call.start_us, event.duration_us, self.calls)), slot)));
         self.calls += 1;
         events.push(event);
     }
@@ -125,7 +125,7 @@ impl Timeline {
     }
 
     fn pop_before(&mut self, moment: Moment, events: &mut Vec<Event>) {
-        let rank = rank(moment);
+        let rank = Rank::of(moment);
         while let Some(Reverse((end, slot))) = self.ends.peek().copied()
             && end < rank
         {
@@ -139,11 +139,34 @@ impl Timeline {
 }
 
 /// A moment as one number of the same order, which is compared without a branch.
-#[inline]
-fn rank((at_us, phase, call): Moment) -> u128 {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Rank(u128);
+
+impl Rank {
     const PHASE_SHIFT: u32 = 62;
-    let time = at_us as u64 ^ 1 << 63;
-    u128::from(time) << 64 | u128::from((phase as u64) << PHASE_SHIFT | call & !(3 << PHASE_SHIFT))
+
+    /// Behind every moment.
+    pub(crate) const NEVER: Rank = Rank(u128::MAX);
+
+    #[inline]
+    pub(crate) fn of((at_us, phase, call): Moment) -> Self {
+        let time = at_us as u64 ^ 1 << 63;
+        let within = (phase as u64) << Self::PHASE_SHIFT | call & !(3 << Self::PHASE_SHIFT);
+        Rank(u128::from(time) << 64 | u128::from(within))
+    }
+
+    /// The time in microseconds and the phase.
+    #[inline]
+    pub(crate) fn time_and_phase(self) -> (i64, Phase) {
+        let at_us = ((self.0 >> 64) as u64 ^ 1 << 63) as i64;
+        let phase = match self.0 as u64 >> Self::PHASE_SHIFT {
+            0 => Phase::End,
+            1 => Phase::WaitOver,
+            2 => Phase::Start,
+            _ => Phase::InstantEnd,
+        };
+        (at_us, phase)
+    }
 }
 
 #[cfg(test)]
@@ -155,7 +178,8 @@ mod tests {
         let phases = [Phase::End, Phase::WaitOver, Phase::Start, Phase::InstantEnd];
         let at = |time| phases.into_iter().flat_map(move |phase| [0, 1, 1 << 61].map(|call| (time, phase, call)));
         let moments: Vec<Moment> = [i64::MIN, -1, 0, 1, i64::MAX].into_iter().flat_map(at).collect();
-        assert!(moments.is_sorted() && moments.iter().map(|moment| rank(*moment)).is_sorted_by(|a, b| a < b));
+        assert!(moments.is_sorted() && moments.iter().map(|moment| Rank::of(*moment)).is_sorted_by(|a, b| a < b));
+        assert!(moments.iter().all(|moment| Rank::of(*moment).time_and_phase() == (moment.0, moment.1)));
     }
 
     #[test]
