@@ -4,30 +4,28 @@
 //! (is a request late, is its clock astray) is decided by an assumption that `merge` checks; where it does
 //! not hold, the chunk is read again with the facts.
 
+mod part;
+mod plan;
+
+pub use part::ChunkPart;
+pub use plan::{Before, ChunkPlan, Keeps};
+
 use super::ParseLine;
-use super::asked::{AskedFields, Listing};
 use super::filter::{admits, passes_filter};
 use super::lines::MAX_LINE_BYTES;
 use super::marks::{LineMarks, Marks, for_each_line, for_each_marked_line};
 use super::rejected::RejectedLine;
-use crate::advise::trace::TraceBlock;
 use crate::advise::trace::fields::Visits;
 use crate::backtest::call::Call;
-use crate::plan::{Filter, ReplayPlan, RuleSet};
-use crate::replay::Replay;
 use crate::request::{DecimalMs, FIRST_ERROR_STATUS, Line, NOT_FOUND, Rejection, Request, SWITCHING_PROTOCOLS};
-use crate::route::declared::DeclaredRoutes;
 use crate::route::endpoint::Interner;
-use crate::route::paths::EndpointPaths;
 use crate::route::recent::RecentTargets;
 use crate::route::{path_of, route_of};
 use crate::rules::published::Arrival;
 use crate::rules::zscore::Observation;
-use crate::usage::count::{UsageBuilder, UsageCell};
-use crate::window::minute::{MinuteBuilder, MinuteCell, MinuteRequest};
-use crate::window::pane::{Answer, PaneBuilder, PanePart};
-use hashbrown::HashMap;
-use std::sync::Arc;
+use crate::usage::count::UsageBuilder;
+use crate::window::minute::{MinuteBuilder, MinuteRequest};
+use crate::window::pane::{Answer, PaneBuilder};
 
 /// Rejected lines of one chunk whose reason is kept when they are not all asked for.
 const KEPT_REJECTS: usize = 5;
@@ -37,139 +35,6 @@ const KEPT_NAMES: usize = 1 << 16;
 
 /// And the bytes of their names.
 const KEPT_NAME_BYTES: usize = 16 << 20;
-
-/// What is kept of requests beside the counts that cycles are made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Keeps {
-    /// Nothing.
-    Counts,
-    /// Each of them.
-    Calls,
-    /// The same, and once more with all that the analyses look at.
-    Visits,
-    /// Their counts by minute, in place of all others.
-    Minutes,
-}
-
-/// What a worker must know of a run.
-#[derive(Clone)]
-pub struct ChunkPlan {
-    filters: Vec<Filter>,
-    group_by: Option<usize>,
-    /// The extra field that breakers are kept by, and how it is written.
-    breaker_by: Option<(usize, Listing)>,
-    raw_paths: bool,
-    declared: Option<Arc<DeclaredRoutes>>,
-    /// Inclusive start, UTC ms.
-    pub since_ms: i64,
-    /// Exclusive end, UTC ms.
-    pub until_ms: i64,
-    /// Whether it is to be known which of the fields that the user named have a value.
-    notes_fields: bool,
-    /// How far a request may be behind the newest.
-    pub lateness_ms: i64,
-    /// Distance to both neighbours from which a lone request's clock is astray.
-    pub max_gap_ms: i64,
-    keeps_arrivals: bool,
-    keeps_observations: bool,
-    /// Index of the first of the optional fields among a request's extras.
-    optional_at: usize,
-    keeps: Keeps,
-    keeps_all_rejects: bool,
-    keeps_paths: bool,
-    pane_ms: i64,
-    usage_window_ms: i64,
-}
-
-impl ChunkPlan {
-    /// What of the plan concerns workers; the bounds are resolved ones.
-    pub fn new(plan: &ReplayPlan, keeps: Keeps, since_ms: Option<i64>, until_ms: Option<i64>) -> Self {
-        ChunkPlan {
-            filters: plan.input.filters.clone(),
-            group_by: plan.input.group_by,
-            breaker_by: plan.input.breaker_by.map(|index| (index, Listing::of(&plan.input.wanted.extras[index]))),
-            raw_paths: plan.input.raw_paths,
-            declared: plan.input.declared.clone(),
-            since_ms: since_ms.unwrap_or(i64::MIN),
-            until_ms: until_ms.unwrap_or(i64::MAX),
-            notes_fields: !plan.input.wanted.extras.is_empty() || plan.input.wanted.developer.is_some(),
-            lateness_ms: plan.rules.looping.lateness_ms,
-            max_gap_ms: plan.rules.looping.max_gap_ms,
-            keeps_arrivals: plan.rules.rules == RuleSet::Published,
-            keeps_observations: plan.rules.rules == RuleSet::ZScore,
-            optional_at: plan.input.wanted.extras.len(),
-            keeps,
-            keeps_all_rejects: plan.input.rejects.is_some(),
-            keeps_paths: plan.explains_routes,
-            pane_ms: Replay::geometry(&plan.rules).pane_ms,
-            usage_window_ms: plan.rules.usage.window_ms,
-        }
-    }
-}
-
-/// What is taken for granted of the lines before a chunk, or known about them.
-#[derive(Clone, Default)]
-pub struct Before {
-    /// The newest request; `None` when there is none, or none is known of.
-    pub newest_ms: Option<i64>,
-    /// Requests of this chunk, counted from 0, whose clock is astray; ascending.
-    pub astray: Vec<u32>,
-}
-
-/// What a chunk adds up to.
-#[derive(Default)]
-pub struct ChunkPart {
-    /// Lines, empty ones included.
-    pub lines: u64,
-    /// Lines with a request.
-    pub requests: u64,
-    /// Requests outside the range or stopped by a filter.
-    pub filtered_out: u64,
-    /// Well-formed lines without a request.
-    pub not_requests: u64,
-    /// Lines that did not parse, clocks astray included.
-    pub rejected: u64,
-    /// Which of the fields that the user named have a value in some request.
-    pub fields: AskedFields,
-    /// The reasons, all or the first few.
-    pub rejects: Vec<RejectedLine>,
-    /// Requests that took part.
-    pub kept: u64,
-    /// Of those, too late for any cycle.
-    pub late: u64,
-    /// Of those, long connections.
-    pub long_connections: u64,
-    /// Of those, without a duration.
-    pub without_latency: u64,
-    /// Time of the first request in the chunk's order.
-    pub first_ms: Option<i64>,
-    /// Time of the last request in the chunk's order.
-    pub last_ms: Option<i64>,
-    /// Whether two neighbouring requests lie further apart than the largest gap.
-    pub has_jump: bool,
-    /// The newest request of this chunk and those before, clocks astray left out.
-    pub newest_ms: Option<i64>,
-    /// The earliest request that was not late.
-    pub earliest_timely_ms: Option<i64>,
-    /// Smallest and largest time of the requests that took part.
-    pub kept_span_ms: Option<(i64, i64)>,
-    /// Counts by pane and endpoint.
-    pub panes: PanePart,
-    /// Calls by window and developer.
-    pub usage: Vec<UsageCell>,
-    /// Requests one by one, each with the newest up to it (`published`).
-    pub arrivals: Vec<(i64, Arrival)>,
-    /// Requests one by one, those left out that are too late for any cycle (`zscore`).
-    pub observations: Vec<Observation>,
-    /// Requests one by one, as the backtest wants them.
-    pub calls: Vec<Call>,
-    /// Counts by minute, where these are kept.
-    pub minutes: Vec<MinuteCell>,
-    /// The paths of each endpoint, for `--explain-routes`.
-    pub(crate) paths: HashMap<u32, EndpointPaths>,
-    /// Requests one by one, as the analyses want them.
-    pub visits: TraceBlock,
-}
 
 /// Turns chunks into parts; one per worker.
 pub struct ChunkReader {

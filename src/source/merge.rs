@@ -4,22 +4,24 @@
 //! facts, read again where they differ, and added up. How far time has passed for certain follows from the
 //! newest request of every input.
 
+mod input;
+mod numbering;
+
+pub use input::InputMerge;
+pub(super) use input::{astray, is_apart};
+pub use numbering::Grouping;
+
 use super::chunk::{Before, ChunkPart, ChunkReader};
-use super::format::InputFormat;
 use super::lines::Chunk;
-use super::tally::InputTally;
 use crate::advise::trace::{TraceBlock, TraceSpool};
 use crate::backtest::spool::{Block, Spool};
 use crate::replay::Replay;
 use crate::route::endpoint::Interner;
-use crate::route::paths::EndpointPaths;
-use crate::rules::published::Arrival;
-use crate::usage::{display_name, is_key_field};
 use crate::window::minute::MinuteTable;
 use crate::window::value_run::ValueRun;
 use anyhow::Context;
-use hashbrown::HashMap;
-use std::collections::{BTreeMap, VecDeque};
+use input::{Neighbour, Waiting, has_jump};
+use numbering::{Numbering, for_each_endpoint};
 use std::rc::Rc;
 
 /// A worker's result.
@@ -46,156 +48,6 @@ pub struct Delivery {
     pub forgets_endpoints: bool,
     /// Whether it numbers developers anew.
     pub forgets_developers: bool,
-}
-
-/// One input on its way through.
-pub struct InputMerge {
-    /// How its lines are laid out; `None` when there are none.
-    format: Option<InputFormat>,
-    /// What was counted.
-    pub tally: InputTally,
-    first_ms: Option<i64>,
-    waiting: BTreeMap<u64, Waiting>,
-    next_number: u64,
-    /// How many chunks there are, once known.
-    total: Option<u64>,
-    newest_ms: Option<i64>,
-    last_ms: Option<i64>,
-    /// Requests to be handed on, each with the newest of its input up to it.
-    arrivals: VecDeque<(i64, Arrival)>,
-}
-
-/// A part whose turn has not come; its endpoints are leaves of the run.
-struct Waiting {
-    /// The chunk, as long as it may have to be read again.
-    chunk: Option<Chunk>,
-    file_bytes: u64,
-    part: ChunkPart,
-    block: Option<Block>,
-}
-
-impl InputMerge {
-    /// An input whose first request is known from its sample.
-    pub fn new(format: Option<InputFormat>, tally: InputTally, first_ms: Option<i64>) -> Self {
-        InputMerge {
-            format,
-            tally,
-            first_ms,
-            waiting: BTreeMap::new(),
-            next_number: 0,
-            total: None,
-            newest_ms: None,
-            last_ms: None,
-            arrivals: VecDeque::new(),
-        }
-    }
-
-    fn is_finished(&self) -> bool {
-        self.total == Some(self.next_number)
-    }
-
-    /// No request still to come from this input is timely and older than this plus the lateness.
-    fn frontier_ms(&self) -> i64 {
-        if self.is_finished() { i64::MAX } else { self.newest_ms.or(self.first_ms).unwrap_or(i64::MIN) }
-    }
-
-    /// How far the input's next request to hand on is at least.
-    fn arrival_bound_ms(&self) -> i64 {
-        self.arrivals.front().map_or_else(|| self.frontier_ms(), |(newest_ms, _)| *newest_ms)
-    }
-
-    /// The first request after a chunk, as far as it is known.
-    fn next_first_ms(&self, number: u64) -> Neighbour {
-        let mut later = number + 1;
-        while let Some(waiting) = self.waiting.get(&later) {
-            if let Some(first_ms) = waiting.part.first_ms {
-                return Neighbour::At(first_ms);
-            }
-            later += 1;
-        }
-        if self.total.is_some_and(|total| later >= total) { Neighbour::None } else { Neighbour::Unknown }
-    }
-}
-
-enum Neighbour {
-    At(i64),
-    None,
-    Unknown,
-}
-
-/// A worker's numbers in the run's numbering.
-#[derive(Default)]
-struct Numbering {
-    endpoints: Vec<u32>,
-    developers: Vec<u32>,
-    breakers: Vec<u32>,
-}
-
-impl Numbering {
-    /// Puts the run's numbers in the place of a worker's: leaves, and their serial numbers where they stay.
-    fn renumber(&self, part: &mut ChunkPart, block: Option<&mut Block>, replay: &mut Replay) {
-        for_each_endpoint(part, |endpoint| *endpoint = self.endpoints[*endpoint as usize]);
-        part.usage.iter_mut().for_each(|cell| cell.developer = self.developers[cell.developer as usize]);
-        part.visits.renumber(|endpoint| replay.serial(self.endpoints[endpoint as usize]));
-        match block {
-            Some(block) if self.breakers.is_empty() => {
-                block.renumber(|endpoint| replay.serial(self.endpoints[endpoint as usize]));
-            }
-            Some(block) => block.renumber(|breaker| self.breakers[breaker as usize]),
-            None => {}
-        }
-    }
-}
-
-/// Calls `change` with every endpoint's number in a part.
-fn for_each_endpoint(part: &mut ChunkPart, mut change: impl FnMut(&mut u32)) {
-    part.panes.cells.iter_mut().for_each(|cell| change(&mut cell.endpoint));
-    part.minutes.iter_mut().for_each(|cell| change(&mut cell.key.endpoint));
-    part.arrivals.iter_mut().for_each(|(_, arrival)| change(&mut arrival.endpoint));
-    part.observations.iter_mut().for_each(|observation| change(&mut observation.endpoint));
-    if !part.paths.is_empty() {
-        let renumbered = part.paths.drain().map(|(mut endpoint, paths)| {
-            change(&mut endpoint);
-            (endpoint, paths)
-        });
-        // Two of a worker's endpoints may be shown alike.
-        let mut merged: HashMap<u32, EndpointPaths> = HashMap::new();
-        renumbered.for_each(|(endpoint, paths)| merged.entry(endpoint).or_default().append(paths));
-        part.paths = merged;
-    }
-}
-
-/// What the third part of an endpoint is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Grouping {
-    /// Nothing.
-    None,
-    /// The value of the `--group-by` field.
-    Field,
-    /// The same, and a secret.
-    Key,
-}
-
-impl Grouping {
-    /// What `--group-by` makes of this field.
-    pub fn by(field: Option<&str>) -> Self {
-        match field {
-            None => Grouping::None,
-            Some(name) if is_key_field(name) => Grouping::Key,
-            Some(_) => Grouping::Field,
-        }
-    }
-
-    fn number(self, replay: &mut Replay, keep: &Keep, parts: [&[u8]; 3]) -> u32 {
-        let [method, route, group] = parts;
-        let shown = if self == Grouping::Key { display_name(group, true) } else { String::new() };
-        let group = if self == Grouping::Key { shown.as_bytes() } else { group };
-        let has_groups = self != Grouping::None;
-        match keep {
-            Keep::Minutes(_) => replay.tabled.intern([method, route, group], has_groups),
-            Keep::Counts | Keep::Calls(..) => replay.leaf([method, route, group], has_groups),
-        }
-    }
 }
 
 /// What is kept of requests beside the counts that cycles are made of.
@@ -486,47 +338,5 @@ impl<'a> Merge<'a> {
                 return;
             }
         }
-    }
-}
-
-fn has_jump(part: &ChunkPart, last_ms: Option<i64>, max_gap_ms: i64) -> bool {
-    let at_start = last_ms.zip(part.first_ms).is_some_and(|(last, first)| is_apart(last, first, max_gap_ms));
-    part.has_jump || at_start
-}
-
-/// Whether two requests lie further apart than the largest gap.
-pub(super) fn is_apart(a_ms: i64, b_ms: i64, max_gap_ms: i64) -> bool {
-    a_ms.abs_diff(b_ms) > max_gap_ms as u64
-}
-
-/// Which of the requests are further than the largest gap from both their neighbours.
-pub(super) fn astray(timestamps: &[i64], before_ms: Option<i64>, after_ms: Option<i64>, max_gap_ms: i64) -> Vec<u32> {
-    let neighbour = |index: Option<usize>| index.and_then(|index| timestamps.get(index)).copied();
-    let is_astray = |index: &usize| {
-        let previous = if *index == 0 { before_ms } else { neighbour(index.checked_sub(1)) };
-        let next = if index + 1 == timestamps.len() { after_ms } else { neighbour(Some(index + 1)) };
-        let own = timestamps[*index];
-        previous.is_some_and(|previous| is_apart(previous, own, max_gap_ms))
-            && next.is_some_and(|next| is_apart(own, next, max_gap_ms))
-    };
-    (0..timestamps.len()).filter(is_astray).map(|index| index as u32).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_lone_requests_are_astray() {
-        let far = 1000;
-        assert_eq!(astray(&[0, 5000, 10], None, None, far), [1]);
-        assert_eq!(astray(&[0, 1001, 1], None, None, far), [0u32; 0]);
-        assert_eq!(astray(&[0, 1002, 1], None, None, far), [1]);
-        assert_eq!(astray(&[0, 5000, 5001, 10], None, None, far), [0u32; 0]);
-        assert_eq!(astray(&[5000, 10], None, None, far), [0u32; 0]);
-        assert_eq!(astray(&[5000, 10], Some(0), None, far), [0]);
-        assert_eq!(astray(&[0, 5000], None, Some(20), far), [1]);
-        assert_eq!(astray(&[0, 5000], None, None, far), [0u32; 0]);
-        assert_eq!(astray(&[0, 5000, 99_000], None, Some(7), far), [1, 2]);
     }
 }
