@@ -29,12 +29,13 @@
 //! | `report` | what a run found, as the JSON has it |
 //! | `render` | report to bytes; one file per format |
 //! | `deliver` | bytes out: files whole or not at all, standard output |
+//! | `progress` | how far a run is, for people who watch it |
 //! | `figure` | numbers as people read them |
 //! | `nearest` | the known name that an unknown one is likely to mean |
 //!
 //! Invariants:
 //!
-//! 1. Only `source`, `deliver`, `plan`, `settings`, this file and the temporary files of `backtest::spool` and
+//! 1. Only `source`, `deliver`, `plan`, `settings`, `progress`, this file and the temporary files of `backtest::spool` and
 //!    `advise::trace` touch the world; no other module prints, exits, unwraps or reads a clock.
 //! 2. A bad line never ends a run: it is counted, with file, line, column and reason.
 //! 3. Replay is causal: nothing at time T depends on a request after T.
@@ -51,6 +52,7 @@ pub(crate) mod figure;
 mod handover;
 pub(crate) mod nearest;
 pub mod plan;
+mod progress;
 pub mod render;
 pub mod replay;
 pub mod report;
@@ -68,18 +70,16 @@ use advise::model::Model;
 use advise::{AdviceReport, Analysis};
 use anyhow::{Context, bail};
 use cli::advise::Asked;
-use indicatif::{ProgressBar, ProgressStyle};
 use plan::advise::AdvisePlan;
 use plan::formats::FormatsPlan;
 use plan::queries::QueriesPlan;
 use plan::scan::Resolved;
 use plan::windows::WindowsPlan;
 use plan::{OutputFormat, OutputPlan, ReplayPlan};
+use progress::with_progress;
 use render::formats::FormatsReport;
 use replay::{Kept, Replay, SecondLook};
 use report::{Input, Report, Summary};
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
 use source::explain;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -377,44 +377,6 @@ fn report_broken<'a>(broken: impl Iterator<Item = (&'a str, &'a str)>, keep_goin
         tell(&format!("{path}: {error}; {consequence}"));
     }
     Ok(code)
-}
-
-/// Reads with a progress bar, which is told the bytes and goes when it is over.
-fn with_progress<T>(plan: &ReplayPlan, read: impl FnOnce(&dyn Fn(u64)) -> T) -> T {
-    let bar = progress_bar(plan);
-    let read = read(&|bytes| bar.inc(bytes));
-    bar.finish_and_clear();
-    read
-}
-
-/// Bytes read, rate and time left on standard error; nothing unless the plan asks for it.
-fn progress_bar(plan: &ReplayPlan) -> ProgressBar {
-    if !plan.output.progress {
-        return ProgressBar::hidden();
-    }
-    let (bar, template) = match source::total_bytes(plan) {
-        Some(total) => (ProgressBar::new(total), "{wide_bar} {bytes}/{total_bytes} at {bytes_per_sec}, {eta} left"),
-        None => (ProgressBar::no_length(), "{spinner} {bytes} at {bytes_per_sec}"),
-    };
-    let bar = match ProgressStyle::with_template(template) {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    };
-    clear_when_killed(&bar);
-    bar
-}
-
-/// Takes the bar off the screen when somebody ends the run, which then ends as it would have.
-fn clear_when_killed(bar: &ProgressBar) {
-    // Without the handler the line stays, which is no reason to fail.
-    let Ok(mut signals) = Signals::new([SIGINT, SIGTERM]) else { return };
-    let bar = bar.clone();
-    std::thread::spawn(move || {
-        if let Some(signal) = signals.forever().next() {
-            bar.finish_and_clear();
-            let _ = signal_hook::low_level::emulate_default_handler(signal);
-        }
-    });
 }
 
 /// A result that could not be written is refused before the work for it.

@@ -9,11 +9,13 @@ pub mod apache;
 mod asked;
 mod chunk;
 mod compression;
+mod conclusion;
 pub mod detect;
 mod end;
 pub mod explain;
 mod filter;
 mod format;
+mod inputs;
 mod lines;
 mod looks;
 pub(crate) mod marks;
@@ -43,22 +45,21 @@ use crate::advise::trace::{Trace, TraceSpool};
 use crate::backtest::spool::{Spool, Stamps, Stored};
 use crate::plan::{InputName, ReplayPlan, TimeBound};
 use crate::replay::{Kept, Reading, Replay};
-use crate::report::{InputSettings, Summary, format_time};
 use crate::request::DecimalMs;
 use crate::window::minute::MinuteTable;
 use anyhow::bail;
 use chunk::{ChunkPlan, ChunkReader, Keeps};
+use conclusion::conclude;
 use end::LogEnd;
 use format::{InputFormat, LineFormat};
+use inputs::{Inputs, Recognised, recognise_all, twin_notes};
 use marks::LineMarks;
 use merge::{Grouping, InputMerge, Keep, Merge};
 use probe::Probe;
 use schedule::{Queued, Schedule, StopOnPanic};
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
-use std::io::{self, Write};
+use std::io;
 use std::sync::mpsc::sync_channel;
-use tally::{EMPTY, InputTally};
+use tally::InputTally;
 use window_table::{Layout, TableSink};
 use worker::{Message, Worker};
 
@@ -95,13 +96,6 @@ pub trait ParseLine {
 
     /// The same for a line of which something may be known beforehand.
     fn parse_marked<'a>(&'a mut self, line: &'a [u8], marks: LineMarks) -> crate::request::Line<'a>;
-}
-
-/// An input whose format is known.
-struct Recognised {
-    probe: Probe,
-    format: Option<(LineFormat, Stamps)>,
-    first_ms: Option<i64>,
 }
 
 /// Reads every input into the replay, `progress` being told the bytes read. Where one of them is a window table, all
@@ -248,65 +242,6 @@ pub fn total_bytes(plan: &ReplayPlan) -> Option<u64> {
     plan.input.files.iter().map(size).sum()
 }
 
-/// The inputs by what they are.
-struct Inputs {
-    logs: Vec<Recognised>,
-    tables: Vec<(Probe, Layout)>,
-}
-
-/// Opens the inputs and puts the logs in order of their first request, then path.
-fn recognise_all(plan: &ReplayPlan) -> anyhow::Result<Inputs> {
-    let (mut inputs, mut tables) = (Vec::new(), Vec::new());
-    // Of the inputs whose stamps alone can tell, all together, so that a log is not taken for another when it is cut.
-    let mut has_fractions = false;
-    for name in &plan.input.files {
-        let probe = Probe::open(name)?;
-        if let Some(layout) = Layout::of(&probe.sample) {
-            tables.push((probe, layout));
-            continue;
-        }
-        let format = LineFormat::of(&probe, &plan.input.format, &plan.input.wanted)?;
-        let sample = format.as_ref().map_or_else(Vec::new, |format| {
-            let mut parser = InputFormat::new(format, Stamps::Exact);
-            probe.sample_lines().iter().filter_map(|line| parser.next_timestamp(line)).collect()
-        });
-        let first_ms = sample.first().copied();
-        let format = format.map(|format| {
-            let stamps = format.stamps();
-            if stamps.is_none() {
-                has_fractions |= sample.iter().any(|timestamp_ms| timestamp_ms % 1000 != 0);
-            }
-            (format, stamps.unwrap_or(Stamps::WholeSeconds))
-        });
-        inputs.push(Recognised { probe, format, first_ms });
-    }
-    for (format, stamps) in inputs.iter_mut().filter_map(|input| input.format.as_mut()) {
-        if has_fractions && format.stamps().is_none() {
-            *stamps = Stamps::Exact;
-        }
-    }
-    inputs.sort_by(|a: &Recognised, b| (a.first_ms, &a.probe.shown).cmp(&(b.first_ms, &b.probe.shown)));
-    Ok(Inputs { logs: inputs, tables })
-}
-
-/// Names the inputs that begin alike, such as a rotated log and its compressed copy: one log, counted twice.
-fn twin_notes<'a>(inputs: impl Iterator<Item = &'a Probe>) -> Vec<String> {
-    let mut firsts: BTreeMap<&[u8], &str> = BTreeMap::new();
-    let mut notes = Vec::new();
-    for probe in inputs {
-        match firsts.entry(&probe.sample) {
-            Entry::Vacant(entry) => drop(entry.insert(&probe.shown)),
-            Entry::Occupied(entry) => notes.push(format!(
-                "{} and {} begin with the same {} bytes; if they are the same log, give it once: its requests count twice",
-                entry.get(),
-                probe.shown,
-                probe.sample.len()
-            )),
-        }
-    }
-    notes
-}
-
 /// A bound as a time; `end_ms` is the log's end, for one that is relative to it.
 fn resolve(bound: Option<TimeBound>, end_ms: Option<i64>) -> Option<i64> {
     match bound? {
@@ -430,108 +365,3 @@ fn describe(error: &io::Error) -> String {
         _ => format!("cannot be read further: {error}"),
     }
 }
-
-/// Checks what was read as a whole, and puts it together.
-fn conclude(
-    plan: &ReplayPlan,
-    mut tallies: Vec<InputTally>,
-    since_ms: Option<i64>,
-    until_ms: Option<i64>,
-) -> anyhow::Result<Reading> {
-    if let Some(path) = &plan.input.rejects {
-        crate::deliver::file::write_atomically(path, |out| write_rejects(&mut tallies, out))?;
-    }
-    let mut summary = Summary::default();
-    let mut span_ms = None;
-    tallies.iter().for_each(|tally| tally.add_to(&mut summary, &mut span_ms));
-    let absent = asked::absent_fields(plan, &tallies);
-    check_requests(plan, &tallies, &summary, &absent)?;
-    summary.notes.extend(absent);
-    summary.notes.extend(asked::latency_note(plan, &tallies));
-    summary.first_request = span_ms.map(|(first_ms, _)| format_time(first_ms));
-    summary.last_request = span_ms.map(|(_, last_ms)| format_time(last_ms));
-    summary.notes.extend(late_note(&summary));
-    for tally in &tallies {
-        let input = &tally.input;
-        if input.format == EMPTY && input.error.is_none() {
-            summary.notes.push(format!("{} is empty", input.path));
-        }
-    }
-    let (since, until) = (since_ms.map(format_time), until_ms.map(format_time));
-    let settings = InputSettings { since, until, ..plan.input.as_given.clone() };
-    Ok(Reading {
-        inputs: tallies.into_iter().map(|tally| tally.input).collect(),
-        settings,
-        summary,
-        kept: None,
-        trace: None,
-        repeats: None,
-    })
-}
-
-/// Share of late requests from which the result says less about the log than about its clocks.
-const NOTABLE_LATE_SHARE: f64 = 0.01;
-
-fn late_note(summary: &Summary) -> Option<String> {
-    let share = summary.late_requests as f64 / summary.requests as f64;
-    (share > NOTABLE_LATE_SHARE).then(|| {
-        format!(
-            "{:.1} % of the requests lie too far behind a newer line of their file to count in a cycle: a line's clock \
-             may be ahead, or the log be out of order (--lateness)",
-            share * 100.0
-        )
-    })
-}
-
-fn write_rejects(tallies: &mut [InputTally], out: &mut dyn Write) -> anyhow::Result<()> {
-    tallies.iter_mut().try_for_each(|tally| tally.write_rejects(out))
-}
-
-fn check_requests(
-    plan: &ReplayPlan,
-    tallies: &[InputTally],
-    summary: &Summary,
-    absent: &[String],
-) -> anyhow::Result<()> {
-    let example = || {
-        let first = tallies.iter().find_map(InputTally::first_rejected);
-        first.map_or(String::new(), |first| format!("; the first: {first}"))
-    };
-    let parsed = summary.requests + summary.filtered_out + summary.not_requests;
-    let tried = parsed + summary.rejected;
-    if tried == 0 {
-        let broken =
-            |tally: &InputTally| tally.input.error.as_ref().map(|error| format!("{}: {error}", tally.input.path));
-        if let Some(first) = tallies.iter().find_map(broken) {
-            bail!("no request: {first}")
-        }
-        bail!("no request: every input is empty")
-    }
-    if parsed == 0 {
-        bail!("none of {tried} lines could be read{}{}", example(), HOW_TO_GO_ON)
-    }
-    let share = summary.rejected as f64 / tried as f64;
-    if share > plan.input.max_rejects_ratio {
-        bail!(
-            "{} of {tried} lines ({:.1} %) were rejected, more than --max-rejects {} allows{}{}",
-            summary.rejected,
-            share * 100.0,
-            plan.input.max_rejects_ratio,
-            example(),
-            HOW_TO_GO_ON
-        )
-    }
-    if summary.requests == 0 {
-        bail!(
-            "no request is left: {}{}{}",
-            asked::what_became(plan, summary),
-            if absent.is_empty() { "" } else { "; " },
-            absent.join("; ")
-        )
-    }
-    Ok(())
-}
-
-/// What to do when lines do not fit.
-const HOW_TO_GO_ON: &str = "; give the format with --log-format '<the string in nginx.conf>' or --field, or collect \
-                            the lines with --rejects FILE";
