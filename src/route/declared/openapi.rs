@@ -110,11 +110,17 @@ fn addresses(url: &str, variables: Option<&Value>) -> anyhow::Result<Vec<String>
             used.push((placeholder, values));
         }
     }
+    let url = url.split(['?', '#']).next().unwrap_or_default();
     let path = path_of_url(url);
     let host = &url[..url.len() - path.len()];
     let has_path = |values: &[String]| values.iter().any(|value| value.contains('/'));
-    let is_in_host = |placeholder: &str, values: &[String]| host.contains(placeholder) && has_path(values);
     // What is in a host makes no path, unless it says where the path begins.
+    for (placeholder, values) in &mut used {
+        if !path.contains(&*placeholder) && !has_path(values) {
+            values.truncate(1);
+        }
+    }
+    let is_in_host = |placeholder: &str, values: &[String]| host.contains(placeholder) && has_path(values);
     let url = if used.iter().any(|(name, values)| is_in_host(name, values)) { url } else { path };
     let mut urls = vec![url.to_owned()];
     for (placeholder, values) in used.iter().filter(|(placeholder, _)| url.contains(placeholder)) {
@@ -143,9 +149,8 @@ fn values(variable: &Value) -> anyhow::Result<Vec<String>> {
     }
 }
 
-/// The path of an address, which may have neither scheme nor host.
+/// The path of an address, which may have neither scheme nor host and has no query.
 fn path_of_url(url: &str) -> &str {
-    let url = url.split(['?', '#']).next().unwrap_or_default();
     let after_scheme = url.split_once("://").map(|(_, rest)| rest).or_else(|| url.strip_prefix("//"));
     match after_scheme {
         Some(rest) => rest.find('/').map_or("", |slash| &rest[slash..]),
@@ -250,6 +255,14 @@ paths:
         check(&document(whole), &[("GET /api/v1/a", "/api/v1/a")]);
         let beside = "[{url: 'https://{host}/v1', variables: {host: {enum: ['x/api', 'y']}}}]";
         check(&document(beside), &[("GET /api/v1/a", "/api/v1/a"), ("GET /v1/a", "/v1/a")]);
+        check(
+            &document("[{url: 'https://x/?q=ü'}, {url: 'https://x/v1#é'}]"),
+            &[("GET /a", "/a"), ("GET /v1/a", "/v1/a")],
+        );
+        let based = format!(
+            "[{{url: 'https://{{z}}.x{{base}}/v1', variables: {{base: {{default: /api}}, z: {{enum: [{regions}]}}}}}}]"
+        );
+        check(&document(&based), &[("GET /api/v1/a", "/api/v1/a")]);
         let refused = |servers: &str, expected: &str| {
             let error = read(&document(servers), "api.yaml", &mut DeclaredRoutes::default()).unwrap_err();
             assert!(format!("{error:#}").starts_with(expected), "{error:#}");
