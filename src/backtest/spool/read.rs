@@ -86,7 +86,8 @@ impl Stored {
         Some((first, last))
     }
 
-    /// Hands on all calls that start at or after `from_us` by their stamps, in order of start, equal ones in input order.
+    /// Hands on all calls that start at or after `from_us` by their stamps, in order of start, equal ones in input order
+    /// or, where some stamps are whole seconds, in order of end, then input order.
     ///
     /// # Errors
     /// When the file cannot be read back, and those of `each`.
@@ -95,6 +96,10 @@ impl Stored {
         from_us: i64,
         mut each: impl FnMut(&[Call]) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
+        // Requests that are spread over a second lie in their page as they started before that: which page and which place
+        // follows from how the log was cut, and when they ended does not.
+        let by_end = self.has_whole_seconds();
+        let rank = |(call, number): &Placed| (if by_end { call.duration_us } else { None }, *number);
         let mut pool: Vec<Placed> = Vec::new();
         let mut sorted: Vec<Placed> = Vec::new();
         let mut slice: Vec<Call> = Vec::new();
@@ -112,8 +117,8 @@ impl Stored {
             sorted.clear();
             sorted.extend(order.of(pool.iter().map(|(call, _)| call.start_us)).map(|position| pool[position]));
             for equal in sorted.chunk_by_mut(|(a, _), (b, _)| a.start_us == b.start_us) {
-                if !equal.is_sorted_by_key(|(_, number)| *number) {
-                    equal.sort_by_key(|(_, number)| *number);
+                if !equal.is_sorted_by_key(rank) {
+                    equal.sort_by_key(rank);
                 }
             }
             let settled = match pages.peek() {
