@@ -204,6 +204,13 @@ fn write_windows(plan: &WindowsPlan) -> anyhow::Result<ExitCode> {
     if let Some(repeats) = reading.repeats.filter(|_| replaces_a_table) {
         bail!("{repeats}; the table stays as it was: leave out the log, or write to another file if they are others")
     }
+    let broken = reading.inputs.iter().find_map(|read| Some((&read.path, read.error.as_ref()?)));
+    if let Some((path, error)) = broken.filter(|_| replaces_a_table && !input.keep_going) {
+        bail!(
+            "{path}: {error}; the table stays as it was, since half of a log could not be added again: mend the log, or \
+             take what can be read of it with --keep-going"
+        )
+    }
     let Some(Kept::Minutes(mut minutes)) = reading.kept else { bail!("nothing was counted by minute") };
     if let Some(retain_ms) = plan.retain_ms {
         minutes.retain(retain_ms, plan.replay.rules.looping.max_gap_ms);

@@ -6,6 +6,7 @@ use crate::properties::{BUSY, any_log, without_inputs};
 use crate::record::{Record, to_json_lines};
 use proptest::prelude::*;
 use serde_json::{Map, Value};
+use std::io::Write;
 use std::path::Path;
 
 /// Late requests, too: many lines stand further behind than this.
@@ -286,6 +287,12 @@ fn a_table_takes_the_place_of_itself_and_of_no_log() {
 }
 
 /// As a job that is run again after it has done its work.
+fn pack(text: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(text).unwrap();
+    encoder.finish().unwrap()
+}
+
 #[test]
 fn a_table_is_not_replaced_by_one_that_counts_a_log_twice() {
     let place = Place::new();
@@ -296,7 +303,8 @@ fn a_table_is_not_replaced_by_one_that_counts_a_log_twice() {
         status: 200,
         duration_ms: Some(1.0),
     };
-    let log = place.log("a.log", &[at(0), at(0), at(1)]);
+    let busy = |minute| [1.0, 2.0, 3.0].map(|duration_ms| Record { duration_ms: Some(duration_ms), ..at(minute) });
+    let log = place.log("a.log", &[busy(0), busy(1)].concat());
     let table = place.windows("a.csv", &[&log], &[]);
     let before = std::fs::read(&table).unwrap();
     let run = |args: &[&str]| {
@@ -305,14 +313,20 @@ fn a_table_is_not_replaced_by_one_that_counts_a_log_twice() {
         let output = feed(command, b"");
         (output.status.code(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
     };
-    let longer = place.log("b.log", &[at(0), at(0), at(1), at(1), at(2)]);
-    for (log, counts) in [(&log, "2 of the logs' 2 minutes"), (&longer, "1 of the logs' 3 minutes")] {
+    let longer = place.log("b.log", &[&busy(0)[..], &busy(1), &[at(1)], &busy(2), &busy(3)].concat());
+    for (log, counts) in [(&log, "2 of the logs' 2 minutes"), (&longer, "1 of the logs' 2 minutes")] {
         let (code, told) = run(&["windows", &table, log, "-o", &table]);
         assert_eq!(code, Some(2));
-        assert!(told.contains(&format!("{counts} are in the window tables already")), "{told}");
+        assert!(told.contains(&format!("{counts} within their time are in the window tables already")), "{told}");
         assert!(told.contains("the table stays as it was"), "{told}");
         assert_eq!(std::fs::read(&table).unwrap(), before);
     }
+    let half = place.log("half.log", &[busy(5), busy(6)].concat());
+    let packed = pack(&std::fs::read(&half).unwrap());
+    std::fs::write(place.0.path().join("half.log.gz"), &packed[..packed.len() - 9]).unwrap();
+    let (code, told) = run(&["windows", &table, "half.log.gz", "-o", &table]);
+    assert_eq!((code, told.contains("the table stays as it was, since half of a log")), (Some(2), true), "{told}");
+    assert_eq!(std::fs::read(&table).unwrap(), before);
     let (code, told) = run(&["windows", &table, &log, "-o", "other.csv"]);
     assert_eq!((code, told.contains("the same requests count twice")), (Some(0), true), "{told}");
     let (code, told) = run(&["replay", "-f", "json", &table, &log]);

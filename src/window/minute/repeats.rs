@@ -10,7 +10,7 @@ use crate::window::value_counts::ValueCounts;
 use hashbrown::HashMap;
 use std::fmt;
 
-/// The share of the requests from which on repeated minutes are no chance: quiet servers may have some alike, in which
+/// The share of the requests within the tables' time from which on repeated minutes are no chance: quiet servers may have some alike, in which
 /// only a health check came.
 const MIN_SHARE_PERCENT: u64 = 10;
 
@@ -19,7 +19,7 @@ const MIN_SHARE_PERCENT: u64 = 10;
 pub(crate) struct Repeats {
     /// How many are.
     pub repeated: u64,
-    /// How many the logs have.
+    /// How many the logs have within the tables' time.
     pub minutes: u64,
 }
 
@@ -28,17 +28,28 @@ impl fmt::Display for Repeats {
         let Repeats { repeated, minutes } = self;
         write!(
             formatter,
-            "{repeated} of the logs' {minutes} minutes are in the window tables already, request by request: the same \
-             requests count twice"
+            "{repeated} of the logs' {minutes} minutes within their time are in the window tables already, request by request: \
+             the same requests count twice"
         )
     }
 }
+
+/// Rows and their distinct durations, together, from which on two minutes are not alike by chance: a quiet server's minute may
+/// hold a health check alone, and so may another's.
+const MIN_DETAILS: usize = 3;
 
 /// One minute of the logs.
 #[derive(Default)]
 struct Minute {
     requests: u64,
+    details: usize,
     has_news: bool,
+}
+
+impl Minute {
+    fn tells(&self) -> bool {
+        self.details >= MIN_DETAILS
+    }
 }
 
 impl MinuteTable {
@@ -47,12 +58,20 @@ impl MinuteTable {
         if tabled.rows.is_empty() {
             return None;
         }
+        let tabled_minutes = tabled.rows.keys().map(|key| key.minute);
+        let (first, last) = (tabled_minutes.clone().min(), tabled_minutes.max());
         let mut minutes: HashMap<i64, Minute> = HashMap::new();
         for (key, row) in &self.rows {
+            // Of a log that goes beyond what a table retains, the part that it can hold counts.
+            if Some(key.minute) < first || Some(key.minute) > last {
+                continue;
+            }
             let minute = minutes.entry(key.minute).or_default();
             minute.requests += row.0.requests;
+            minute.details += row.1.clone().into_sorted().len().max(1);
             minute.has_news |= !tabled.rows.get(key).is_some_and(|known| is_same(known, row));
         }
+        minutes.retain(|_, minute| minute.tells());
         let requests: u64 = minutes.values().map(|minute| minute.requests).sum();
         let repeated = minutes.values().filter(|minute| !minute.has_news);
         let (repeated, repeated_requests) =
@@ -98,23 +117,28 @@ mod tests {
             let found = table(log).repeats(&table(tabled));
             assert_eq!(found.map(|found| (found.repeated, found.minutes)), expected, "{log:?} {tabled:?}");
         };
-        let log = [(10, 5), (20, 6), (70_000, 5)];
+        let log = [(10, 5), (15, 7), (20, 6), (70_000, 5), (70_001, 6), (70_002, 7)];
         check(&log, &log, Some((2, 2)));
         check(&log, &[], None);
-        check(&log, &log[..2], Some((1, 2)));
+        check(&log, &[&log[..3], &[(130_000, 1)]].concat(), Some((1, 2)));
+        // What lies outside of a table's time cannot be in it.
+        check(&log, &log[..3], Some((1, 1)));
         // Another server's minute, another duration, another time.
         check(&log, &[(10, 5)], None);
-        check(&log[..2], &[(10, 5), (20, 7)], None);
-        check(&log[..2], &[(10, 5), (21, 6)], None);
-        check(&log[..2], &[(10, 6), (20, 5)], Some((1, 1)));
+        check(&log[..3], &[(10, 5), (15, 7), (20, 8)], None);
+        check(&log[..3], &[(10, 5), (15, 7), (21, 6)], None);
+        check(&log[..3], &[(10, 6), (15, 7), (20, 5)], Some((1, 1)));
+        // Too little to tell two servers apart.
+        check(&[(10, 5), (20, 6)], &[(10, 5), (20, 6)], None);
     }
 
     #[test]
     fn few_requests_alike_may_be_chance() {
-        let busy = |requests: i64| (0..requests).map(|n| (n, 1)).chain([(90_000, 7)]).collect::<Vec<_>>();
-        let quiet = table(&[(90_000, 7)]);
-        assert_eq!(table(&busy(9)).repeats(&quiet), Some(Repeats { repeated: 1, minutes: 2 }));
-        assert_eq!(table(&busy(10)).repeats(&quiet), None);
+        let quiet = [(90_000, 7), (90_001, 8), (90_002, 9)];
+        let busy = |requests: i64| (0..requests).map(|n| (n, n as u64)).chain(quiet).collect::<Vec<_>>();
+        let tabled = table(&[&[(0, 99)], &quiet[..]].concat());
+        assert_eq!(table(&busy(27)).repeats(&tabled), Some(Repeats { repeated: 1, minutes: 2 }));
+        assert_eq!(table(&busy(28)).repeats(&tabled), None);
     }
 
     #[test]
