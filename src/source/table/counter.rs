@@ -76,14 +76,14 @@ impl Counter {
             self.reading.rows_without_time += 1;
             return;
         };
-        if time_ms < self.from_ms || time_ms >= self.to_ms {
-            self.reading.rows_outside += 1;
-            return;
-        }
         let Some(calls) = row.calls else {
             self.reading.rows_without_calls += 1;
             return;
         };
+        if time_ms < self.from_ms || time_ms >= self.to_ms {
+            self.reading.rows_outside += 1;
+            return;
+        }
         self.reading.note(time_ms);
         let id = self.ids.intern([b"", row.id, b""]);
         let cell = self.cells.entry((id, time_ms.div_euclid(self.window_ms))).or_default();
@@ -143,8 +143,8 @@ mod tests {
         counter.add(Row { id: b"a", time_ms: Some(20), calls: None, amount: None });
         let (reading, groups) = counter.take();
         let extent = Some(Extent { first_ms: -10, last_ms: 19 });
-        let rows = TableReading { rows: 5, rows_outside: 3, ..TableReading::default() };
-        assert_eq!(reading, TableReading { extent, rows_without_time: 1, rows_without_calls: 1, ..rows });
+        let rows = TableReading { rows: 5, rows_outside: 2, ..TableReading::default() };
+        assert_eq!(reading, TableReading { extent, rows_without_time: 1, rows_without_calls: 2, ..rows });
         let mut found: Vec<_> = groups.iter().map(Group::as_usage).collect();
         found.sort_by_key(|group| (group.window, group.id));
         let group = |id, window, rows, calls, amount| UsageGroup { id, window, rows, calls, amount: Some(amount) };

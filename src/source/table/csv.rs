@@ -3,6 +3,7 @@
 use super::counter::{Counter, Row, amount, calls};
 use super::records::{Quoting, Records};
 use super::{ReadPieces, locked};
+use crate::figure::counted;
 use crate::plan::Timezone;
 use crate::plan::scan::UsageColumns;
 use crate::source::table::columns::Places;
@@ -78,9 +79,12 @@ impl ReadPieces for Csv {
         if memchr(b'"', &chunk).is_some() {
             let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(&*chunk);
             let mut record = ByteRecord::new();
+            let mut last_at = 0;
             while reader.read_byte_record(&mut record)? {
+                last_at = record.position().map_or(0, |position| position.byte() as usize);
                 counter.add(self.places.row(&mut time, |place| record.get(place)));
             }
+            refuse_open_quote(&chunk, last_at)?;
         } else {
             let last = self.places.all().last().copied().unwrap_or(0);
             let mut ends = Vec::with_capacity(last + 1);
@@ -94,6 +98,25 @@ impl ReadPieces for Csv {
         }
         Ok(true)
     }
+}
+
+/// A quote that is never closed takes all lines after it into its cell; the last row, which begins at `last_at`, has it.
+fn refuse_open_quote(chunk: &[u8], last_at: usize) -> anyhow::Result<()> {
+    /// Bytes of the row that are shown.
+    const SHOWN: usize = 60;
+    let row = chunk.get(last_at..).unwrap_or_default();
+    let lines = row.trim_ascii_end().split(|byte| *byte == b'\n').count();
+    let is_open = !memchr::memchr_iter(b'"', row).count().is_multiple_of(2);
+    if lines == 1 || !is_open {
+        return Ok(());
+    }
+    let line = row.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii_end();
+    bail!(
+        "a quote is opened in the row `{}` and never closed, so that the {} after it would be lost; close the quote, or \
+         double it where it belongs to the text",
+        String::from_utf8_lossy(&line[..line.len().min(SHOWN)]),
+        counted((lines - 1) as u64, "line"),
+    )
 }
 
 /// Where the cells of a line without quotes end, up to that in place `last`.
@@ -125,6 +148,17 @@ impl Places {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_quote_that_swallows_lines_is_refused() {
+        let told =
+            |chunk: &str, last_at| refuse_open_quote(chunk.as_bytes(), last_at).map_err(|error| error.to_string());
+        assert_eq!(told("a,\"b\nc\"\nd,e\n", 8), Ok(()));
+        assert_eq!(told("a,\"b\nc\"\n", 0), Ok(()));
+        assert_eq!(told("a,5\"\n", 0), Ok(()));
+        let told = told("a,b\nc,\"d\ne,f\ng,h\n", 4).unwrap_err();
+        assert!(told.contains("row `c,\"d` and never closed, so that the 2 lines"), "{told}");
+    }
 
     #[test]
     fn cells_of_a_plain_line_are_those_that_a_csv_reader_finds() {

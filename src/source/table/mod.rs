@@ -109,35 +109,36 @@ fn scan_file(
 }
 
 impl TableReading {
-    /// Refuses a file of which too much could not be read.
+    /// Refuses a file of which too much could not be read, wherever in time it lies.
     fn check(&self, wanted: Wanted<'_>) -> anyhow::Result<()> {
         let Wanted { columns, max_rejects_ratio, .. } = wanted;
-        let timed = self.rows + self.rows_outside + self.rows_without_calls;
-        let limit = if self.rows == 0 { String::new() } else { format!(" (--max-rejects {max_rejects_ratio})") };
-        if let Some(found) = too_many(self.rows_without_time, timed, max_rejects_ratio) {
-            bail!(
-                "{found} a time in the column `{}`{limit}: expected a timestamp, RFC 3339, `2026-06-01 12:00:00`, or seconds or \
-                 milliseconds since 1970 (--time-column)",
-                columns.time
-            );
+        let readable = self.rows + self.rows_outside;
+        let (no_time, no_calls) = (self.rows_without_time, self.rows_without_calls);
+        let all = readable + no_time + no_calls;
+        let unreadable = all - readable;
+        if unreadable == 0 || (readable > 0 && unreadable as f64 / all as f64 <= max_rejects_ratio) {
+            return Ok(());
         }
-        if let (Some(found), Some(calls)) =
-            (too_many(self.rows_without_calls, self.rows, max_rejects_ratio), &columns.calls)
-        {
-            bail!("{found} a count in the column `{calls}`{limit}: expected a number, 0 or more (--calls-column)");
+        let found = match readable {
+            0 => format!("none of {all} rows has"),
+            _ => format!("only {readable} of {all} rows have"),
+        };
+        let limit = if readable == 0 { String::new() } else { format!(" (--max-rejects {max_rejects_ratio})") };
+        let time = &columns.time;
+        let times =
+            "a timestamp, RFC 3339, `2026-06-01 12:00:00`, or seconds or milliseconds since 1970 (--time-column)";
+        let counts = "a number, 0 or more (--calls-column)";
+        match &columns.calls {
+            Some(calls) if no_time == 0 => {
+                bail!("{found} a count in the column `{calls}`{limit}: expected {counts}")
+            }
+            Some(calls) if no_calls > 0 => bail!(
+                "{found} both a time in the column `{time}` and a count in the column `{calls}`{limit}: expected {times} and \
+                 {counts}"
+            ),
+            _ => bail!("{found} a time in the column `{time}`{limit}: expected {times}"),
         }
-        Ok(())
     }
-}
-
-/// The start of a sentence on rows without something, where they are too large a share or all there are.
-fn too_many(without: u64, with: u64, max_ratio: f64) -> Option<String> {
-    let all = without + with;
-    let is_too_many = without > 0 && (with == 0 || without as f64 / all as f64 > max_ratio);
-    is_too_many.then(|| match with {
-        0 => format!("none of {all} rows has"),
-        with => format!("only {with} of {all} rows have"),
-    })
 }
 
 /// A file that several workers read at the same time, each some rows of it.

@@ -126,6 +126,11 @@ fn a_file_that_cannot_be_meant_is_named() {
         b"developer_id,created_at\na,yesterday\nb,2026-06-01T00:00:00Z\nc,soon\n",
         "only 1 of 3 rows have a time in the column `created_at` (--max-rejects 0.5): expected a timestamp",
     );
+    check(
+        "half.csv",
+        b"developer_id,created_at\na,2026-06-01T00:00:00Z\n\"b,2026-06-01T00:00:00Z\nc,2026-06-01T00:00:00Z\n",
+        "a quote is opened in the row `\"b,2026-06-01T00:00:00Z` and never closed, so that the 1 line after it would be lost",
+    );
     let header = "; expected CSV with a header such as `developer_id,created_at`, NDJSON or Parquet";
     check(
         "semicolons.csv",
@@ -154,8 +159,11 @@ fn as_many_rows_may_be_unreadable_as_the_limit_says() {
     assert_eq!(code(&["usage.csv", "--max-rejects", "0.25"]), Some(0));
     assert_eq!(code(&["usage.csv", "--max-rejects", "0.24"]), Some(2));
     let counted = ["usage.csv", "--calls-column", "calls", "--max-rejects"];
-    assert_eq!(code(&[&counted[..], &["34%"]].concat()), Some(0));
-    assert_eq!(code(&[&counted[..], &["33%"]].concat()), Some(2));
+    // Rows without a time and rows without a count are judged together, wherever in time they lie.
+    for bounds in [&[][..], &["--as-of", "2026-07-01"]] {
+        assert_eq!(code(&[&counted[..], &["50%"], bounds].concat()), Some(0));
+        assert_eq!(code(&[&counted[..], &["49%"], bounds].concat()), Some(2));
+    }
     // Rows that the run does not ask for are no rejects, and an empty file among others is a note.
     let output = scan(folder.path(), &["usage.csv", "empty.csv", "--as-of", "2026-07-01"]);
     let text = String::from_utf8_lossy(&output.stdout);
