@@ -116,16 +116,18 @@ impl JsonMap {
         sample_lines: &[&[u8]],
         wanted: &Wanted,
     ) -> Result<JsonMap, NoFields> {
-        let sample = Sample::of_json(sample_lines);
+        let sample = Sample::of_json(sample_lines).with_aliases(&template.keys);
         if sample.is_empty() {
             return Err(NoFields::NotJson { lines: sample_lines.len() });
         }
-        const TARGET: [Role; 3] = [Role::Method, Role::Path, Role::Request];
-        let names_target = wanted.fields.iter().any(|field| TARGET.contains(&field.role));
-        let holds = |field: &&FieldOverride| sample.has(&field.name) && !(names_target && TARGET.contains(&field.role));
+        let names = |role: Role| wanted.fields.iter().any(|field| field.role == role);
+        // A request line that is named holds the method and the path too.
+        let is_named = |role: Role| names(role) || (matches!(role, Role::Method | Role::Path) && names(Role::Request));
+        let holds = |field: &&FieldOverride| sample.has(&field.name) && !is_named(field.role);
         let fields = template.fields.iter().filter(holds).chain(&wanted.fields).cloned().collect();
         let developer = || template.developer.clone().filter(|name| sample.has(name));
-        let wanted = Wanted { fields, developer: wanted.developer.clone().or_else(developer), ..wanted.clone() };
+        let asked = wanted.developer.as_deref().map(|name| sample.key_of(name).to_owned());
+        let wanted = Wanted { fields, developer: asked.or_else(developer), ..wanted.clone() };
         FieldMap::new(&format!("{title}, JSON lines"), &sample, &wanted, |names, _| Names::new(names))
     }
 }
@@ -264,9 +266,12 @@ impl Roles {
         let mut slot = |name: &str| slot_of(name, &mut names);
         let until_end = fields.until_end.as_ref().map(|(name, unit)| (slot(name), *unit));
         // A field of which the sample has no name may occur later, under the first of its names.
-        let known = |names: &&[&'static str]| names.iter().find(|name| sample.has(name)).or(names.first()).copied();
+        let known = |names: &&'static [&'static str]| {
+            let occurs = |name: &&&'static str| sample.has(sample.key_of(name));
+            names.iter().find(occurs).or(names.first()).copied()
+        };
         let looked_for = wanted.optional.iter().filter_map(known);
-        let wanted_names = wanted.extras.iter().map(String::as_str).chain(looked_for);
+        let wanted_names = wanted.extras.iter().map(String::as_str).chain(looked_for).map(|name| sample.key_of(name));
         let extras = wanted_names.take(EXTRA_VALUES).map(&mut slot).collect();
         let developer = fields.developer.as_deref().map(&mut slot);
         let content_type = fields.content_type.as_deref().map(slot);

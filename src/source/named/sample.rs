@@ -23,6 +23,8 @@ pub(super) struct Logged {
 pub(super) struct Sample {
     fields: BTreeMap<String, Vec<Logged>>,
     records: usize,
+    /// The key by variable, where the writer says which key holds which.
+    aliases: BTreeMap<String, String>,
 }
 
 impl Sample {
@@ -82,6 +84,17 @@ impl Sample {
     /// Whether a field occurs.
     pub(super) fn has(&self, name: &str) -> bool {
         self.fields.contains_key(name)
+    }
+
+    /// The same, with the variables that its keys hold, each key with its variable.
+    pub(super) fn with_aliases(mut self, keys: &[(String, String)]) -> Self {
+        self.aliases = keys.iter().rev().map(|(key, variable)| (variable.clone(), key.clone())).collect();
+        self
+    }
+
+    /// The key that is meant by a name: itself where it occurs, or the key that holds the variable of this name.
+    pub(super) fn key_of<'n>(&'n self, name: &'n str) -> &'n str {
+        if self.has(name) { name } else { self.aliases.get(name).map_or(name, String::as_str) }
     }
 
     /// What is written in a field.

@@ -24,6 +24,8 @@ pub(in crate::source) struct JsonTemplate {
     pub(in crate::source) developer: Option<String>,
     /// The upstream's part of the latency.
     pub(in crate::source) upstream: Option<String>,
+    /// The dotted keys whose whole value is one variable, each with the variable's name.
+    pub(in crate::source) keys: Vec<(String, String)>,
 }
 
 /// What the keys of a format mean; `None` for a format that writes no JSON.
@@ -44,7 +46,7 @@ pub(in crate::source) fn json_template(
     collect("", &object, &mut keys);
     let developer = key_of(&keys, &["remote_user"]);
     let upstream = key_of(&keys, &[UPSTREAM_TIME]);
-    Ok(Some(JsonTemplate { fields: fields(&keys, latency), developer, upstream }))
+    Ok(Some(JsonTemplate { fields: fields(&keys, latency), developer, upstream, keys }))
 }
 
 /// The format with its variables as strings: `$status` is `"$status"` where it stands for itself.

@@ -234,3 +234,32 @@ proptest! {
         let _ = LtsvMap::detect(&[pair], &Wanted::default()).unwrap().parser().parse_line(&line);
     }
 }
+
+#[test]
+fn variables_are_found_under_the_keys_that_hold_them() {
+    let format = r#"log_format j escape=json '{"t":"$time_iso8601","q":{"m":"$request_method","u":"$uri","full":"$request_uri"},"s":$status,'
+        '"rt":$request_time,"up":{"addr":"$upstream_addr"},"who":"$remote_user"}';"#;
+    let line = r#"{"t":"2026-06-01T12:00:00+00:00","q":{"m":"GET","u":"/a","full":"/a?b"},"s":200,"rt":0.010,"up":{"addr":"192.0.2.9:80"},"who":"bob"}"#;
+    let template = crate::source::nginx::json_template(format, Latency::Request).unwrap().unwrap();
+    let read = |wanted: Wanted| {
+        let map = JsonMap::written_by("j", &template, &[line.as_bytes()], &wanted).unwrap();
+        let mut parser = map.parser();
+        let Line::Request(request) = parser.parse_line(line.as_bytes()) else { panic!("no request") };
+        let text = |text: &[u8]| String::from_utf8_lossy(text).into_owned();
+        (text(request.method), text(request.path), request.developer.map(text), request.extras.get(0).map(text))
+    };
+    let found = |path: &str, extra: Option<&str>| {
+        ("GET".to_owned(), path.to_owned(), Some("bob".to_owned()), extra.map(str::to_owned))
+    };
+    let asked = |name: &str| Wanted { extras: vec![name.to_owned()], ..Wanted::default() };
+    for name in ["upstream_addr", "up.addr"] {
+        assert_eq!(read(asked(name)), found("/a?b", Some("192.0.2.9:80")), "{name}");
+    }
+    let looked_for = Wanted { optional: &[&["upstream_addr"]], ..Wanted::default() };
+    assert_eq!(read(looked_for), found("/a?b", Some("192.0.2.9:80")));
+    let developer = Wanted { developer: Some("remote_user".to_owned()), ..Wanted::default() };
+    assert_eq!(read(developer), found("/a?b", None));
+    // One part of the target that is named leaves the others to the format.
+    let path = FieldOverride { role: Role::Path, name: "q.u".to_owned(), unit: None };
+    assert_eq!(read(Wanted { fields: vec![path], ..Wanted::default() }), found("/a", None));
+}
