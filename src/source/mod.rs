@@ -175,6 +175,7 @@ fn read_recognised(
         Keeps::Visits => Keep::Calls(Spool::create()?, Some(Box::new(TraceSpool::create()?))),
         Keeps::Minutes => Keep::Minutes(MinuteTable::default()),
     };
+    let keeps_own_routes = plan.input.declared.is_some() && !tables.is_empty();
     let mut read = read_tables(plan, tables, &mut keep, replay, progress)?;
     let tabled = match &mut keep {
         Keep::Minutes(minutes) if !logs.is_empty() => std::mem::take(minutes),
@@ -200,6 +201,7 @@ fn read_recognised(
     };
     let mut reading = conclude(plan, read.into_iter().map(|(_, tally)| tally).collect(), since_ms, until_ms)?;
     reading.summary.notes.extend(twins);
+    reading.summary.notes.extend(keeps_own_routes.then(|| OWN_ROUTES.to_owned()));
     reading.summary.notes.extend(end.into_iter().flat_map(|end| end.notes));
     reading.summary.notes.extend(repeats.map(|repeats| repeats.to_string()));
     Ok(Reading { kept, trace, repeats, ..reading })
@@ -207,6 +209,10 @@ fn read_recognised(
 
 /// What is missing from a result over window tables, beside what is `null` in it.
 const NO_DEVELOPERS: &str = "window tables hold no developers, so their requests take no part in usage spikes";
+
+/// What the routes that a user declares cannot do.
+const OWN_ROUTES: &str =
+    "--routes and --openapi name the paths of logs; window tables keep the routes that they were made with";
 
 /// Reads the window tables; what was counted of each, with its first time.
 fn read_tables(

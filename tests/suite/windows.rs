@@ -242,6 +242,13 @@ fn routes_are_named_as_from_the_log() {
         assert!(folded.contains(name), "{name}: {folded}");
     }
     assert!(limited.contains("(other)") && !folded.contains("(other)"), "{limited}");
+    std::fs::write(place.0.path().join("routes.txt"), "/shop/:name\n").unwrap();
+    let declared = format!("--routes={}", place.0.path().join("routes.txt").display());
+    let note = "window tables keep the routes that they were made with";
+    for (input, is_told) in [(&table, true), (&log, false)] {
+        let notes = replayed(&[&declared], input)["summary"]["notes"].to_string();
+        assert_eq!(notes.contains(note), is_told, "{notes}");
+    }
 }
 
 /// Pruned a minute at a time it is the same as pruned once.

@@ -175,7 +175,8 @@ pub const KNOBS: &[Knob] = &[
         "max-gap",
         "LEARN_MAX_GAP",
         Kind::Span(1, |knobs| &mut knobs.looping.max_gap_ms),
-        "After a longer gap in the log no cycles run until the next request",
+        "After a longer gap in the log no cycles run until the next request; a request this far from both its neighbours \
+         has a clock astray and is rejected",
     )
     .alias(None),
     Knob::new(
