@@ -14,8 +14,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// A longer line is rejected; the rest of it is skipped without being kept.
 pub const MAX_LINE_BYTES: usize = 1 << 20;
 
-/// UTF-8's byte order mark, which some tools put at a file's start.
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+/// The text without UTF-8's byte order mark, which some tools put at a file's start.
+pub(in crate::source) fn without_byte_order_mark(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
+}
 
 /// Read of a file at once: little enough to be still in the cache when it is parsed.
 const PIECE_BYTES: usize = 128 << 10;
@@ -207,8 +209,7 @@ impl Chunk {
     pub fn read(&self, buffer: &mut Vec<u8>, mut take: impl FnMut(&[u8])) -> io::Result<()> {
         let mut may_be_marked = self.is_first;
         let mut take = |lines: &[u8]| {
-            let marked = std::mem::take(&mut may_be_marked).then(|| lines.strip_prefix(BYTE_ORDER_MARK)).flatten();
-            take(marked.unwrap_or(lines));
+            take(if std::mem::take(&mut may_be_marked) { without_byte_order_mark(lines) } else { lines });
         };
         match &self.body {
             Body::Bytes(bytes) => take(bytes),

@@ -2,6 +2,7 @@
 //!
 //! A line in, what the server wrote out. Nothing here knows what that means.
 
+use super::lines::without_byte_order_mark;
 use super::named::unescape;
 use super::time::TimeParser;
 use crate::plan::Timezone;
@@ -188,8 +189,7 @@ fn behind_syslog_5424(line: &[u8]) -> Option<&[u8]> {
         [b'[', ..] => behind_structured_data(rest)?,
         _ => return None,
     };
-    let rest = rest.strip_prefix(b" ")?;
-    Some(rest.strip_prefix(b"\xef\xbb\xbf").unwrap_or(rest))
+    rest.strip_prefix(b" ").map(without_byte_order_mark)
 }
 
 /// What follows `[id name="value"][...]`: inside of a value a backslash escapes, and a bracket ends nothing (RFC 5424,

@@ -3,7 +3,7 @@
 //! Reading the rest is for `lines`; what the lines mean is for the formats.
 
 use super::compression::Compression;
-use super::lines::{Chunker, MAX_LINE_BYTES, StreamChunker};
+use super::lines::{Chunker, MAX_LINE_BYTES, StreamChunker, without_byte_order_mark};
 use crate::plan::InputName;
 use memchr::{memchr, memrchr};
 use std::fs::File;
@@ -110,7 +110,7 @@ impl Probe {
 
     /// The complete lines of the sample; its last line too when the input ends there.
     pub fn sample_lines(&self) -> Vec<&[u8]> {
-        let sample = self.sample.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.sample);
+        let sample = without_byte_order_mark(&self.sample);
         let end = match memrchr(b'\n', sample) {
             _ if self.is_whole() => sample.len(),
             Some(line_end) => line_end,

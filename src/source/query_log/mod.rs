@@ -6,6 +6,7 @@
 mod json;
 mod message;
 
+use super::lines::without_byte_order_mark;
 use super::probe::Probe;
 use super::rejected::RejectedLine;
 use super::table::records::{Quoting, Records};
@@ -118,7 +119,7 @@ impl Reader<'_> {
             rejected: 0,
             error: None,
         };
-        let start = probe.sample.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&probe.sample).trim_ascii_start();
+        let start = without_byte_order_mark(&probe.sample).trim_ascii_start();
         let quoting = match start {
             [] => {
                 input.error = probe.broken.as_ref().map(ToString::to_string);
@@ -136,7 +137,7 @@ impl Reader<'_> {
         let reader = probe.into_reader().map(|inner| Until { inner, broken: broken.clone() });
         let mut records = Records::new(reader?, quoting);
         while let Some(chunk) = records.next()? {
-            let chunk = chunk.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&chunk);
+            let chunk = without_byte_order_mark(&chunk);
             // Of an input that breaks off, the line that is cut is none.
             let whole = match broken.is_set() && !chunk.ends_with(b"\n") {
                 true => &chunk[..memchr::memrchr(b'\n', chunk).map_or(0, |end| end + 1)],
@@ -236,9 +237,6 @@ impl Reader<'_> {
         }
     }
 }
-
-/// What Windows programs put in front of UTF-8.
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The format of an input, named by its first line that has one; a queryExecutions later on makes it plain JSON lines.
 fn name_format(input: &mut QueryInput, name: &str) {

@@ -6,6 +6,7 @@ use super::{ReadPieces, locked};
 use crate::figure::counted;
 use crate::plan::Timezone;
 use crate::plan::scan::UsageColumns;
+use crate::source::lines::without_byte_order_mark;
 use crate::source::table::columns::Places;
 use crate::source::time::TimeParser;
 use crate::source::usage::CountedBy;
@@ -22,14 +23,11 @@ pub(super) struct Csv {
     records: Mutex<Records>,
 }
 
-/// What spreadsheets put in front of UTF-8.
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-
 impl Csv {
     pub(super) fn open(file: File, columns: &UsageColumns, by: CountedBy, zone: Timezone) -> anyhow::Result<Self> {
         let mut records = Records::new(file, Quoting::Csv);
         let header = records.header()?;
-        let header = header.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&header);
+        let header = without_byte_order_mark(&header);
         let names = names(header)?;
         let places = match (Places::find(&names, columns, by), no_csv(header, &names)) {
             (Err(_), Some(reason)) => bail!(

@@ -12,6 +12,7 @@ mod row;
 pub use refusal::{refuse_rules, refuse_selection};
 pub use row::CheckedRow;
 
+use super::lines::without_byte_order_mark;
 use super::probe::Probe;
 use super::tally::InputTally;
 use super::{FormatInfo, filter::admits};
@@ -38,7 +39,7 @@ const TELLING_COLUMNS: usize = 4;
 impl Layout {
     /// By an input's first bytes; `None` when it is no table.
     pub fn of(sample: &[u8]) -> Option<Layout> {
-        let text = sample.strip_prefix(b"\xef\xbb\xbf").unwrap_or(sample);
+        let text = without_byte_order_mark(sample);
         // In another place than the first it is a table, too, though none that can be read.
         let named = |cell: &[u8]| {
             let cell = cell.trim_ascii();
