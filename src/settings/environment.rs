@@ -36,6 +36,8 @@ pub struct Environment {
     pub database_url: Option<DatabaseUrl>,
     /// `REDISCLI_AUTH`, the variable that redis-cli takes its password from.
     pub redis_password: Option<RedisPassword>,
+    /// `LEARN_MAX_REJECTS` is set, maybe for other runs than this one.
+    pub has_max_rejects: bool,
     /// `USAGE_ANOMALY_DETECTOR_ENABLED` of the original usage detector.
     pub detector_enabled: Option<String>,
     /// `XDG_STATE_HOME`.
@@ -65,6 +67,7 @@ impl Environment {
             seed_variables: seed_variables.filter_map(|name| Some((name, variable(name)?))).collect(),
             database_url: variable("DATABASE_URL").filter(|url| !url.is_empty()).map(DatabaseUrl::from),
             redis_password: variable("REDISCLI_AUTH").filter(|password| !password.is_empty()).map(RedisPassword::from),
+            has_max_rejects: env::var_os("LEARN_MAX_REJECTS").is_some(),
             detector_enabled: variable("USAGE_ANOMALY_DETECTOR_ENABLED"),
             state_home: absolute_path("XDG_STATE_HOME"),
             home: absolute_path("HOME"),

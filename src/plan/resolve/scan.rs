@@ -91,7 +91,7 @@ fn source(
         let table = flags.table.as_ref().or(settings.usage.table.as_ref());
         let timeout_ms = flags.timeout.unwrap_or(DEFAULT_TIMEOUT_MS);
         // Set for all runs in the environment, it may well be meant for others.
-        if flags.max_rejects.is_some() && std::env::var_os("LEARN_MAX_REJECTS").is_none() {
+        if flags.max_rejects.is_some() && !environment.has_max_rejects {
             warnings.push("--max-rejects has no effect on a database, whose columns have types".to_owned());
         }
         return Ok(UsageSource::Database(Box::new(DatabasePlan {

@@ -186,3 +186,16 @@ fn metrics_are_refused_where_no_scan_is_remembered() {
     let (code, error, is_written) = with(&["--state", "state.json"]);
     assert!(code == Some(0) && is_written, "{error}");
 }
+
+#[test]
+fn only_a_limit_that_was_typed_is_told_to_do_nothing_on_a_database() {
+    let folder = tempfile::tempdir().unwrap();
+    let told = |flags: &[&str], variables: &[(&str, &str)]| {
+        let mut command = isolated(LEARN, folder.path());
+        command.args(["scan-usage", "--database-url", "postgres://user@127.0.0.1:1/none"]).args(flags);
+        command.envs(variables.iter().copied());
+        String::from_utf8_lossy(&feed(command, b"").stderr).contains("--max-rejects has no effect on a database")
+    };
+    assert!(told(&["--max-rejects", "0.2"], &[]));
+    assert!(!told(&[], &[("LEARN_MAX_REJECTS", "0.2")]));
+}
