@@ -68,8 +68,10 @@ impl MinuteTable {
             }
             let minute = minutes.entry(key.minute).or_default();
             minute.requests += row.0.requests;
-            minute.details += row.1.clone().into_sorted().len().max(1);
-            minute.has_news |= !tabled.rows.get(key).is_some_and(|known| is_same(known, row));
+            let (counts, values) = (&row.0, sorted(row));
+            minute.details += values.len().max(1);
+            let is_known = |known: &(MinuteCounts, ValueCounts)| known.0 == *counts && sorted(known) == values;
+            minute.has_news |= !tabled.rows.get(key).is_some_and(is_known);
         }
         minutes.retain(|_, minute| minute.tells());
         let requests: u64 = minutes.values().map(|minute| minute.requests).sum();
@@ -88,8 +90,9 @@ impl MinuteTable {
     }
 }
 
-fn is_same(a: &(MinuteCounts, ValueCounts), b: &(MinuteCounts, ValueCounts)) -> bool {
-    a.0 == b.0 && a.1.clone().into_sorted() == b.1.clone().into_sorted()
+/// A row's durations in nanoseconds with their counts.
+fn sorted((_, values): &(MinuteCounts, ValueCounts)) -> Vec<(u64, u64)> {
+    values.clone().into_sorted()
 }
 
 #[cfg(test)]
@@ -147,7 +150,10 @@ mod tests {
         let mut appended = table(&a);
         appended.append(table(&b));
         let whole = table(&[&a[..], &b].concat());
-        let same = |key: &MinuteKey| is_same(&appended.rows[key], &whole.rows[key]);
+        let same = |key: &MinuteKey| {
+            let (a, b) = (&appended.rows[key], &whole.rows[key]);
+            a.0 == b.0 && sorted(a) == sorted(b)
+        };
         assert_eq!(appended.rows.len(), whole.rows.len());
         assert!(whole.rows.keys().all(same));
     }
