@@ -97,10 +97,7 @@ impl JsonMap {
     /// When no line is a JSON object, when the time, the status, or the method and path have no field, or when a
     /// field that `wanted.fields` names is in no line.
     pub fn detect(sample_lines: &[&[u8]], wanted: &Wanted) -> Result<JsonMap, NoFields> {
-        let sample = Sample::of_json(sample_lines);
-        if sample.is_empty() {
-            return Err(NoFields::NotJson { lines: sample_lines.len() });
-        }
+        let sample = json_sample(sample_lines)?;
         FieldMap::new("JSON lines", &sample, wanted, |names, _| Names::new(names))
     }
 
@@ -116,10 +113,7 @@ impl JsonMap {
         sample_lines: &[&[u8]],
         wanted: &Wanted,
     ) -> Result<JsonMap, NoFields> {
-        let sample = Sample::of_json(sample_lines).with_aliases(&template.keys);
-        if sample.is_empty() {
-            return Err(NoFields::NotJson { lines: sample_lines.len() });
-        }
+        let sample = json_sample(sample_lines)?.with_aliases(&template.keys);
         let names = |role: Role| wanted.fields.iter().any(|field| field.role == role);
         // A request line that is named holds the method and the path too.
         let is_named = |role: Role| names(role) || (matches!(role, Role::Method | Role::Path) && names(Role::Request));
@@ -130,6 +124,11 @@ impl JsonMap {
         let wanted = Wanted { fields, developer: asked.or_else(developer), ..wanted.clone() };
         FieldMap::new(&format!("{title}, JSON lines"), &sample, &wanted, |names, _| Names::new(names))
     }
+}
+
+fn json_sample(lines: &[&[u8]]) -> Result<Sample, NoFields> {
+    let sample = Sample::of_json(lines);
+    if sample.is_empty() { Err(NoFields::NotJson { lines: lines.len() }) } else { Ok(sample) }
 }
 
 impl LtsvMap {

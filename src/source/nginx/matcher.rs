@@ -31,7 +31,7 @@ impl Spans {
     /// The bytes of one value.
     #[inline(always)]
     pub(super) fn get<'a>(&self, line: &'a [u8], slot: Slot) -> &'a [u8] {
-        let (start, end) = self.0[usize::from(slot.0) % SLOTS];
+        let (start, end) = self.ends(slot);
         match line.get(start..end) {
             Some(value) => value,
             None => nothing(),
@@ -39,6 +39,7 @@ impl Spans {
     }
 
     /// Where one value begins and ends.
+    #[inline(always)]
     pub(super) fn ends(&self, slot: Slot) -> (usize, usize) {
         self.0[usize::from(slot.0) % SLOTS]
     }
@@ -46,14 +47,14 @@ impl Spans {
     /// Whether one value may hold `needle`; see [`Haystack::may_hold`].
     #[inline(always)]
     pub(super) fn may_hold(&self, line: &Haystack, slot: Slot, needle: &Needle) -> bool {
-        let (start, end) = self.0[usize::from(slot.0) % SLOTS];
+        let (start, end) = self.ends(slot);
         line.may_hold(start, end, needle)
     }
 
     /// The rejection of one value, at its first byte.
     #[cold]
     pub(super) fn reject<'a>(&self, line: &'a [u8], slot: Slot, expected: &'a str) -> Rejection<'a> {
-        let (start, _) = self.0[usize::from(slot.0) % SLOTS];
+        let (start, _) = self.ends(slot);
         Rejection { column: start + 1, found: cut(self.get(line, slot)), expected }
     }
 
