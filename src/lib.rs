@@ -202,7 +202,9 @@ fn write_windows(plan: &WindowsPlan) -> anyhow::Result<ExitCode> {
     }
     let replaces_a_table = reading.inputs.iter().any(|read| plan.replaces(&read.path));
     if let Some(repeats) = reading.repeats.filter(|_| replaces_a_table) {
-        bail!("{repeats}; the table stays as it was: leave out the log, or write to another file if they are others")
+        bail!(
+            "{repeats}; the table stays as it was: leave out what is in it, or write to another file if they are others"
+        )
     }
     let broken = reading.inputs.iter().find_map(|read| Some((&read.path, read.error.as_ref()?)));
     if let Some((path, error)) = broken.filter(|_| replaces_a_table && !input.keep_going) {

@@ -58,13 +58,12 @@ pub(super) fn find_days(plan: &ScanPlan, threshold: f64) -> anyhow::Result<Found
     summary.rows_without_id = tally.rows_without_id;
     summary.rows_without_time = reading.rows_without_time;
     summary.rows_without_calls = reading.rows_without_calls;
-    summary.empty_files = reading.empty_files;
     summary.ids = series.len() as u64;
     summary.windows_tested = tally.rows_by_window.len() as u64;
     summary.tested_from = tally.rows_by_window.keys().next().map(|day| day_start(*day));
     summary.tested_to = tally.rows_by_window.keys().last().map(|day| day_start(*day + 1));
     summary.findings = found as u64;
-    notes(plan, &mut report);
+    notes(plan, &mut report, reading);
     Ok(Found {
         report,
         watermark_ms: None,

@@ -8,7 +8,8 @@ use super::source::{Source, Tally, as_of_ms, counted_by, query};
 use crate::plan::scan::{Coverage, Ends, LearningPlan, ScanPlan, UsageRule, UsageSource};
 use crate::report::{UsageConfig, format_time};
 use crate::source::postgres::{Database, Explained};
-use crate::source::usage::{CountedBy, Extent, UsageGroup, UsageQuery};
+use crate::source::table::TableReading;
+use crate::source::usage::{CountedBy, UsageGroup, UsageQuery};
 use crate::usage::UsageReplay;
 use crate::usage::compare::compare;
 use crate::usage::mean5x::Guards;
@@ -102,10 +103,8 @@ struct Counted {
     span: Span,
     not_tested: u64,
     now_ms: Option<i64>,
-    extent: Option<Extent>,
-    rows_without_time: u64,
-    rows_without_calls: u64,
-    empty_files: u64,
+    /// Of files alone.
+    reading: TableReading,
     broken: Option<anyhow::Error>,
 }
 
@@ -125,19 +124,8 @@ impl<'a> Opened<'a> {
         let (span, not_tested) = known.unwrap_or((Span { first: 0, last: -1 }, 0));
         let first = known.map_or(i64::MIN, |(span, _)| span.first.saturating_sub(frame.baseline_windows as i64));
         let beside = beside.map(|usage| (usage, first));
-        let mut counted = Counted {
-            usage,
-            beside,
-            tally,
-            span,
-            not_tested,
-            now_ms,
-            extent: None,
-            rows_without_time: 0,
-            rows_without_calls: 0,
-            empty_files: 0,
-            broken: None,
-        };
+        let mut counted =
+            Counted { usage, beside, tally, span, not_tested, now_ms, reading: TableReading::default(), broken: None };
         match (source, known) {
             (Source::Database(database), Some(_)) => counted.read_in_pieces(*database, plan, before_frame)?,
             (source, known) => {
@@ -150,18 +138,15 @@ impl<'a> Opened<'a> {
                 };
                 let query = UsageQuery { by: CountedBy::Developer, from_ms, to_ms, window_ms: frame.window_ms };
                 let reading = source.scan(plan, &query, &mut |group| counted.take(group))?;
-                counted.extent = reading.extent;
-                counted.rows_without_time = reading.rows_without_time;
-                counted.rows_without_calls = reading.rows_without_calls;
-                counted.empty_files = reading.empty_files;
                 if known.is_none() {
                     (counted.span, counted.not_tested) = by_extent(plan.coverage, frame, reading.extent);
                 }
+                counted.reading = reading;
             }
         }
         // A row of window counts stands for its whole window.
         let end_ms = counted.end_ms(frame.window_ms);
-        let seen_to_ms = match counted.extent {
+        let seen_to_ms = match counted.reading.extent {
             Some(extent) if known.is_none() && plan.columns.calls.is_none() => extent.last_ms,
             _ => end_ms.saturating_sub(1),
         };
@@ -233,9 +218,8 @@ impl Counted {
         summary.rows = self.tally.rows;
         summary.recent_rows = self.tally.rows_in(recent);
         summary.rows_without_id = self.tally.rows_without_id;
-        summary.rows_without_time = self.rows_without_time;
-        summary.rows_without_calls = self.rows_without_calls;
-        summary.empty_files = self.empty_files;
+        summary.rows_without_time = self.reading.rows_without_time;
+        summary.rows_without_calls = self.reading.rows_without_calls;
         summary.ids = self.usage.developer_count();
         summary.windows_tested = span.count();
         summary.windows_not_tested = self.not_tested;
@@ -247,7 +231,7 @@ impl Counted {
     }
 
     fn found(self, plan: &ScanPlan, frame: Frame, mut report: ScanReport, learnt: Vec<u8>) -> Found {
-        notes(plan, &mut report);
+        notes(plan, &mut report, self.reading.clone());
         let (is_by_clock, catch_up_ms) = match plan.coverage {
             Coverage::Clock { catch_up_ms, .. } => (true, catch_up_ms),
             Coverage::Range { .. } | Coverage::Everything => (false, DAY_MS),
@@ -255,7 +239,7 @@ impl Counted {
         Found {
             report,
             watermark_ms: is_by_clock.then(|| self.span.last.saturating_mul(frame.window_ms)),
-            now_ms: self.now_ms.or(self.extent.map(|extent| extent.last_ms)).unwrap_or(0),
+            now_ms: self.now_ms.or(self.reading.extent.map(|extent| extent.last_ms)).unwrap_or(0),
             catch_up_ms,
             learnt,
             broken: self.broken,
@@ -361,7 +345,7 @@ fn find_differences(
 }
 
 /// What the reader should know before trusting a figure.
-pub(super) fn notes(plan: &ScanPlan, report: &mut ScanReport) {
+pub(super) fn notes(plan: &ScanPlan, report: &mut ScanReport, reading: TableReading) {
     let summary = &mut report.summary;
     let mut notes = Vec::new();
     if summary.windows_not_tested > 0 {
@@ -374,9 +358,10 @@ pub(super) fn notes(plan: &ScanPlan, report: &mut ScanReport) {
     if let (Some(from), Coverage::Clock { .. }) = (&summary.learnt_from, plan.coverage) {
         notes.push(format!("nothing was remembered of earlier days: learnt from the rows since {from}"));
     }
-    if summary.empty_files > 0 {
-        notes.push(format!("{} without a byte", counted(summary.empty_files, "file")));
+    if reading.empty_files > 0 {
+        notes.push(format!("{} without a byte", counted(reading.empty_files, "file")));
     }
+    notes.extend(reading.twins);
     if summary.rows_without_time > 0 {
         notes.push(format!("{} left out: no time that can be read", counted(summary.rows_without_time, "row")));
     }

@@ -113,9 +113,6 @@ pub struct ScanSummary {
     pub rows_without_time: u64,
     /// Rows left out because their calls are no count.
     pub rows_without_calls: u64,
-    /// Files without a byte; the notes tell.
-    #[serde(skip)]
-    pub empty_files: u64,
     /// Different developers, or APIs.
     pub ids: u64,
     /// Windows tested; days for `zscore-daily`.

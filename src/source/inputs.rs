@@ -7,8 +7,6 @@ use super::probe::Probe;
 use super::window_table::Layout;
 use crate::backtest::spool::Stamps;
 use crate::plan::ReplayPlan;
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 
 /// An input whose format is known.
 pub(super) struct Recognised {
@@ -59,22 +57,4 @@ pub(super) fn recognise_all(plan: &ReplayPlan) -> anyhow::Result<Inputs> {
     }
     inputs.sort_by(|a: &Recognised, b| (a.first_ms, &a.probe.shown).cmp(&(b.first_ms, &b.probe.shown)));
     Ok(Inputs { logs: inputs, tables })
-}
-
-/// Names the inputs that begin alike, such as a rotated log and its compressed copy: one log, counted twice.
-pub(super) fn twin_notes<'a>(inputs: impl Iterator<Item = &'a Probe>) -> Vec<String> {
-    let mut firsts: BTreeMap<&[u8], &str> = BTreeMap::new();
-    let mut notes = Vec::new();
-    for probe in inputs {
-        match firsts.entry(&probe.sample) {
-            Entry::Vacant(entry) => drop(entry.insert(&probe.shown)),
-            Entry::Occupied(entry) => notes.push(format!(
-                "{} and {} begin with the same {} bytes; if they are the same log, give it once: its requests count twice",
-                entry.get(),
-                probe.shown,
-                probe.sample.len()
-            )),
-        }
-    }
-    notes
 }

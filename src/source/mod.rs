@@ -35,6 +35,7 @@ mod tally;
 pub mod time;
 pub(crate) mod tries;
 mod trusting;
+mod twins;
 pub mod usage;
 mod value;
 pub(crate) mod wall;
@@ -46,13 +47,13 @@ use crate::backtest::spool::{Spool, Stamps, Stored};
 use crate::plan::{InputName, ReplayPlan, TimeBound};
 use crate::replay::{Kept, Reading, Replay};
 use crate::request::DecimalMs;
-use crate::window::minute::MinuteTable;
+use crate::window::minute::{MinuteTable, Repeats, Whose};
 use anyhow::bail;
 use chunk::{ChunkPlan, ChunkReader, Keeps};
 use conclusion::conclude;
 use end::LogEnd;
 use format::{InputFormat, LineFormat};
-use inputs::{Inputs, Recognised, recognise_all, twin_notes};
+use inputs::{Inputs, Recognised, recognise_all};
 use marks::LineMarks;
 use merge::{Grouping, InputMerge, Keep, Merge};
 use probe::Probe;
@@ -168,7 +169,8 @@ fn read_recognised(
     let end_ms = end.as_ref().map(|end| end.at_ms);
     let (since_ms, until_ms) = (resolve(plan.input.since, end_ms), resolve(plan.input.until, end_ms));
     let with_requests = logs.iter().filter(|log| log.first_ms.is_some()).map(|log| &log.probe);
-    let twins = twin_notes(with_requests.chain(tables.iter().map(|(table, _)| table)));
+    let probes = with_requests.chain(tables.iter().map(|(table, _)| table));
+    let mut twins = twins::twins(twins::LOGS, probes.map(|probe| (&*probe.shown, &*probe.sample)));
     let mut keep = match keeps {
         Keeps::Counts => Keep::Counts,
         Keeps::Calls => Keep::Calls(Spool::create()?, None),
@@ -176,7 +178,9 @@ fn read_recognised(
         Keeps::Minutes => Keep::Minutes(MinuteTable::default()),
     };
     let keeps_own_routes = plan.input.declared.is_some() && !tables.is_empty();
-    let mut read = read_tables(plan, tables, &mut keep, replay, progress)?;
+    let (mut read, mut repeats) = read_tables(plan, tables, &mut keep, replay, progress)?;
+    // What is known of a table says more than how its file begins.
+    twins.retain(|twin| !repeats.iter().any(|repeats| repeats.is_of(&twin.shown)));
     let tabled = match &mut keep {
         Keep::Minutes(minutes) if !logs.is_empty() => std::mem::take(minutes),
         _ => MinuteTable::default(),
@@ -187,24 +191,23 @@ fn read_recognised(
     let (tallies, keep) = read_chunks(plan, &chunk_plan, logs, &formats, keep, replay, progress)?;
     read.extend(firsts.into_iter().zip(tallies));
     read.sort_by(|(a_ms, a), (b_ms, b)| (a_ms, &a.input.path).cmp(&(b_ms, &b.input.path)));
-    let mut repeats = None;
     let (kept, trace) = match keep {
         Keep::Counts => (None, None),
         Keep::Calls(spool, trace) => {
             (Some(Kept::Calls(spool.finish()?)), trace.map(|trace| trace.finish()).transpose()?)
         }
         Keep::Minutes(mut minutes) => {
-            repeats = minutes.repeats(&tabled);
+            repeats.extend(minutes.repeats(Whose::Logs, &tabled));
             minutes.append(tabled);
             (Some(Kept::Minutes(minutes.finish(&replay.tabled))), None)
         }
     };
     let mut reading = conclude(plan, read.into_iter().map(|(_, tally)| tally).collect(), since_ms, until_ms)?;
-    reading.summary.notes.extend(twins);
+    reading.summary.notes.extend(twins.into_iter().map(|twin| twin.note));
     reading.summary.notes.extend(keeps_own_routes.then(|| OWN_ROUTES.to_owned()));
     reading.summary.notes.extend(end.into_iter().flat_map(|end| end.notes));
-    reading.summary.notes.extend(repeats.map(|repeats| repeats.to_string()));
-    Ok(Reading { kept, trace, repeats, ..reading })
+    reading.summary.notes.extend(repeats.iter().map(Repeats::to_string));
+    Ok(Reading { kept, trace, repeats: repeats.into_iter().next(), ..reading })
 }
 
 /// What is missing from a result over window tables, beside what is `null` in it.
@@ -214,29 +217,35 @@ const NO_DEVELOPERS: &str = "window tables hold no developers, so their requests
 const OWN_ROUTES: &str =
     "--routes and --openapi name the paths of logs; window tables keep the routes that they were made with";
 
-/// Reads the window tables; what was counted of each, with its first time.
+/// What was counted of inputs, each with its first time.
+type Tallies = Vec<(Option<i64>, InputTally)>;
+
+/// Reads the window tables; what was counted of each, and which hold what those before them do.
 fn read_tables(
     plan: &ReplayPlan,
     tables: Vec<(Probe, Layout)>,
     keep: &mut Keep,
     replay: &mut Replay,
     progress: &dyn Fn(u64),
-) -> anyhow::Result<Vec<(Option<i64>, InputTally)>> {
-    let Keep::Minutes(minutes) = keep else { return Ok(Vec::new()) };
+) -> anyhow::Result<(Tallies, Vec<Repeats>)> {
+    let Keep::Minutes(minutes) = keep else { return Ok(Default::default()) };
     let mut sink = TableSink {
-        minutes,
+        minutes: MinuteTable::default(),
         names: &mut replay.tabled,
         filters: &plan.input.filters,
         latency: plan.input.wanted.latency.name(),
         requests: 0,
     };
-    let mut read = Vec::new();
+    let (mut read, mut repeats) = (Vec::new(), Vec::new());
     for (probe, layout) in tables {
         let (first_ms, tally) = window_table::read(probe, layout, &mut sink)?;
         progress(tally.input.bytes);
+        let table = std::mem::take(&mut sink.minutes);
+        repeats.extend(table.repeats(Whose::Table(tally.input.path.clone()), minutes));
+        minutes.append(table);
         read.push((first_ms, tally));
     }
-    Ok(read)
+    Ok((read, repeats))
 }
 
 /// The size of all inputs in bytes; `None` when one of them is a pipe.

@@ -5,7 +5,7 @@
 
 mod repeats;
 
-pub(crate) use repeats::Repeats;
+pub(crate) use repeats::{Repeats, Whose};
 
 use super::pane::{Answer, Cell, Counts, NO_PANE, Span, pane_of};
 use super::value_counts::ValueCounts;
@@ -129,6 +129,8 @@ impl MinuteBuilder {
 #[derive(Debug, Default)]
 pub(crate) struct MinuteTable {
     rows: HashMap<MinuteKey, (MinuteCounts, ValueCounts)>,
+    /// The first and the last minute of the rows.
+    span: Option<(i64, i64)>,
 }
 
 impl MinuteTable {
@@ -143,6 +145,8 @@ impl MinuteTable {
     }
 
     fn row(&mut self, key: MinuteKey, counts: &MinuteCounts) -> &mut ValueCounts {
+        let (first, last) = self.span.unwrap_or((key.minute, key.minute));
+        self.span = Some((first.min(key.minute), last.max(key.minute)));
         let same = |(known, _): &mut (MinuteCounts, ValueCounts)| known.add(counts);
         let (_, values) = self.rows.entry(key).and_modify(same).or_insert_with(|| (*counts, ValueCounts::default()));
         values

@@ -338,6 +338,18 @@ fn a_table_is_not_replaced_by_one_that_counts_a_log_twice() {
     assert_eq!((code, told.contains("the same requests count twice")), (Some(0), true), "{told}");
     let (code, told) = run(&["replay", "-f", "json", &table, &log]);
     assert_eq!((code, told.contains("the same requests count twice")), (Some(0), true), "{told}");
+    let parquet = place.windows("a.parquet", &[&log], &[]);
+    let twice = "2 of the 2 minutes of a.parquet within their time are in the window tables before it already";
+    let (code, told) = run(&["windows", &table, "a.parquet", "-o", &table]);
+    assert_eq!((code, told.contains(twice)), (Some(2), true), "{told}");
+    assert_eq!(std::fs::read(&table).unwrap(), before);
+    std::fs::copy(&table, place.0.path().join("copy.csv")).unwrap();
+    let (code, told) = run(&["replay", "--no-backtest", "-f", "json", &table, "copy.csv"]);
+    assert_eq!((code, told.matches("the same requests count twice\"").count()), (Some(0), 1), "{told}");
+    assert!(!told.contains("begin with the same"), "{told}");
+    let other = place.windows("other-minutes.csv", &[&half], &[]);
+    let (code, told) = run(&["replay", "--no-backtest", "-f", "json", &parquet, &other]);
+    assert_eq!((code, told.contains("twice")), (Some(0), false), "{told}");
     let news = place.log("c.log", &[Record { status: 500, ..at(1) }, at(3)]);
     let (code, told) = run(&["windows", &table, &news, "-o", &table]);
     assert_eq!((code, told.contains("twice")), (Some(0), false), "{told}");

@@ -10,6 +10,8 @@ mod ndjson;
 mod parquet;
 pub(super) mod records;
 
+use super::probe::SAMPLE_BYTES;
+use super::twins::{USAGE, twins};
 use super::usage::{CountedBy, Extent, UsageGroup, UsageQuery};
 use crate::plan::Timezone;
 use crate::plan::scan::UsageColumns;
@@ -25,7 +27,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 const MAX_WORKERS: usize = 4;
 
 /// What was read of the files.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TableReading {
     /// From the first row's time to the last one's; `None` without rows.
     pub extent: Option<Extent>,
@@ -39,6 +41,8 @@ pub struct TableReading {
     pub rows_without_calls: u64,
     /// Files without a byte.
     pub empty_files: u64,
+    /// What to say of files that begin alike.
+    pub twins: Vec<String>,
 }
 
 impl TableReading {
@@ -81,10 +85,15 @@ pub fn scan(
     sink: &mut dyn FnMut(UsageGroup<'_>),
 ) -> anyhow::Result<TableReading> {
     let mut reading = TableReading::default();
+    let mut heads = Vec::new();
     for path in files {
-        let read = scan_file(path, wanted, query, sink).with_context(|| path.display().to_string())?;
+        let shown = path.display().to_string();
+        let (read, head) = scan_file(path, wanted, query, sink).with_context(|| shown.clone())?;
+        heads.extend((read.rows > 0).then_some((shown, head)));
         reading.add(read);
     }
+    let heads = heads.iter().map(|(shown, head)| (&**shown, &**head));
+    reading.twins = twins(USAGE, heads).into_iter().map(|twin| twin.note).collect();
     if let [first, ..] = files
         && reading.empty_files == files.len() as u64
     {
@@ -94,18 +103,20 @@ pub fn scan(
     Ok(reading)
 }
 
+/// Reads a file; what was counted, and its first bytes.
 fn scan_file(
     path: &Path,
     wanted: Wanted<'_>,
     query: &UsageQuery,
     sink: &mut dyn FnMut(UsageGroup<'_>),
-) -> anyhow::Result<TableReading> {
-    let Some(pieces) = open(path, wanted.columns, query.by, wanted.zone)? else {
-        return Ok(TableReading { empty_files: 1, ..TableReading::default() });
+) -> anyhow::Result<(TableReading, Vec<u8>)> {
+    let (pieces, head) = open(path, wanted.columns, query.by, wanted.zone)?;
+    let Some(pieces) = pieces else {
+        return Ok((TableReading { empty_files: 1, ..TableReading::default() }, head));
     };
     let reading = count(&*pieces, query, sink)?;
     reading.check(wanted)?;
-    Ok(reading)
+    Ok((reading, head))
 }
 
 impl TableReading {
@@ -147,19 +158,17 @@ trait ReadPieces: Sync {
     fn count_next(&self, counter: &mut Counter) -> anyhow::Result<bool>;
 }
 
-/// Opens a file, its layout told by its first bytes; `None` for an empty one.
-fn open(
-    path: &Path,
-    columns: &UsageColumns,
-    by: CountedBy,
-    zone: Timezone,
-) -> anyhow::Result<Option<Box<dyn ReadPieces>>> {
-    let mut head = [0; 64];
+/// A file that has been opened, `None` for an empty one, and its first bytes.
+type OpenedFile = (Option<Box<dyn ReadPieces>>, Vec<u8>);
+
+/// Opens a file, its layout told by its first bytes.
+fn open(path: &Path, columns: &UsageColumns, by: CountedBy, zone: Timezone) -> anyhow::Result<OpenedFile> {
+    let mut head = Vec::new();
     let mut file = File::open(path).context("cannot be opened")?;
-    let length = file.read(&mut head).context("cannot be read")?;
+    file.by_ref().take(SAMPLE_BYTES as u64).read_to_end(&mut head).context("cannot be read")?;
     file.rewind().context("cannot be read from its start again, as a pipe cannot; save it first")?;
-    Ok(Some(match head[..length].trim_ascii_start() {
-        [] => return Ok(None),
+    let pieces: Box<dyn ReadPieces> = match head.trim_ascii_start() {
+        [] => return Ok((None, head)),
         head if head.starts_with(b"PAR1") => Box::new(parquet::Parquet::open(file, columns, by, zone)?),
         [0x1f, 0x8b, ..] | [0x28, 0xb5, 0x2f, 0xfd, ..] => {
             bail!("is compressed; unpack it first, or use Parquet, which is compressed inside")
@@ -167,7 +176,8 @@ fn open(
         [b'{', ..] => Box::new(ndjson::Ndjson::open(file, columns, by, zone)?),
         [b'[', ..] => bail!("is a JSON array; expected one object a line, such as `jq -c '.[]'` prints"),
         _ => Box::new(csv::Csv::open(file, columns, by, zone)?),
-    }))
+    };
+    Ok((Some(pieces), head))
 }
 
 /// What a worker has counted of a piece.

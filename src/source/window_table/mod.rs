@@ -70,7 +70,7 @@ const MAX_REQUESTS: u64 = 1 << 53;
 /// Where rows go.
 pub struct TableSink<'a> {
     /// Rows that may still grow.
-    pub minutes: &'a mut MinuteTable,
+    pub minutes: MinuteTable,
     /// The endpoints of the run.
     pub names: &'a mut EndpointNames,
     /// Filters of methods and routes.

@@ -23,9 +23,11 @@ fn rows_of(content: &[u8], filters: &[Filter]) -> Result<(MinuteRows, EndpointNa
     std::fs::write(file.path(), content).unwrap();
     let probe = Probe::open(&InputName::Path(file.path().to_owned())).unwrap();
     let layout = Layout::of(&probe.sample).ok_or("no table")?;
-    let (mut minutes, mut names) = (MinuteTable::default(), EndpointNames::default());
-    let mut sink = TableSink { minutes: &mut minutes, names: &mut names, filters, latency: "request", requests: 0 };
+    let mut names = EndpointNames::default();
+    let minutes = MinuteTable::default();
+    let mut sink = TableSink { minutes, names: &mut names, filters, latency: "request", requests: 0 };
     let (_, tally) = read(probe, layout, &mut sink).map_err(|error| format!("{error:#}"))?;
+    let minutes = sink.minutes;
     Ok((minutes.finish(&names), names, tally.input.lines))
 }
 
@@ -134,13 +136,13 @@ fn a_request_starts_before_it_ends_by_a_thousand_days_at_most() {
 #[test]
 fn more_requests_than_can_be_summed_are_an_error() {
     let most = ROW.replace(",3,1,", ",4294967295,1,");
-    let (mut minutes, mut names) = (MinuteTable::default(), EndpointNames::default());
+    let mut names = EndpointNames::default();
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), format!("{HEADER}{most}")).unwrap();
     for (before, fits) in [(MAX_REQUESTS - 4_294_967_295, true), (MAX_REQUESTS - 4_294_967_294, false)] {
         let probe = Probe::open(&InputName::Path(file.path().to_owned())).unwrap();
-        let mut sink =
-            TableSink { minutes: &mut minutes, names: &mut names, filters: &[], latency: "request", requests: before };
+        let minutes = MinuteTable::default();
+        let mut sink = TableSink { minutes, names: &mut names, filters: &[], latency: "request", requests: before };
         assert_eq!(read(probe, Layout::Csv, &mut sink).is_ok(), fits);
     }
 }

@@ -1,5 +1,5 @@
-//! Whether logs repeat what window tables hold: a job that is run again over the log that it has added already would
-//! count every request twice, and the sums would not show it.
+//! Whether logs or a window table repeat what the tables before them hold: a job that is run again over the log that it
+//! has added already would count every request twice, and the sums would not show it.
 //!
 //! A table keeps no single requests, so what can be known is that a minute's rows are the same to the last duration.
 //! The minutes at a log's ends may be shared with the logs beside it, and nothing can be told of minutes to which
@@ -14,23 +14,49 @@ use std::fmt;
 /// only a health check came.
 const MIN_SHARE_PERCENT: u64 = 10;
 
-/// Minutes of logs that are in tables already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What repeats.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// All logs together.
+    Logs,
+    /// The window table of this name.
+    Table(String),
+}
+
+/// Minutes that are in tables already.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Repeats {
+    /// Whose minutes they are.
+    pub whose: Whose,
     /// How many are.
     pub repeated: u64,
-    /// How many the logs have within the tables' time.
+    /// How many there are within the tables' time.
     pub minutes: u64,
+}
+
+impl Repeats {
+    /// Whether they are those of the table of this name.
+    pub(crate) fn is_of(&self, table: &str) -> bool {
+        matches!(&self.whose, Whose::Table(name) if name == table)
+    }
 }
 
 impl fmt::Display for Repeats {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Repeats { repeated, minutes } = self;
-        write!(
-            formatter,
-            "{repeated} of the logs' {minutes} minutes within their time are in the window tables already, request by request: \
-             the same requests count twice"
-        )
+        let Repeats { whose, repeated, minutes } = self;
+        match whose {
+            Whose::Logs => {
+                write!(
+                    formatter,
+                    "{repeated} of the logs' {minutes} minutes within their time are in the window tables"
+                )?;
+            }
+            Whose::Table(name) => write!(
+                formatter,
+                "{repeated} of the {minutes} minutes of {name} within their time are in the window tables before it"
+            )?,
+        }
+        formatter.write_str(" already, request by request: the same requests count twice")
     }
 }
 
@@ -38,7 +64,7 @@ impl fmt::Display for Repeats {
 /// hold a health check alone, and so may another's.
 const MIN_DETAILS: usize = 3;
 
-/// One minute of the logs.
+/// One minute of what is compared.
 #[derive(Default)]
 struct Minute {
     requests: u64,
@@ -53,17 +79,13 @@ impl Minute {
 }
 
 impl MinuteTable {
-    /// What of these counts, those of logs, another table holds row by row; `None` where that may be chance.
-    pub(crate) fn repeats(&self, tabled: &MinuteTable) -> Option<Repeats> {
-        if tabled.rows.is_empty() {
-            return None;
-        }
-        let tabled_minutes = tabled.rows.keys().map(|key| key.minute);
-        let (first, last) = (tabled_minutes.clone().min(), tabled_minutes.max());
+    /// What of these counts another table holds row by row; `None` where that may be chance.
+    pub(crate) fn repeats(&self, whose: Whose, tabled: &MinuteTable) -> Option<Repeats> {
+        let (first, last) = tabled.span?;
         let mut minutes: HashMap<i64, Minute> = HashMap::new();
         for (key, row) in &self.rows {
             // Of a log that goes beyond what a table retains, the part that it can hold counts.
-            if Some(key.minute) < first || Some(key.minute) > last {
+            if !(first..=last).contains(&key.minute) {
                 continue;
             }
             let minute = minutes.entry(key.minute).or_default();
@@ -79,11 +101,15 @@ impl MinuteTable {
         let (repeated, repeated_requests) =
             repeated.fold((0, 0), |(count, sum), minute| (count + 1, sum + minute.requests));
         let is_chance = repeated_requests.saturating_mul(100) < requests.saturating_mul(MIN_SHARE_PERCENT);
-        (repeated > 0 && !is_chance).then_some(Repeats { repeated, minutes: minutes.len() as u64 })
+        (repeated > 0 && !is_chance).then_some(Repeats { whose, repeated, minutes: minutes.len() as u64 })
     }
 
     /// Adds another table's rows.
     pub(crate) fn append(&mut self, other: MinuteTable) {
+        if self.rows.is_empty() {
+            *self = other;
+            return;
+        }
         for (key, (counts, values)) in other.rows {
             self.row(key, &counts).append(values);
         }
@@ -117,7 +143,7 @@ mod tests {
     #[test]
     fn a_minute_repeats_when_all_its_rows_are_the_same() {
         let check = |log: &[(i64, u64)], tabled: &[(i64, u64)], expected: Option<(u64, u64)>| {
-            let found = table(log).repeats(&table(tabled));
+            let found = table(log).repeats(Whose::Logs, &table(tabled));
             assert_eq!(found.map(|found| (found.repeated, found.minutes)), expected, "{log:?} {tabled:?}");
         };
         let log = [(10, 5), (15, 7), (20, 6), (70_000, 5), (70_001, 6), (70_002, 7)];
@@ -140,8 +166,9 @@ mod tests {
         let quiet = [(90_000, 7), (90_001, 8), (90_002, 9)];
         let busy = |requests: i64| (0..requests).map(|n| (n, n as u64)).chain(quiet).collect::<Vec<_>>();
         let tabled = table(&[&[(0, 99)], &quiet[..]].concat());
-        assert_eq!(table(&busy(27)).repeats(&tabled), Some(Repeats { repeated: 1, minutes: 2 }));
-        assert_eq!(table(&busy(28)).repeats(&tabled), None);
+        let repeats = |busy: &[(i64, u64)]| table(busy).repeats(Whose::Logs, &tabled);
+        assert_eq!(repeats(&busy(27)), Some(Repeats { whose: Whose::Logs, repeated: 1, minutes: 2 }));
+        assert_eq!(repeats(&busy(28)), None);
     }
 
     #[test]
