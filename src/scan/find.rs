@@ -8,7 +8,7 @@ use super::source::{Source, Tally, as_of_ms, counted_by, query};
 use crate::plan::scan::{Coverage, Ends, LearningPlan, ScanPlan, UsageRule, UsageSource};
 use crate::report::{UsageConfig, format_time};
 use crate::source::postgres::{Database, Explained};
-use crate::source::table::TableReading;
+use crate::source::table::{TableReading, Unread};
 use crate::source::usage::{CountedBy, UsageGroup, UsageQuery};
 use crate::usage::UsageReplay;
 use crate::usage::compare::compare;
@@ -362,11 +362,21 @@ pub(super) fn notes(plan: &ScanPlan, report: &mut ScanReport, reading: TableRead
         notes.push(format!("{} without a byte", counted(reading.empty_files, "file")));
     }
     notes.extend(reading.twins);
+    let files = &report.source.files;
+    let first = |unread: Option<Unread>| {
+        unread.map_or(String::new(), |unread| format!(" (the first in {})", unread.place(files)))
+    };
     if summary.rows_without_time > 0 {
-        notes.push(format!("{} left out: no time that can be read", counted(summary.rows_without_time, "row")));
+        let rows = counted(summary.rows_without_time, "row");
+        notes.push(format!("{rows} left out: no time that can be read{}", first(reading.no_time)));
     }
     if summary.rows_without_calls > 0 {
-        notes.push(format!("{} left out: no count that can be read", counted(summary.rows_without_calls, "row")));
+        let rows = counted(summary.rows_without_calls, "row");
+        notes.push(format!("{rows} left out: no count that can be read{}", first(reading.no_calls)));
+    }
+    if summary.rows_without_id > 0 {
+        let rows = counted(summary.rows_without_id, "row");
+        notes.push(format!("{rows} left out: nothing in {}", report.settings.id_column));
     }
     if report.spikes.iter().any(|spike| spike.spike.data.ratio.is_none()) {
         notes.push(

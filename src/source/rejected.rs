@@ -39,7 +39,7 @@ impl RejectedLine {
 }
 
 /// The first bytes of log text with everything but printable ASCII escaped.
-fn escaped(bytes: &[u8]) -> String {
+pub(super) fn escaped(bytes: &[u8]) -> String {
     let shown = &bytes[..bytes.len().min(SHOWN_BYTES)];
     let mut text: String = shown.escape_ascii().to_string();
     if shown.len() < bytes.len() {

@@ -3,8 +3,9 @@
 //! Ids stay known from piece to piece; counts are handed on after each, so that what is held follows the ids and the
 //! windows of a piece, never the rows.
 
-use super::TableReading;
+use super::{TableReading, Unread};
 use crate::route::endpoint::Interner;
+use crate::source::rejected::escaped;
 use crate::source::usage::{Extent, UsageGroup, UsageQuery};
 use crate::usage::zscore_daily::Day;
 use hashbrown::HashMap;
@@ -12,12 +13,14 @@ use hashbrown::HashMap;
 /// A row, as far as a scan reads it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Row<'a> {
+    /// The line or the row of the file, from 1.
+    pub(super) number: u64,
     /// Empty where there is none.
     pub(super) id: &'a [u8],
-    /// UTC milliseconds; `None` where it is absent or cannot be read.
-    pub(super) time_ms: Option<i64>,
-    /// Calls that the row stands for; `None` where what stands there is no count.
-    pub(super) calls: Option<u64>,
+    /// UTC milliseconds, or what stands there in place of a time.
+    pub(super) time_ms: Result<i64, &'a [u8]>,
+    /// Calls that the row stands for, or what stands there in place of a count.
+    pub(super) calls: Result<u64, &'a [u8]>,
     /// The amount, as the source writes it.
     pub(super) amount: Option<&'a str>,
 }
@@ -47,6 +50,8 @@ impl Group {
 
 /// Counts rows.
 pub(super) struct Counter {
+    /// What rows are numbered by.
+    noun: &'static str,
     /// Inclusive, UTC milliseconds.
     from_ms: i64,
     /// Exclusive.
@@ -58,8 +63,9 @@ pub(super) struct Counter {
 }
 
 impl Counter {
-    pub(super) fn new(query: &UsageQuery) -> Self {
+    pub(super) fn new(query: &UsageQuery, noun: &'static str) -> Self {
         Counter {
+            noun,
             from_ms: query.from_ms.unwrap_or(i64::MIN),
             to_ms: query.to_ms.unwrap_or(i64::MAX),
             window_ms: query.window_ms,
@@ -72,13 +78,21 @@ impl Counter {
     /// Counts a row within the bounds; one without a time or a count is only told.
     #[inline]
     pub(super) fn add(&mut self, row: Row<'_>) {
-        let Some(time_ms) = row.time_ms else {
-            self.reading.rows_without_time += 1;
-            return;
+        let time_ms = match row.time_ms {
+            Ok(time_ms) => time_ms,
+            Err(found) => {
+                self.reading.rows_without_time += 1;
+                self.reading.no_time.get_or_insert_with(|| Unread::new(self.noun, row.number, found));
+                return;
+            }
         };
-        let Some(calls) = row.calls else {
-            self.reading.rows_without_calls += 1;
-            return;
+        let calls = match row.calls {
+            Ok(calls) => calls,
+            Err(found) => {
+                self.reading.rows_without_calls += 1;
+                self.reading.no_calls.get_or_insert_with(|| Unread::new(self.noun, row.number, found));
+                return;
+            }
         };
         if time_ms < self.from_ms || time_ms >= self.to_ms {
             self.reading.rows_outside += 1;
@@ -96,6 +110,12 @@ impl Counter {
         let name = |id: u32| String::from_utf8_lossy(self.ids.parts(id)[1]).into_owned();
         let groups = self.cells.drain().map(|((id, window), cell)| Group { id: name(id), window, cell }).collect();
         (std::mem::take(&mut self.reading), groups)
+    }
+}
+
+impl Unread {
+    fn new(noun: &'static str, number: u64, found: &[u8]) -> Self {
+        Unread { file: 0, number, noun, found: escaped(found) }
     }
 }
 
@@ -133,18 +153,25 @@ mod tests {
     #[test]
     fn rows_within_the_bounds_are_counted_by_id_and_window() {
         let query = UsageQuery { by: CountedBy::Api, from_ms: Some(-10), to_ms: Some(20), window_ms: 10 };
-        let mut counter = Counter::new(&query);
+        let mut counter = Counter::new(&query, "line");
         for (id, time_ms) in [("a", -11), ("a", -10), ("a", -1), ("b", -1), ("", 0), ("a", 19), ("a", 20)] {
-            let row = Row { id: id.as_bytes(), time_ms: Some(time_ms), calls: Some(2), amount: Some("0.1") };
+            let row = Row { number: 1, id: id.as_bytes(), time_ms: Ok(time_ms), calls: Ok(2), amount: Some("0.1") };
             counter.add(row);
         }
-        counter.add(Row { id: b"a", time_ms: None, calls: Some(1), amount: None });
-        counter.add(Row { id: b"a", time_ms: Some(1), calls: None, amount: None });
-        counter.add(Row { id: b"a", time_ms: Some(20), calls: None, amount: None });
+        let row = Row { number: 8, id: b"a", time_ms: Ok(1), calls: Ok(1), amount: None };
+        counter.add(Row { time_ms: Err(b"soon"), ..row });
+        counter.add(Row { number: 9, time_ms: Err(b"later"), ..row });
+        counter.add(Row { number: 10, calls: Err(b"\x1b"), ..row });
+        counter.add(Row { number: 11, time_ms: Ok(20), calls: Err(b"x"), ..row });
         let (reading, groups) = counter.take();
         let extent = Some(Extent { first_ms: -10, last_ms: 19 });
         let rows = TableReading { rows: 5, rows_outside: 2, ..TableReading::default() };
-        assert_eq!(reading, TableReading { extent, rows_without_time: 1, rows_without_calls: 2, ..rows });
+        let unread = |number, found: &str| Some(Unread { file: 0, number, noun: "line", found: found.to_owned() });
+        let (no_time, no_calls) = (unread(8, "soon"), unread(10, "\\x1b"));
+        assert_eq!(
+            reading,
+            TableReading { extent, rows_without_time: 2, rows_without_calls: 2, no_time, no_calls, ..rows }
+        );
         let mut found: Vec<_> = groups.iter().map(Group::as_usage).collect();
         found.sort_by_key(|group| (group.window, group.id));
         let group = |id, window, rows, calls, amount| UsageGroup { id, window, rows, calls, amount: Some(amount) };

@@ -12,7 +12,7 @@ use crate::source::time::TimeParser;
 use crate::source::usage::CountedBy;
 use anyhow::bail;
 use csv::{ByteRecord, ReaderBuilder};
-use memchr::memchr;
+use memchr::{memchr, memchr_iter};
 use std::fs::File;
 use std::sync::Mutex;
 
@@ -72,25 +72,34 @@ fn no_csv(header: &[u8], names: &[String]) -> Option<String> {
 
 impl ReadPieces for Csv {
     fn count_next(&self, counter: &mut Counter) -> anyhow::Result<bool> {
-        let Some(chunk) = locked(&self.records).next()? else { return Ok(false) };
+        let (chunk, mut number) = {
+            let mut records = locked(&self.records);
+            let number = records.lines() + 1;
+            (records.next()?, number)
+        };
+        let Some(chunk) = chunk else { return Ok(false) };
         let mut time = TimeParser::new(self.zone);
         if memchr(b'"', &chunk).is_some() {
             let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(&*chunk);
             let mut record = ByteRecord::new();
-            let mut last_at = 0;
+            let (mut last_at, mut counted_to) = (0, 0);
             while reader.read_byte_record(&mut record)? {
                 last_at = record.position().map_or(0, |position| position.byte() as usize);
-                counter.add(self.places.row(&mut time, |place| record.get(place)));
+                let breaks = chunk[last_at..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+                let passed = counted_to..(last_at + breaks).max(counted_to);
+                counted_to = passed.end;
+                number += memchr_iter(b'\n', &chunk[passed]).count() as u64;
+                counter.add(self.places.row(number, &mut time, |place| record.get(place)));
             }
             refuse_open_quote(&chunk, last_at)?;
         } else {
             let last = self.places.all().last().copied().unwrap_or(0);
             let mut ends = Vec::with_capacity(last + 1);
-            for line in chunk.split(|byte| *byte == b'\n') {
+            for (line, number) in chunk.split(|byte| *byte == b'\n').zip(number..) {
                 let line = line.strip_suffix(b"\r").unwrap_or(line);
                 if !line.is_empty() {
                     cell_ends(line, last, &mut ends);
-                    counter.add(self.places.row(&mut time, |place| cell(line, &ends, place)));
+                    counter.add(self.places.row(number, &mut time, |place| cell(line, &ends, place)));
                 }
             }
         }
@@ -104,7 +113,7 @@ fn refuse_open_quote(chunk: &[u8], last_at: usize) -> anyhow::Result<()> {
     const SHOWN: usize = 60;
     let row = chunk.get(last_at..).unwrap_or_default();
     let lines = row.trim_ascii_end().split(|byte| *byte == b'\n').count();
-    let is_open = !memchr::memchr_iter(b'"', row).count().is_multiple_of(2);
+    let is_open = !memchr_iter(b'"', row).count().is_multiple_of(2);
     if lines == 1 || !is_open {
         return Ok(());
     }
@@ -120,7 +129,7 @@ fn refuse_open_quote(chunk: &[u8], last_at: usize) -> anyhow::Result<()> {
 /// Where the cells of a line without quotes end, up to that in place `last`.
 fn cell_ends(line: &[u8], last: usize, ends: &mut Vec<usize>) {
     ends.clear();
-    ends.extend(memchr::memchr_iter(b',', line).take(last + 1));
+    ends.extend(memchr_iter(b',', line).take(last + 1));
     if ends.len() <= last {
         ends.push(line.len());
     }
@@ -133,11 +142,19 @@ fn cell<'a>(line: &'a [u8], ends: &[usize], place: usize) -> Option<&'a [u8]> {
 
 impl Places {
     /// A row of text; what it has not is absent.
-    pub(super) fn row<'a>(self, time: &mut TimeParser, cell: impl Fn(usize) -> Option<&'a [u8]>) -> Row<'a> {
+    pub(super) fn row<'a>(
+        self,
+        number: u64,
+        time: &mut TimeParser,
+        cell: impl Fn(usize) -> Option<&'a [u8]>,
+    ) -> Row<'a> {
+        let stamp = cell(self.time).unwrap_or_default();
+        let count = |text| calls(text).ok_or(text);
         Row {
+            number,
             id: cell(self.id).unwrap_or_default(),
-            time_ms: cell(self.time).and_then(|text| time.any(text.trim_ascii())),
-            calls: self.calls.map_or(Some(1), |place| cell(place).map_or(Some(0), calls)),
+            time_ms: time.any(stamp.trim_ascii()).ok_or(stamp),
+            calls: self.calls.map_or(Ok(1), |place| cell(place).map_or(Ok(0), count)),
             amount: self.amount.and_then(cell).and_then(amount),
         }
     }

@@ -39,15 +39,53 @@ pub struct TableReading {
     pub rows_without_time: u64,
     /// Rows whose calls are no count.
     pub rows_without_calls: u64,
+    /// The first of the rows without a time.
+    pub no_time: Option<Unread>,
+    /// The first of the rows without a count.
+    pub no_calls: Option<Unread>,
     /// Files without a byte.
     pub empty_files: u64,
     /// What to say of files that begin alike.
     pub twins: Vec<String>,
 }
 
+/// What stands where it cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Unread {
+    /// Which of the files, from 0.
+    file: usize,
+    /// Its number, from 1.
+    number: u64,
+    /// What is numbered: lines, or a Parquet file's rows.
+    noun: &'static str,
+    /// What stands there, escaped and short.
+    found: String,
+}
+
+impl Unread {
+    /// Where it stands, and in which of these files, as in `line 7 of usage.csv: "soon"`.
+    pub(crate) fn place(&self, files: &[String]) -> String {
+        let Unread { file, number, noun, .. } = self;
+        let of = files.get(*file).map_or(String::new(), |file| format!(" of {file}"));
+        format!("{noun} {number}{of}: {}", self.found())
+    }
+
+    fn found(&self) -> String {
+        if self.found.is_empty() { "nothing".to_owned() } else { format!("\"{}\"", self.found) }
+    }
+
+    /// The same within a file, as in `line 7 has "soon", `; nothing where every cell can be read.
+    fn told(unread: Option<&Unread>) -> String {
+        unread.map_or(String::new(), |unread| format!("{} {} has {}, ", unread.noun, unread.number, unread.found()))
+    }
+}
+
 impl TableReading {
-    /// Adds another file's.
+    /// Adds another piece's or another file's.
     fn add(&mut self, other: TableReading) {
+        let first = |one: Option<Unread>, other: Option<Unread>| one.into_iter().chain(other).min();
+        self.no_time = first(self.no_time.take(), other.no_time);
+        self.no_calls = first(self.no_calls.take(), other.no_calls);
         self.rows += other.rows;
         self.rows_outside += other.rows_outside;
         self.empty_files += other.empty_files;
@@ -86,9 +124,10 @@ pub fn scan(
 ) -> anyhow::Result<TableReading> {
     let mut reading = TableReading::default();
     let mut heads = Vec::new();
-    for path in files {
+    for (index, path) in files.iter().enumerate() {
         let shown = path.display().to_string();
-        let (read, head) = scan_file(path, wanted, query, sink).with_context(|| shown.clone())?;
+        let (mut read, head) = scan_file(path, wanted, query, sink).with_context(|| shown.clone())?;
+        read.no_time.iter_mut().chain(&mut read.no_calls).for_each(|unread| unread.file = index);
         heads.extend((read.rows > 0).then_some((shown, head)));
         reading.add(read);
     }
@@ -139,21 +178,27 @@ impl TableReading {
         let times =
             "a timestamp, RFC 3339, `2026-06-01 12:00:00`, or seconds or milliseconds since 1970 (--time-column)";
         let counts = "a number, 0 or more (--calls-column)";
+        let (bad_time, bad_count) = (Unread::told(self.no_time.as_ref()), Unread::told(self.no_calls.as_ref()));
         match &columns.calls {
             Some(calls) if no_time == 0 => {
-                bail!("{found} a count in the column `{calls}`{limit}: expected {counts}")
+                bail!("{found} a count in the column `{calls}`{limit}: {bad_count}expected {counts}")
             }
             Some(calls) if no_calls > 0 => bail!(
-                "{found} both a time in the column `{time}` and a count in the column `{calls}`{limit}: expected {times} and \
-                 {counts}"
+                "{found} both a time in the column `{time}` and a count in the column `{calls}`{limit}: {bad_time}expected \
+                 {times}; {bad_count}expected {counts}"
             ),
-            _ => bail!("{found} a time in the column `{time}`{limit}: expected {times}"),
+            _ => bail!("{found} a time in the column `{time}`{limit}: {bad_time}expected {times}"),
         }
     }
 }
 
 /// A file that several workers read at the same time, each some rows of it.
 trait ReadPieces: Sync {
+    /// What its rows are numbered by.
+    fn noun(&self) -> &'static str {
+        "line"
+    }
+
     /// Counts the next rows that nobody has taken; `false` when there are none left.
     fn count_next(&self, counter: &mut Counter) -> anyhow::Result<bool>;
 }
@@ -213,7 +258,7 @@ fn count(
 
 /// Counts piece after piece, up to the first error, as long as somebody listens.
 fn send_counts(pieces: &dyn ReadPieces, query: &UsageQuery, receiver: &SyncSender<Counted>) {
-    let mut counter = Counter::new(query);
+    let mut counter = Counter::new(query, pieces.noun());
     loop {
         let counted = match pieces.count_next(&mut counter) {
             Ok(true) => Ok(counter.take()),

@@ -37,7 +37,8 @@ impl Ndjson {
     pub(super) fn open(file: File, columns: &UsageColumns, by: CountedBy, zone: Timezone) -> anyhow::Result<Self> {
         let mut rest = Records::new(file, Quoting::None);
         let first = rest.next()?;
-        let sample: Vec<&[u8]> = first.as_deref().into_iter().flat_map(lines).take(SAMPLE_LINES).collect();
+        let sampled = first.as_deref().into_iter().flat_map(|chunk| numbered_lines(chunk, 1));
+        let sample: Vec<&[u8]> = sampled.map(|(_, line)| line).take(SAMPLE_LINES).collect();
         let names = field_names(&sample);
         let found = Places::find(&names, columns, by)?;
         // Only the fields that are read get a place.
@@ -56,29 +57,32 @@ impl Ndjson {
 
 impl ReadPieces for Ndjson {
     fn count_next(&self, counter: &mut Counter) -> anyhow::Result<bool> {
-        let chunk = {
+        let (chunk, number) = {
             let mut lines = locked(&self.lines);
             match lines.first.take() {
-                Some(first) => Some(first),
-                None => lines.rest.next()?,
+                Some(first) => (Some(first), 1),
+                None => {
+                    let number = lines.rest.lines() + 1;
+                    (lines.rest.next()?, number)
+                }
             }
         };
         let Some(chunk) = chunk else { return Ok(false) };
         let (mut fields, mut time) = (self.fields.clone(), TimeParser::new(self.zone));
-        for line in lines(&chunk) {
+        for (number, line) in numbered_lines(&chunk, number) {
             counter.add(match fields.read(line) {
-                Some(found) => self.places.row(&mut time, |place| found.string_or_number(place as u8)),
-                None => Row { id: b"", time_ms: None, calls: Some(0), amount: None },
+                Some(found) => self.places.row(number, &mut time, |place| found.string_or_number(place as u8)),
+                None => Row { number, id: b"", time_ms: Err(line), calls: Ok(0), amount: None },
             });
         }
         Ok(true)
     }
 }
 
-/// The lines that are not blank.
-fn lines(chunk: &[u8]) -> impl Iterator<Item = &[u8]> {
+/// The lines that are not blank, with their numbers from this one on.
+fn numbered_lines(chunk: &[u8], first: u64) -> impl Iterator<Item = (u64, &[u8])> {
     let mut start = 0;
     let ends = memchr_iter(b'\n', chunk).chain([chunk.len()]);
     let lines = ends.map(move |end| &chunk[std::mem::replace(&mut start, end + 1).min(end)..end]);
-    lines.map(<[u8]>::trim_ascii).filter(|line| !line.is_empty())
+    (first..).zip(lines.map(<[u8]>::trim_ascii)).filter(|(_, line)| !line.is_empty())
 }

@@ -59,26 +59,42 @@ fn again(file: &File) -> anyhow::Result<File> {
 }
 
 impl ReadPieces for Parquet {
+    fn noun(&self) -> &'static str {
+        "row"
+    }
+
     fn count_next(&self, counter: &mut Counter) -> anyhow::Result<bool> {
         let Some(piece) = locked(&self.pieces).next() else { return Ok(false) };
         let rows = self.read(piece)?;
         let ids = self.column(&rows, self.places.id)?.cast(&DataType::String)?;
-        let times = times_ms(self.column(&rows, self.places.time)?, self.zone)?;
-        let calls = self.places.calls.map(|place| calls_of(self.column(&rows, place)?)).transpose()?;
+        let stamps = self.column(&rows, self.places.time)?;
+        let times = times_ms(stamps, self.zone)?;
+        let counts = self.places.calls.map(|place| self.column(&rows, place)).transpose()?;
+        let calls = counts.map(calls_of).transpose()?;
         let amounts =
             self.places.amount.map(|place| Ok::<_, anyhow::Error>(self.column(&rows, place)?.cast(&DataType::String)?));
         let amounts = amounts.transpose()?;
         let amounts = amounts.as_ref().map(|column| column.str()).transpose()?;
         for (index, (id, time_ms)) in ids.str()?.iter().zip(times).enumerate() {
+            let calls = calls.as_ref().map_or(Some(1), |calls| calls.get(index).copied().flatten());
+            let no_time = if time_ms.is_none() { text_at(Some(stamps), index) } else { String::new() };
+            let no_count = if calls.is_none() { text_at(counts, index) } else { String::new() };
             counter.add(Row {
+                number: (piece.0 + index) as u64 + 1,
                 id: id.unwrap_or_default().as_bytes(),
-                time_ms,
-                calls: calls.as_ref().map_or(Some(1), |calls| calls.get(index).copied().flatten()),
+                time_ms: time_ms.ok_or(no_time.as_bytes()),
+                calls: calls.ok_or(no_count.as_bytes()),
                 amount: amounts.and_then(|amounts| amount(amounts.get(index)?.as_bytes())),
             });
         }
         Ok(true)
     }
+}
+
+/// What stands in a column; nothing where it is null.
+fn text_at(column: Option<&Column>, index: usize) -> String {
+    let value = column.and_then(|column| column.get(index).ok()).filter(|value| !value.is_null());
+    value.map_or_else(String::new, |value| value.str_value().into_owned())
 }
 
 /// The times in UTC milliseconds, `None` where one is absent or cannot be read.

@@ -30,13 +30,15 @@ pub(in crate::source) struct Records<R = File> {
     max_quoted_bytes: usize,
     /// Read, but behind the last record that was handed out.
     rest: Vec<u8>,
+    /// Lines that were handed out.
+    lines: u64,
     is_done: bool,
 }
 
 impl<R: Read> Records<R> {
     pub(in crate::source) fn new(reader: R, quoting: Quoting) -> Self {
         let (chunk_bytes, max_quoted_bytes) = (CHUNK_BYTES, MAX_QUOTED_BYTES);
-        Records { reader, quoting, chunk_bytes, max_quoted_bytes, rest: Vec::new(), is_done: false }
+        Records { reader, quoting, chunk_bytes, max_quoted_bytes, rest: Vec::new(), lines: 0, is_done: false }
     }
 
     /// The first record that is not empty, with its line break; nothing in an empty file.
@@ -48,11 +50,10 @@ impl<R: Read> Records<R> {
             let after = &self.rest[blank..];
             match first_end(after, self.quoting) {
                 Some(end) => {
-                    let records = self.rest.split_off(blank + end);
-                    return Ok(std::mem::replace(&mut self.rest, records).split_off(blank));
+                    return Ok(self.hand_out(blank + end).split_off(blank));
                 }
                 None if self.is_done || looked_at >= self.max_quoted_bytes => {
-                    return Ok(std::mem::take(&mut self.rest).split_off(blank));
+                    return Ok(self.hand_out(self.rest.len()).split_off(blank));
                 }
                 None => looked_at *= 2,
             }
@@ -76,9 +77,20 @@ impl<R: Read> Records<R> {
                 }
                 None => last_end(&self.rest, Quoting::None).unwrap_or(self.rest.len()),
             };
-            let rest = self.rest.split_off(end);
-            return Ok(Some(std::mem::replace(&mut self.rest, rest)));
+            return Ok(Some(self.hand_out(end)));
         }
+    }
+
+    /// How many lines come before what is handed out next.
+    pub(super) fn lines(&self) -> u64 {
+        self.lines
+    }
+
+    fn hand_out(&mut self, end: usize) -> Vec<u8> {
+        let rest = self.rest.split_off(end);
+        let records = std::mem::replace(&mut self.rest, rest);
+        self.lines += memchr_iter(b'\n', &records).count() as u64;
+        records
     }
 
     /// Reads until `length` bytes are there, or no more.
@@ -151,6 +163,17 @@ mod tests {
             }
         }
         assert_eq!(cut(text, Quoting::Csv, 1).1, records);
+    }
+
+    #[test]
+    fn lines_are_counted_as_they_are_handed_out() {
+        let mut records = Records { chunk_bytes: 1, ..Records::new(&b"\na,b\n1,\"\n\"\n2\n3"[..], Quoting::Csv) };
+        records.header().unwrap();
+        let mut lines = vec![records.lines()];
+        while records.next().unwrap().is_some() {
+            lines.push(records.lines());
+        }
+        assert_eq!(lines, [2, 5, 5]);
     }
 
     #[test]

@@ -111,6 +111,30 @@ fn counts_stand_for_their_calls() {
 }
 
 #[test]
+fn the_first_unreadable_row_of_a_parquet_file_is_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let columns = vec![
+        Series::new("developer_id".into(), ["a", "b", "c"]).into_column(),
+        Series::new("created_at".into(), [Some("2026-06-01T00:00:00Z"), Some("never"), None]).into_column(),
+        Series::new("calls".into(), [-1.5, 1.0, 1.0]).into_column(),
+    ];
+    let mut frame = polars::prelude::DataFrame::new_infer_height(columns).unwrap();
+    let path = folder.path().join("usage.parquet");
+    ParquetWriter::new(std::fs::File::create(path).unwrap()).finish(&mut frame).unwrap();
+    let check = |flags: &[&str], expected: &str| {
+        let output = scan(folder.path(), &[&["usage.parquet", "-f", "json"], flags].concat());
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(told.contains(expected), "{told}");
+    };
+    check(
+        &["--max-rejects", "0.7"],
+        "2 rows left out: no time that can be read (the first in row 2 of usage.parquet: \"never\")",
+    );
+    check(&["--calls-column", "calls"], "row 2 has \"never\", expected a timestamp");
+    check(&["--calls-column", "calls"], "row 1 has \"-1.5\", expected a number, 0 or more");
+}
+
+#[test]
 fn a_file_that_cannot_be_meant_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let check = |name: &str, text: &[u8], expected: &str| {
@@ -124,7 +148,7 @@ fn a_file_that_cannot_be_meant_is_named() {
     check(
         "most.csv",
         b"developer_id,created_at\na,yesterday\nb,2026-06-01T00:00:00Z\nc,soon\n",
-        "only 1 of 3 rows have a time in the column `created_at` (--max-rejects 0.5): expected a timestamp",
+        "only 1 of 3 rows have a time in the column `created_at` (--max-rejects 0.5): line 2 has \"yesterday\", expected a timestamp",
     );
     check(
         "half.csv",
