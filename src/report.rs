@@ -4,10 +4,12 @@
 //! contract. Text from the log stands here as it was logged; escaping it is `render`'s work.
 
 mod cycle;
+mod latency_hint;
 mod recommended;
 mod settings;
 
 pub use cycle::{AnomalyCount, Change, ConfigChanges, Cycle, Episode, Metric, Severity};
+pub use latency_hint::LatencyHint;
 pub use recommended::{Reason, Reasons, Recommended, RecommendedBreaker, RecommendedBulkhead, RecommendedClient};
 pub use settings::{AnomalyConfig, InputSettings, LoopConfig, OptimizationConfig, Settings, TunerConfig, UsageConfig};
 
@@ -120,6 +122,9 @@ pub struct Input {
     pub rejected: u64,
     /// Set when the input ended early (for example a truncated gzip): what happened.
     pub error: Option<String>,
+    /// What its lines have in place of a latency; the timeout's reason tells.
+    #[serde(skip)]
+    pub latency_hint: Option<LatencyHint>,
 }
 
 /// What the format of a window table begins with.

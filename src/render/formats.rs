@@ -103,7 +103,10 @@ fn facts(input: &Explained) -> Vec<Text> {
     facts.extend(input.compression.map(|name| fact("compression").then_plain(name)));
     let mut latency = fact("latency");
     latency.0.push(self::latency(input.latency_field.as_deref(), input.latency_unit));
-    facts.push(latency);
+    facts.push(match &input.latency_hint {
+        Some(hint) => latency.then_plain("; ").then_prose(hint.to_string()),
+        None => latency,
+    });
     facts.push(field("developer", input.developer_field.as_deref()));
     facts.push(fact("first lines").then_plain(read(input)));
     facts.extend(input.first_rejected.as_ref().map(|reason| fact("first rejected").then_prose(reason)));

@@ -153,6 +153,7 @@ fn inputs() -> Vec<Input> {
         requests: 11_990,
         rejected: 3,
         error: None,
+        latency_hint: None,
     };
     let broken = Input {
         path: "access.log.2.gz".to_owned(),

@@ -2,7 +2,7 @@
 //!
 //! What was read goes in, a sentence out. It must not know how anything is tuned.
 
-use crate::report::Input;
+use crate::report::{Input, LatencyHint};
 
 const NGINX: &str = "add it to nginx's format, for example log_format timed '$remote_addr - $remote_user [$time_local] \
                      \"$request\" $status $body_bytes_sent \"$http_referer\" \"$http_user_agent\" rt=$request_time \
@@ -29,6 +29,9 @@ pub(super) fn no_latency(inputs: &[Input]) -> String {
         );
     }
     let format = input.format.as_str();
+    if let Some(hint @ LatencyHint::NoNumber { .. }) = &input.latency_hint {
+        return format!("the log has no latency that can be read: {hint}; have the number logged without its unit");
+    }
     let remedy = match format {
         _ if format.contains("JSON lines") => {
             if format.starts_with("nginx") {
@@ -47,7 +50,10 @@ pub(super) fn no_latency(inputs: &[Input]) -> String {
         _ if format.starts_with("W3C") || format.starts_with("IIS") => W3C,
         _ => OTHER,
     };
-    format!("the log has no latency; {remedy}")
+    match &input.latency_hint {
+        Some(hint) if [JSON, LTSV].contains(&remedy) => format!("the log has no latency; {remedy} ({hint})"),
+        _ => format!("the log has no latency; {remedy}"),
+    }
 }
 
 #[cfg(test)]
@@ -75,6 +81,15 @@ mod tests {
             let advice = no_latency(&[input("HAProxy httplog", None, 0), input(format, None, 1)]);
             assert!(advice.starts_with("the log has no latency; ") && advice.contains(expected), "{advice}");
         }
+        let hinted =
+            |format, latency_hint| no_latency(&[Input { latency_hint: Some(latency_hint), ..input(format, None, 1) }]);
+        let numbers = || LatencyHint::Numbers(vec!["took".to_owned()]);
+        let advice = hinted("JSON lines", numbers());
+        assert!(advice.ends_with("--field duration=NAME@ms (numbers are in `took`)"), "{advice}");
+        assert!(!hinted("IIS", numbers()).contains("took"));
+        let no_number = LatencyHint::NoNumber { field: "latency".to_owned(), found: "387ms".to_owned() };
+        let advice = hinted("LTSV", no_number);
+        assert!(advice.contains("`latency` holds \"387ms\", which is no number; have the number"), "{advice}");
         let advice = no_latency(&[input("LTSV", Some("rt"), 3)]);
         assert!(advice.starts_with("no request has a latency: `rt` is empty in all of them"), "{advice}");
     }

@@ -36,7 +36,8 @@ pub(super) fn conclude(
     for tally in &tallies {
         let input = &tally.input;
         if input.format == EMPTY && input.error.is_none() {
-            summary.notes.push(format!("{} is empty", input.path));
+            let what = if tally.has_headers { "has headers and no rows" } else { "is empty" };
+            summary.notes.push(format!("{} {what}", input.path));
         }
     }
     let (since, until) = (since_ms.map(format_time), until_ms.map(format_time));

@@ -3,7 +3,7 @@
 //!
 //! Reads the first lines of an input and nothing more.
 
-use super::format::{InputFormat, LineFormat};
+use super::format::{InputFormat, LineFormat, has_only_headers};
 use super::nginx::LogFormat;
 use super::prefix::Prefix;
 use super::preset::{self, FAMILIES, Preset};
@@ -12,7 +12,7 @@ use super::rejected::RejectedLine;
 use super::window_table::Layout;
 use crate::backtest::spool::Stamps;
 use crate::plan::{FormatChoice, InputName, Unit, Wanted};
-use crate::report::format_time;
+use crate::report::{LatencyHint, format_time};
 use crate::request::{Line, Request};
 use crate::route::route_of;
 use crate::usage::display_name;
@@ -35,6 +35,9 @@ pub struct Explained {
     pub latency_field: Option<String>,
     /// That field's unit.
     pub latency_unit: Option<&'static str>,
+    /// What the lines have in place of a latency.
+    #[serde(skip)]
+    pub latency_hint: Option<LatencyHint>,
     /// The field taken as the developer.
     pub developer_field: Option<String>,
     /// Lines that were looked at.
@@ -109,6 +112,7 @@ fn explain_readable(name: &InputName, choice: &FormatChoice, wanted: &Wanted) ->
     let Some(format) = LineFormat::of(&probe, choice, wanted)? else {
         match &probe.broken {
             Some(broken) => bail!("it {}", super::describe(broken)),
+            None if has_only_headers(&probe) => bail!("it has headers and no rows"),
             None => bail!("it is empty"),
         }
     };
@@ -117,6 +121,7 @@ fn explain_readable(name: &InputName, choice: &FormatChoice, wanted: &Wanted) ->
     explained.format = Some(info.name);
     explained.latency_field = info.latency_field;
     explained.latency_unit = info.latency_unit.map(Unit::symbol);
+    explained.latency_hint = info.latency_hint;
     explained.developer_field = info.developer_field;
     let sample = probe.sample_lines();
     let mut parser = InputFormat::new(&format, Stamps::Exact);

@@ -4,7 +4,7 @@ use super::chunk::{self, Before, ChunkPart, ChunkReader};
 use super::detect;
 use super::lines::Chunk;
 use super::marks::LineMarks;
-use super::named::{FieldParser, FieldsLine, Heading, JsonMap, LtsvMap, W3cMap};
+use super::named::{FieldParser, FieldsLine, Heading, JsonMap, LtsvMap, W3cMap, names_columns};
 use super::nginx::{LogFormat, NginxParser, json_template};
 use super::prefix::{Prefix, Stripped};
 use super::preset::Preset;
@@ -44,7 +44,10 @@ impl LineFormat {
     pub fn of(probe: &Probe, choice: &FormatChoice, wanted: &Wanted) -> anyhow::Result<Option<LineFormat>> {
         let sample = probe.sample_lines();
         let is_blank = sample.iter().all(|line| line.iter().all(u8::is_ascii_whitespace));
-        if is_blank && (probe.is_whole() || probe.broken.is_some()) {
+        if is_blank && is_all_there_is(probe) {
+            return Ok(None);
+        }
+        if !matches!(choice, FormatChoice::Templates(_)) && has_only_headers(probe) {
             return Ok(None);
         }
         if is_blank && !matches!(choice, FormatChoice::Templates(_)) {
@@ -164,6 +167,18 @@ impl Family {
             Family::W3c(map) => Parser::W3c(map.parser()),
         }
     }
+}
+
+/// Whether nothing can be read behind the sample.
+fn is_all_there_is(probe: &Probe) -> bool {
+    probe.is_whole() || probe.broken.is_some()
+}
+
+/// Whether an input is a W3C log without a row: IIS begins its files before the first request comes.
+pub(super) fn has_only_headers(probe: &Probe) -> bool {
+    let lines = probe.sample_lines();
+    let is_about_the_log = |line: &&[u8]| line.starts_with(b"#") || line.trim_ascii().is_empty();
+    is_all_there_is(probe) && lines.iter().all(is_about_the_log) && lines.iter().any(|line| names_columns(line))
 }
 
 /// What the server wrote, of each line; one that was split or has no prefix stays as it is.
@@ -376,6 +391,24 @@ mod tests {
     use super::*;
     use crate::plan::InputName;
     use std::io::Write;
+
+    #[test]
+    fn a_header_without_a_row_is_an_empty_log() {
+        let of = |content: &str, choice: &FormatChoice| {
+            let mut file = tempfile::NamedTempFile::new().unwrap();
+            file.write_all(content.as_bytes()).unwrap();
+            let probe = Probe::open(&InputName::Path(file.path().to_owned())).unwrap();
+            LineFormat::of(&probe, choice, &Wanted::default()).map(|format| format.is_some())
+        };
+        const HEADER: &str = "#Version: 1.0\r\n#Fields: date time cs-method cs-uri-stem sc-status\r\n";
+        for choice in [FormatChoice::Detect, FormatChoice::W3c] {
+            assert!(!of(HEADER, &choice).unwrap());
+            assert!(of(&format!("{HEADER}2026-06-01 12:00:00 GET / 200\n"), &choice).unwrap());
+            let told = of(&format!("{HEADER}2026-06-01\n"), &choice).unwrap_err();
+            assert!(format!("{told:#}").contains("none of the first lines has the 5 columns"), "{told:#}");
+        }
+        assert!(of("# a comment\n", &FormatChoice::Detect).is_err());
+    }
 
     #[test]
     fn only_a_file_that_is_blank_to_its_end_is_empty() {

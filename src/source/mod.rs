@@ -46,6 +46,7 @@ use crate::advise::trace::{Trace, TraceSpool};
 use crate::backtest::spool::{Spool, Stamps, Stored};
 use crate::plan::{InputName, ReplayPlan, TimeBound};
 use crate::replay::{Kept, Reading, Replay};
+use crate::report::LatencyHint;
 use crate::request::DecimalMs;
 use crate::window::minute::{MinuteTable, Repeats, Whose};
 use anyhow::bail;
@@ -71,7 +72,7 @@ pub const CHUNK_BYTES: usize = 4 << 20;
 const SPARE_CHUNKS: u64 = 4;
 
 /// What a compiled format tells about itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FormatInfo {
     /// Its name for people, for example `nginx combined` or `JSON lines`.
     pub name: String,
@@ -83,6 +84,8 @@ pub struct FormatInfo {
     pub developer_field: Option<String>,
     /// Whether the developer's values are secrets by the field's name (API keys).
     pub developer_is_key: bool,
+    /// What the first lines have in place of a latency, where they have none.
+    pub latency_hint: Option<LatencyHint>,
 }
 
 /// Turns one line into a request or a reason why not.
@@ -281,6 +284,7 @@ fn read_chunks(
         // Without a line it is not read again; otherwise the error comes when its turn does.
         let broken = input.probe.broken.as_ref().filter(|_| input.format.is_none());
         tally.input.error = broken.map(describe);
+        tally.has_headers = input.format.is_none() && format::has_only_headers(&input.probe);
         tally
     };
     let merges = inputs

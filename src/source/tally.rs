@@ -22,6 +22,8 @@ pub struct InputTally {
     pub input: Input,
     /// Which of the fields that the user asked for have a value.
     pub fields: AskedFields,
+    /// Whether it is empty but for lines about its columns.
+    pub has_headers: bool,
     /// Counts that concern the whole run.
     counts: Summary,
     /// Smallest and largest time of the requests that took part.
@@ -35,24 +37,23 @@ pub struct InputTally {
 impl InputTally {
     /// Nothing counted yet.
     pub fn new(path: String, info: Option<FormatInfo>, compression: Option<&'static str>, keeps_all: bool) -> Self {
-        let (format, latency_field, latency_unit, developer_field) = match info {
-            Some(info) => (info.name, info.latency_field, info.latency_unit, info.developer_field),
-            None => (EMPTY.to_owned(), None, None, None),
-        };
+        let info = info.unwrap_or(FormatInfo { name: EMPTY.to_owned(), ..FormatInfo::default() });
         InputTally {
             input: Input {
                 path,
-                format,
-                latency_field,
-                latency_unit: latency_unit.map(|unit| unit.symbol()),
-                developer_field,
+                format: info.name,
+                latency_field: info.latency_field,
+                latency_unit: info.latency_unit.map(|unit| unit.symbol()),
+                developer_field: info.developer_field,
                 compression,
                 bytes: 0,
                 lines: 0,
                 requests: 0,
                 rejected: 0,
                 error: None,
+                latency_hint: info.latency_hint,
             },
+            has_headers: false,
             fields: AskedFields::default(),
             counts: Summary::default(),
             kept_span_ms: None,

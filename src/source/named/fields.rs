@@ -2,6 +2,7 @@
 //!
 //! Sample lines and the user's wishes in, field names and the unit of the duration out.
 
+use super::no_fields::NoFields;
 use super::sample::{Logged, Sample};
 use super::w3c;
 use crate::plan::{Latency, Role, Timezone, Unit, Wanted};
@@ -132,6 +133,11 @@ const UPSTREAM_DURATIONS: [(&str, Option<Unit>); 5] = [
     ("apptime", None),
 ];
 
+/// The names that durations are known by, in the order in which they are looked for.
+pub(super) fn duration_names() -> impl Iterator<Item = &'static str> {
+    DURATIONS.iter().chain(&UPSTREAM_DURATIONS).map(|(name, _)| *name)
+}
+
 /// Whether a field of this name holds the upstream's part of a request.
 pub(in crate::source) fn is_upstream_duration(name: &str) -> bool {
     UPSTREAM_DURATIONS.iter().any(|(known, _)| *known == name)
@@ -155,52 +161,6 @@ const CONTENT_TYPES: [&str; 4] = ["sent_http_content_type", "content_type", "con
 
 /// Stamps before 1973 in a field of numbers are rather durations or counters.
 const EARLIEST_LIKELY_MS: i64 = 100_000_000_000;
-
-/// A sample in which no fields for a request can be found.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NoFields {
-    /// A header without a row.
-    #[error("none of the first lines has the {columns} columns that `#Fields:` names")]
-    NoRow {
-        /// How many columns there are.
-        columns: usize,
-    },
-    /// No line is an object.
-    #[error("none of the {lines} sampled lines is a JSON object; JSON lines have one `{{...}}` on each line")]
-    NotJson {
-        /// How many lines there were.
-        lines: usize,
-    },
-    /// A role has no field.
-    #[error("no field of the lines holds {}: found {known}; name it with `--field {}=NAME`", what(*.role), role.name())]
-    Missing {
-        /// The role.
-        role: Role,
-        /// The fields that there are, escaped for display.
-        known: String,
-    },
-    /// A field that the user named is in no line.
-    #[error("no sampled line has the field `{name}` of `--field {}={name}`: found {known}; name one of these", role.name())]
-    Unknown {
-        /// The role.
-        role: Role,
-        /// The name that was given, escaped for display.
-        name: String,
-        /// The fields that there are, escaped for display.
-        known: String,
-    },
-}
-
-fn what(role: Role) -> &'static str {
-    match role {
-        Role::Timestamp => "the time",
-        Role::Method => "the method",
-        Role::Path => "the path",
-        Role::Status => "the status code",
-        Role::Duration => "the duration",
-        Role::Request => "the request line",
-    }
-}
 
 /// The name of the field for each role.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -363,7 +323,7 @@ fn is_request_line(logged: &Logged) -> bool {
     logged.is_string && value::request_line(logged.text.as_bytes()).is_some()
 }
 
-fn is_duration(logged: &Logged) -> bool {
+pub(super) fn is_duration(logged: &Logged) -> bool {
     logged.is_text_or_number && matches!(value::upstream_duration(logged.text.as_bytes(), 0), Ok(Some(_)))
 }
 

@@ -7,8 +7,10 @@
 
 mod fields;
 mod heading;
+mod latency_hint;
 mod ltsv;
 mod names;
+mod no_fields;
 mod sample;
 mod scan;
 mod slots;
@@ -17,11 +19,11 @@ mod tests;
 mod text;
 mod w3c;
 
-pub use fields::NoFields;
 pub(super) use fields::is_upstream_duration;
 pub(crate) use heading::{FieldsLine, Heading};
 pub use ltsv::Labels;
 pub use names::Names;
+pub use no_fields::NoFields;
 pub(super) use slots::Found;
 pub(super) use text::unescape;
 pub use w3c::Columns;
@@ -161,7 +163,11 @@ impl W3cMap {
         }
         let wanted = header.with_unit(wanted);
         let scan = |names: &[String], needed| header.columns(names, needed);
-        Some(FieldMap::new(header.product(), &sample, &wanted, scan))
+        let map = FieldMap::new(header.product(), &sample, &wanted, scan);
+        Some(map.map_err(|error| match error {
+            NoFields::Missing { role: Role::Timestamp, .. } if header.lacks_date() => NoFields::NoDate,
+            error => error,
+        }))
     }
 }
 
@@ -174,7 +180,7 @@ impl<S: Scan> FieldMap<S> {
     ) -> Result<FieldMap<S>, NoFields> {
         let fields = Fields::choose(sample, wanted)?;
         let (roles, names) = Roles::new(&fields, sample, wanted);
-        let info = format_info(format, &fields);
+        let info = format_info(format, &fields, sample);
         let scan = scan(&names, roles.needed());
         Ok(FieldMap { roles: Arc::new(roles), scan, timezone: wanted.timezone, info })
     }
@@ -197,13 +203,19 @@ impl<S: Scan> FieldMap<S> {
     }
 }
 
-fn format_info(format: &str, fields: &Fields) -> FormatInfo {
+/// Whether a line is one that names a table's columns.
+pub(super) fn names_columns(line: &[u8]) -> bool {
+    line.starts_with(w3c::FIELDS)
+}
+
+fn format_info(format: &str, fields: &Fields, sample: &Sample) -> FormatInfo {
     FormatInfo {
         name: format.to_owned(),
         latency_field: fields.duration.as_ref().map(|(name, _)| name.clone()),
         latency_unit: fields.duration.as_ref().map(|(_, unit)| *unit),
         developer_is_key: fields.developer.as_deref().is_some_and(is_key_field),
         developer_field: fields.developer.clone(),
+        latency_hint: latency_hint::of(sample, fields),
     }
 }
 

@@ -84,6 +84,12 @@ impl Header {
         self.names.len()
     }
 
+    /// Whether rows have the time of a day alone.
+    pub(super) fn lacks_date(&self) -> bool {
+        let has = |name: &str| self.names.iter().any(|known| known == name);
+        has("time") && !has("date")
+    }
+
     /// Who writes such tables.
     pub(super) fn product(&self) -> &'static str {
         self.product

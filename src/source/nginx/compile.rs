@@ -98,6 +98,7 @@ pub(super) fn compile(title: &str, template: &Template, wanted: &Wanted) -> Resu
         latency_unit: latency.as_ref().map(|latency| latency.1),
         developer_field: developer.map(|(name, _)| name.to_owned()),
         developer_is_key: developer.is_some_and(|(name, _)| crate::usage::is_key_field(name)),
+        latency_hint: None,
     };
     let roles = Roles {
         time,

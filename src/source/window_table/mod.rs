@@ -93,6 +93,7 @@ pub fn read(probe: Probe, layout: Layout, sink: &mut TableSink) -> anyhow::Resul
         latency_unit: Some(Unit::Nanos),
         developer_field: None,
         developer_is_key: false,
+        latency_hint: None,
     };
     let mut tally = InputTally::new(path.clone(), Some(info), probe.compression, false);
     tally.input.bytes = probe.file().and_then(|file| Some(file.metadata().ok()?.len())).unwrap_or(0);
