@@ -220,6 +220,10 @@ fn write_windows(plan: &WindowsPlan) -> anyhow::Result<ExitCode> {
     let bytes = render::window_table::render(&minutes, &replay.tabled, input.wanted.latency.name(), plan.format)?;
     let mut messages: Vec<String> = rejected_lines(&plan.replay, &reading.summary).into_iter().collect();
     messages.extend(reading.summary.notes);
+    if let Some(declared) = input.declared.as_deref().filter(|_| !reading.inputs.iter().any(Input::is_window_table)) {
+        let endpoints = replay.tabled.iter().map(|name| (&*name.method, &*name.path));
+        messages.extend(route::declared::unmatched::note(declared, endpoints));
+    }
     tell_unless_quiet(output, &messages);
     write_out(output.file.as_deref(), &bytes)?;
     report_broken_inputs(&plan.replay, &reading.inputs)

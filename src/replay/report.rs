@@ -8,6 +8,7 @@ use crate::report::{
     Input, InputSettings, Recommended, RecommendedBreaker, RecommendedBulkhead, RecommendedClient, Report,
     SCHEMA_VERSION, Settings, Summary, format_time,
 };
+use crate::route::declared::unmatched;
 use crate::route::naming::{OTHER, UNMATCHED};
 use crate::usage::negative_binomial::Phase;
 use crate::window::minute::Repeats;
@@ -47,6 +48,11 @@ impl Replay {
         let mut notes = reading.summary.notes.clone();
         notes.extend(self.floor_note(&rails));
         notes.extend(self.route_notes(plan));
+        // Window tables keep the routes that they were made with, which another note tells.
+        let is_log = |input: &Input| !input.is_window_table();
+        if let Some(declared) = plan.input.declared.as_deref().filter(|_| reading.inputs.iter().all(is_log)) {
+            notes.extend(unmatched::note(declared, endpoints.iter().map(|row| (&*row.method, &*row.path))));
+        }
         notes.extend(self.usage.has_too_many().then(|| {
             format!(
                 "there are more than {} developers, so their usage is not compared: name the right field with \

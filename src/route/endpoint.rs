@@ -205,7 +205,7 @@ impl EndpointNames {
     }
 
     /// All names by number.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &EndpointName> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &EndpointName> + Clone {
         self.names.iter()
     }
 

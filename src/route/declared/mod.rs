@@ -7,6 +7,7 @@
 
 pub(crate) mod list;
 pub(crate) mod openapi;
+pub(crate) mod unmatched;
 
 use hashbrown::HashMap;
 use std::fmt;
