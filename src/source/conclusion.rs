@@ -28,6 +28,7 @@ pub(super) fn conclude(
     tallies.iter().for_each(|tally| tally.add_to(&mut summary, &mut span_ms));
     let absent = asked::absent_fields(plan, &tallies);
     check_requests(plan, &tallies, &summary, &absent)?;
+    summary.notes.extend(tallies.iter().filter_map(InputTally::change_of_format));
     summary.notes.extend(absent);
     summary.notes.extend(asked::latency_note(plan, &tallies));
     summary.first_request = span_ms.map(|(first_ms, _)| format_time(first_ms));
@@ -78,7 +79,9 @@ fn check_requests(
 ) -> anyhow::Result<()> {
     let example = || {
         let first = tallies.iter().find_map(InputTally::first_rejected);
-        first.map_or(String::new(), |first| format!("; the first: {first}"))
+        let first = first.map_or(String::new(), |first| format!("; the first: {first}"));
+        let change = tallies.iter().find_map(InputTally::change_of_format);
+        first + &change.map_or(String::new(), |change| format!("; {change}"))
     };
     let parsed = summary.requests + summary.filtered_out + summary.not_requests;
     let tried = parsed + summary.rejected;

@@ -30,6 +30,7 @@ pub(crate) mod query_log;
 mod rejected;
 pub mod scan;
 mod schedule;
+mod strangers;
 pub mod table;
 mod tally;
 pub mod time;

@@ -7,6 +7,9 @@ use crate::request::Rejection;
 /// Bytes of log text that a reason shows.
 const SHOWN_BYTES: usize = 40;
 
+/// A longer line is not kept, to see which other format it may be in.
+const KEPT_BYTES: usize = 4096;
+
 /// One rejected line within its chunk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RejectedLine {
@@ -16,6 +19,8 @@ pub struct RejectedLine {
     pub column: usize,
     /// `found ..., expected ...`, escaped.
     pub reason: String,
+    /// The line itself; empty where that is of no use.
+    pub text: Box<[u8]>,
 }
 
 impl RejectedLine {
@@ -27,14 +32,15 @@ impl RejectedLine {
             bytes => format!("\"{}\"", escaped(bytes)),
         };
         let reason = format!("found {found}, expected {}", rejection.expected);
-        RejectedLine { line, column: rejection.column, reason }
+        let text = if text.len() <= KEPT_BYTES { Box::from(text) } else { Box::default() };
+        RejectedLine { line, column: rejection.column, reason, text }
     }
 
     /// A request whose time is far from that of both its neighbours.
     pub fn astray(line: u64, timestamp_ms: i64) -> Self {
         let found = format_time(timestamp_ms);
         let reason = format!("found a lone request at {found}, expected a time near its neighbours' (--max-gap)");
-        RejectedLine { line, column: 1, reason }
+        RejectedLine { line, column: 1, reason, text: Box::default() }
     }
 }
 

@@ -4,6 +4,7 @@ use super::FormatInfo;
 use super::asked::AskedFields;
 use super::chunk::ChunkPart;
 use super::rejected::RejectedLine;
+use super::strangers::Strangers;
 use crate::report::{Input, Summary};
 use crate::window::minute::{MinuteCounts, MinuteRow};
 use anyhow::Context;
@@ -29,6 +30,7 @@ pub struct InputTally {
     /// Smallest and largest time of the requests that took part.
     kept_span_ms: Option<(i64, i64)>,
     shown: Vec<RejectedLine>,
+    strangers: Strangers,
     spool: Option<BufWriter<File>>,
     spool_error: Option<io::Error>,
     keeps_all_rejects: bool,
@@ -58,6 +60,7 @@ impl InputTally {
             counts: Summary::default(),
             kept_span_ms: None,
             shown: Vec::new(),
+            strangers: Strangers::default(),
             spool: None,
             spool_error: None,
             keeps_all_rejects: keeps_all,
@@ -106,6 +109,7 @@ impl InputTally {
         {
             self.spool_error = Some(error);
         }
+        self.strangers.take(rejected.line, &rejected.text);
         if self.shown.len() < SHOWN_REJECTS {
             self.shown.push(rejected);
         }
@@ -136,6 +140,11 @@ impl InputTally {
     /// The first rejected line, for messages.
     pub fn first_rejected(&self) -> Option<String> {
         self.shown.first().map(|rejected| located(&self.input.path, rejected))
+    }
+
+    /// What to say where the input goes on in another format.
+    pub fn change_of_format(&self) -> Option<String> {
+        self.strangers.note(&self.input.path, &self.input.format)
     }
 
     /// Adds this input's counts to the run's.
