@@ -103,7 +103,7 @@ fn document(report: &DiffReport<'_>) -> Document {
         Column::left("Setting", Fit::Shorten),
         Column::right("Old", Fit::Whole),
         Column::right("New", Fit::Whole),
-        Column::right("Change", Fit::Whole),
+        Column::right("Change", Fit::LeaveOut(1)),
         Column::left("Verdict", Fit::Whole),
     ];
     if report.comparisons.iter().any(|comparison| comparison.tolerance.is_some()) {

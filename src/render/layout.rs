@@ -9,10 +9,19 @@ use unicode_width::UnicodeWidthChar;
 /// Columns between two table columns.
 pub(crate) const COLUMN_GAP: usize = 2;
 
-/// A shortened cell keeps at least this many columns while something else can give way.
+/// A shortened cell keeps at least this many columns while something else can be left out.
 const LEAST_SHORTENED: usize = 12;
 
+/// The same while a figure would have to give way.
+const LEAST_NAME: usize = 8;
+
+/// A title that is cut keeps at least this many columns.
+const LEAST_TITLE: usize = 3;
+
 const ELLIPSIS: &str = "...";
+
+/// The same where there is little room.
+const SHORT_ELLIPSIS: char = '\u{2026}';
 
 /// How many display columns a text takes at most: an invisible mark counts as one, so that a pile of
 /// them has a length.
@@ -31,13 +40,22 @@ pub(crate) fn shorten(text: &str, limit: usize) -> String {
         return text.to_owned();
     }
     if limit <= 2 * ELLIPSIS.len() {
-        return take(text.chars(), limit).collect();
+        return cut(text, limit);
     }
     let kept = limit - ELLIPSIS.len();
     let head: String = take(text.chars(), kept.div_ceil(2)).collect();
     let mut tail: Vec<char> = take(text.chars().rev(), kept / 2).collect();
     tail.reverse();
     head + ELLIPSIS + &tail.into_iter().collect::<String>()
+}
+
+/// The text in at most `limit` columns, its end replaced by an ellipsis when it is longer.
+pub(crate) fn cut(text: &str, limit: usize) -> String {
+    match limit.checked_sub(1) {
+        _ if columns(text) <= limit => text.to_owned(),
+        Some(kept) => take(text.chars(), kept).chain([SHORT_ELLIPSIS]).collect(),
+        None => String::new(),
+    }
 }
 
 fn take(characters: impl Iterator<Item = char>, limit: usize) -> impl Iterator<Item = char> {
@@ -106,25 +124,49 @@ pub(crate) struct Fitting {
     pub(crate) left_out: Vec<usize>,
 }
 
-/// Makes columns of these natural widths fit: shortens what may be shortened, then leaves columns out by
-/// rank, and shortens whatever is widest when even that is not enough.
-pub(crate) fn fit(table: &[Column], natural: &[usize], width: usize) -> Fitting {
-    let mut kept: Vec<(usize, usize)> = natural.iter().copied().enumerate().collect();
+/// How wide a column is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Width {
+    /// With its title.
+    pub(crate) natural: usize,
+    /// Of its widest cell.
+    pub(crate) cells: usize,
+}
+
+/// Makes columns of these widths fit: shortens what may be shortened, then leaves columns out by rank. Where that is not
+/// enough, names are shortened further and titles are cut before columns are left out from the end: a figure that was cut
+/// would be another one. Only a last column that is too wide by itself is cut.
+pub(crate) fn fit(table: &[Column], widths: &[Width], width: usize) -> Fitting {
+    let mut kept: Vec<(usize, usize)> = widths.iter().map(|width| width.natural).enumerate().collect();
     let mut left_out = Vec::new();
+    let floor = |least_shortened: usize, title_stays: bool| {
+        move |index: usize| match widths[index] {
+            Width { natural, .. } if table[index].fit.shortens() => natural.min(least_shortened),
+            Width { natural, .. } if title_stays => natural,
+            Width { natural, cells } => cells.max(natural.min(LEAST_TITLE)),
+        }
+    };
+    let (roomy, tight) = (floor(LEAST_SHORTENED, true), floor(LEAST_NAME, false));
     loop {
         let room = width.saturating_sub(COLUMN_GAP * kept.len().saturating_sub(1));
-        let floor = |index: usize, natural: usize| {
-            if table[index].fit.shortens() { natural.min(LEAST_SHORTENED) } else { natural }
-        };
-        if kept.iter().map(|&(index, natural)| floor(index, natural)).sum::<usize>() <= room {
-            shrink(&mut kept, room, floor);
+        let fits = |floor: &dyn Fn(usize) -> usize| kept.iter().map(|&(index, _)| floor(index)).sum::<usize>() <= room;
+        if fits(&roomy) {
+            shrink(&mut kept, room, roomy);
             break;
         }
         let ranked =
             kept.iter().enumerate().filter_map(|(at, &(index, _))| Some((table[index].fit.leave_out_rank()?, at)));
-        let Some((_, at)) = ranked.min() else {
-            shrink(&mut kept, room, |_, _| 1);
-            break;
+        let at = match ranked.min() {
+            Some((_, at)) => at,
+            None if fits(&tight) => {
+                shrink(&mut kept, room, tight);
+                break;
+            }
+            None if kept.len() > 1 => kept.len() - 1,
+            None => {
+                shrink(&mut kept, room, |_| 1);
+                break;
+            }
         };
         left_out.push(kept.remove(at).0);
     }
@@ -133,8 +175,8 @@ pub(crate) fn fit(table: &[Column], natural: &[usize], width: usize) -> Fitting 
 }
 
 /// Takes from the widest column above its floor until all fit.
-fn shrink(kept: &mut [(usize, usize)], room: usize, floor: impl Fn(usize, usize) -> usize) {
-    let floors: Vec<usize> = kept.iter().map(|&(index, natural)| floor(index, natural)).collect();
+fn shrink(kept: &mut [(usize, usize)], room: usize, floor: impl Fn(usize) -> usize) {
+    let floors: Vec<usize> = kept.iter().map(|&(index, _)| floor(index)).collect();
     while kept.iter().map(|&(_, width)| width).sum::<usize>() > room {
         let above = kept.iter_mut().zip(&floors).filter(|((_, width), floor)| width > floor);
         let Some(((_, width), _)) = above.max_by_key(|((_, width), _)| *width) else { return };
@@ -154,7 +196,8 @@ mod tests {
         check("GET /api/orders", 15, "GET /api/orders");
         check("GET /api/orders", 14, "GET /a...rders");
         check("GET /api/orders", 7, "GE...rs");
-        check("GET /api/orders", 6, "GET /a");
+        check("GET /api/orders", 6, "GET /\u{2026}");
+        check("GET /api/orders", 1, "\u{2026}");
         check("GET /api/orders", 0, "");
         check(
             "\u{4f60}\u{597d}\u{4f60}\u{597d}\u{4f60}\u{597d}",
@@ -177,6 +220,11 @@ mod tests {
         check("\u{4f60}\u{597d}", 3, &["\u{4f60}", "\u{597d}"]);
     }
 
+    /// Columns whose titles are no wider than their cells.
+    fn widths(cells: &[usize]) -> Vec<Width> {
+        cells.iter().map(|&cells| Width { natural: cells, cells }).collect()
+    }
+
     fn table() -> Vec<Column> {
         vec![
             Column::left("name", Fit::Shorten),
@@ -189,7 +237,7 @@ mod tests {
     #[test]
     fn names_shrink_before_columns_go() {
         let check = |width, kept: &[(usize, usize)], left_out: &[usize]| {
-            let fitting = fit(&table(), &[30, 5, 5, 5], width);
+            let fitting = fit(&table(), &widths(&[30, 5, 5, 5]), width);
             assert_eq!((fitting.kept.as_slice(), fitting.left_out.as_slice()), (kept, left_out), "{width}");
         };
         check(51, &[(0, 30), (1, 5), (2, 5), (3, 5)], &[]);
@@ -198,6 +246,24 @@ mod tests {
         check(32, &[(0, 18), (1, 5), (3, 5)], &[2]);
         check(25, &[(0, 18), (3, 5)], &[1, 2]);
         check(18, &[(0, 11), (3, 5)], &[1, 2]);
+        check(15, &[(0, 8), (3, 5)], &[1, 2]);
+        check(14, &[(0, 14)], &[1, 2, 3]);
+        check(7, &[(0, 7)], &[1, 2, 3]);
+    }
+
+    #[test]
+    fn titles_are_cut_before_figures_go() {
+        let check = |width, kept: &[(usize, usize)], left_out: &[usize]| {
+            let columns =
+                [Column::left("name", Fit::Shorten), Column::right("b", Fit::Whole), Column::right("c", Fit::Whole)];
+            let widths = [(30, 30), (14, 1), (5, 5)].map(|(natural, cells)| Width { natural, cells });
+            let fitting = fit(&columns, &widths, width);
+            assert_eq!((fitting.kept.as_slice(), fitting.left_out.as_slice()), (kept, left_out), "{width}");
+        };
+        check(35, &[(0, 12), (1, 14), (2, 5)], &[]);
+        check(34, &[(0, 13), (1, 12), (2, 5)], &[]);
+        check(20, &[(0, 8), (1, 3), (2, 5)], &[]);
+        check(19, &[(0, 9), (1, 8)], &[2]);
     }
 
     proptest! {
@@ -214,8 +280,12 @@ mod tests {
         }
 
         #[test]
-        fn a_fitted_table_fits(natural in prop::collection::vec(0usize..200, 4), width in 20usize..200) {
-            let fitting = fit(&table(), &natural, width);
+        fn a_fitted_table_fits(cells in prop::collection::vec(0usize..200, 4), titles in prop::collection::vec(0usize..30, 4), width in 20usize..200) {
+            let widths: Vec<Width> =
+                cells.iter().zip(&titles).map(|(&cells, &title)| Width { natural: cells.max(title), cells }).collect();
+            let fitting = fit(&table(), &widths, width);
+            let is_whole = |&(index, width): &(usize, usize)| width >= cells[index] || table()[index].fit.shortens();
+            prop_assert!(fitting.kept.iter().all(is_whole));
             let used: usize = fitting.kept.iter().map(|&(_, width)| width).sum();
             prop_assert!(used + COLUMN_GAP * (fitting.kept.len() - 1) <= width);
             prop_assert!(fitting.kept.iter().any(|&(index, _)| index == 0));

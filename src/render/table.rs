@@ -5,7 +5,7 @@
 
 use super::document::{Align, Block, Document, Row, Section, Span, Table, Text, Tone};
 use super::escape::terminal;
-use super::layout::{COLUMN_GAP, columns, fit, shorten, wrap};
+use super::layout::{COLUMN_GAP, Width, columns, cut, fit, shorten, wrap};
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, TableStyle};
 
 /// Below this a table says nothing; a narrower terminal wraps.
@@ -60,8 +60,8 @@ impl Terminal {
 
     fn table(&mut self, table: &Table) {
         let cells: Vec<Vec<String>> = table.rows.iter().map(|row| row.cells.iter().map(shown).collect()).collect();
-        let natural: Vec<usize> = (0..table.columns.len()).map(|index| natural_width(table, &cells, index)).collect();
-        let fitting = fit(&table.columns, &natural, self.width);
+        let widths: Vec<Width> = (0..table.columns.len()).map(|index| column_width(table, &cells, index)).collect();
+        let fitting = fit(&table.columns, &widths, self.width);
         let lines = lay_out(table, &cells, &fitting.kept);
         // One line each for the titles, the rule and every row, as no cell holds a line end.
         let (header, rows) = lines.split_at(lines.len().min(2));
@@ -102,16 +102,16 @@ fn shown(span: &Span) -> String {
     shorten(&terminal(text), limit)
 }
 
-fn natural_width(table: &Table, cells: &[Vec<String>], index: usize) -> usize {
-    let cells = cells.iter().filter_map(|row| row.get(index)).map(|cell| columns(cell));
-    cells.max().unwrap_or(0).max(columns(table.columns[index].title))
+fn column_width(table: &Table, cells: &[Vec<String>], index: usize) -> Width {
+    let cells = cells.iter().filter_map(|row| row.get(index)).map(|cell| columns(cell)).max().unwrap_or(0);
+    Width { natural: cells.max(columns(table.columns[index].title)), cells }
 }
 
 /// The table's lines; `kept` has the columns to show and their widths.
 fn lay_out(table: &Table, cells: &[Vec<String>], kept: &[(usize, usize)]) -> Vec<String> {
     let mut grid = comfy_table::Table::new();
     grid.load_style(STYLE).set_content_arrangement(ContentArrangement::Disabled);
-    grid.set_header(kept.iter().map(|&(index, width)| shorten(table.columns[index].title, width)));
+    grid.set_header(kept.iter().map(|&(index, width)| cut(table.columns[index].title, width)));
     for row in cells {
         grid.add_row(kept.iter().map(|&(index, width)| row.get(index).map_or_else(String::new, |c| shorten(c, width))));
     }

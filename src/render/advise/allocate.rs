@@ -20,7 +20,7 @@ pub(super) fn section(allocate: &AllocateReport) -> Section {
         counted(allocate.most_replicas, "replica"),
     );
     let trials = vec![
-        Column::left("Policy", Fit::Whole),
+        Column::left("Policy", Fit::Shorten),
         Column::right("p95 above target, ms", Fit::Whole),
         Column::right("Replicas", Fit::Whole),
         Column::right("Cost of a minute", Fit::Whole),
@@ -28,10 +28,10 @@ pub(super) fn section(allocate: &AllocateReport) -> Section {
     let states = vec![
         Column::left("Load", Fit::Whole),
         Column::left("Memory", Fit::Whole),
-        Column::left("Policy", Fit::Whole),
-        Column::right("Maintain", Fit::Whole),
-        Column::right("Increase", Fit::Whole),
-        Column::right("Decrease", Fit::Whole),
+        Column::left("Policy", Fit::Shorten),
+        Column::right("Maintain", Fit::LeaveOut(0)),
+        Column::right("Increase", Fit::LeaveOut(0)),
+        Column::right("Decrease", Fit::LeaveOut(0)),
         Column::right("Visits", Fit::Whole),
     ];
     let mut blocks = vec![Block::Line(Text::plain(&allocate.verdict)), Block::Line(Text::plain(basis))];

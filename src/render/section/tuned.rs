@@ -22,7 +22,7 @@ pub(super) fn recommendation(report: &Report) -> Section {
     let mut rows: Vec<Row> = settings(report).iter().map(row).collect();
     let beside = evidence_beside(report);
     if let Some(evidence) = beside {
-        columns.push(Column::right("Evidence", Fit::Whole));
+        columns.push(Column::right("Evidence", Fit::LeaveOut(0)));
         for (row, (setting, supported)) in rows.iter_mut().zip(SETTINGS.iter().zip(evidence.settings())) {
             row.cells.push(optional_cell(supported.value, |value| with_unit(value, setting.quantity.symbol())));
         }
