@@ -8,13 +8,17 @@ use crate::advise::trace::fields::FIELDS;
 use crate::cli::advise::LogArgs;
 use crate::cli::replay::{OutputFlags, ReplayArgs};
 use crate::cli::value::KnobFlags;
+use crate::nearest::similar;
 use crate::settings::{Environment, Settings};
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 const DEFAULT_DEPLOYMENT: &str = "service";
 const DEFAULT_UPSTREAM: &str = "backend";
+
+/// The analysis that reads no access logs.
+const QUERIES: &str = "queries";
 
 /// The knobs of rules that shape the reading of a log.
 const READING_KNOBS: &[&str] = &["max-gap"];
@@ -33,6 +37,9 @@ impl AdvisePlan {
         let of_requests = only == Some(Analysis::Score);
         let format = args.format.unwrap_or(if of_requests { AdviceFormat::Ndjson } else { AdviceFormat::Table });
         check_format(only, format)?;
+        if let (None, Some(first)) = (only, args.files.first()) {
+            refuse_unknown(first)?;
+        }
         let replay = ReplayArgs {
             files: args.files.clone(),
             run: args.run.clone(),
@@ -70,6 +77,16 @@ impl AdvisePlan {
         };
         Ok((plan, warnings))
     }
+}
+
+/// A single word that is no file was meant for an analysis.
+fn refuse_unknown(first: &Path) -> anyhow::Result<()> {
+    let is_word = |name: &&str| name.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'-') && *name != "-";
+    let Some(name) = first.to_str().filter(is_word).filter(|_| !first.exists()) else { return Ok(()) };
+    let names: Vec<&str> = Analysis::ALL.iter().map(|analysis| analysis.name()).chain([QUERIES]).collect();
+    let nearest =
+        similar(name, names.iter().copied()).map_or(String::new(), |nearest| format!("; did you mean `{nearest}`?"));
+    bail!("{name}: no such file, and no analysis; expected a log, or one of {}{nearest}", names.join(", "))
 }
 
 /// What was learnt before; nothing where there is no file yet.
