@@ -16,6 +16,11 @@ use crate::window::minute::Repeats;
 /// Share of the cycles at the floor from which the published rules' habit is explained.
 const NOTABLE_FLOOR_SHARE: f64 = 0.5;
 
+/// What whole seconds keep from everyone who looks at them.
+const COARSE: &str = "every latency is a whole number of seconds, so each request may have taken nearly a second longer than \
+                      the percentiles and the timeout from them say; log it finer, such as Apache's %D or nginx's \
+                      $request_time";
+
 /// What the reading of the log found, beside the requests themselves.
 pub struct Reading {
     /// The inputs, in order.
@@ -43,9 +48,11 @@ impl Replay {
         let rules = &plan.rules;
         let sum = self.intake.totals.sum();
         let has_latency = sum.timed > 0;
+        let is_coarse = self.intake.totals.is_in_whole_seconds();
         let endpoints = self.intake.totals.finish(&self.names);
         let rails = self.feedback.rails.finish();
         let mut notes = reading.summary.notes.clone();
+        notes.extend(is_coarse.then(|| COARSE.to_owned()));
         notes.extend(self.floor_note(&rails));
         notes.extend(self.route_notes(plan));
         // Window tables keep the routes that they were made with, which another note tells.

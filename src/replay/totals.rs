@@ -6,6 +6,11 @@ use crate::window::pane::{Counts, nanos_to_ms};
 use crate::window::value_counts::{ValueCounts, nearest_rank, value_at};
 use std::cmp::Reverse;
 
+const NANOS_PER_SECOND: u64 = 1_000_000_000;
+
+/// As many durations in whole seconds, out of a log in milliseconds, are no chance.
+const TELLING_DURATIONS: u64 = 10;
+
 /// One endpoint's sums and durations.
 #[derive(Clone, Debug, Default)]
 struct Total {
@@ -53,6 +58,14 @@ impl Totals {
         sum
     }
 
+    /// Whether every duration is a whole number of seconds, not all of them none, and there are enough of them for that to
+    /// be no chance.
+    pub(super) fn is_in_whole_seconds(&self) -> bool {
+        let mut durations = self.endpoints.iter().flat_map(|total| total.values.values_ns());
+        let sum = self.sum();
+        sum.timed >= TELLING_DURATIONS && sum.duration_ns > 0 && durations.all(|ns| ns.is_multiple_of(NANOS_PER_SECOND))
+    }
+
     /// One row per endpoint with requests: by total time, then count, both descending, then name.
     pub(super) fn finish(&mut self, names: &EndpointNames) -> Vec<EndpointRow> {
         let totals = std::mem::take(&mut self.endpoints);
@@ -86,5 +99,28 @@ impl Total {
             p95_ms: percentile(95.0),
             p99_ms: percentile(99.0),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_seconds_are_told_from_ten_durations_on() {
+        let check = |durations_ms: &[u64], expected| {
+            let mut totals = Totals::default();
+            for (endpoint, ms) in (0..).zip(durations_ms) {
+                let duration_ns = u128::from(ms * 1_000_000);
+                let counts = Counts { requests: 1, timed: 1, duration_ns, ..Counts::default() };
+                totals.add(endpoint % 3, &counts, [&[ms * 1_000_000][..]].into_iter());
+            }
+            assert_eq!(totals.is_in_whole_seconds(), expected, "{durations_ms:?}");
+        };
+        check(&[0, 1000, 0, 2000, 0, 0, 0, 1000, 0], false);
+        check(&[0, 1000, 0, 2000, 0, 0, 0, 1000, 0, 0], true);
+        check(&[0, 1000, 0, 2000, 0, 0, 0, 1000, 0, 1], false);
+        check(&[0; 20], false);
+        check(&[], false);
     }
 }
