@@ -2,7 +2,7 @@
 //!
 //! Reads configs; opens no log beyond its first lines and connects to nothing.
 
-use super::super::diff::{Action, DiffPlan, Origin, PublishPlan, Source};
+use super::super::diff::{Action, DiffPlan, Origin, PublishPlan, Source, Unsupported};
 use super::super::{OutputPlan, ReplayPlan};
 use super::{is_same_file, output_plan};
 use crate::cli::diff::DiffArgs;
@@ -110,7 +110,11 @@ fn origin(
     };
     let source = match kind(&content) {
         Kind::Config => Source::Config(parse(&content).with_context(|| name.clone())?),
-        Kind::Log => Source::Log(Box::new(replay(text, &name, args, settings, environment, warnings)?)),
+        Kind::Log => {
+            let current = args.rules.current.as_ref().or(settings.current.as_ref());
+            let unsupported = if current.is_some() { Unsupported::IsCurrent } else { Unsupported::IsAbsent };
+            Source::Log(Box::new(replay(text, &name, args, settings, environment, warnings)?), unsupported)
+        }
     };
     Ok(Origin { name, source })
 }
