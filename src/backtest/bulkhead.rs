@@ -6,7 +6,8 @@
 //! the timeout is not looked at: a bulkhead is judged alone.
 
 use super::call::Outcome;
-use super::timeline::{Batch, Event, Phase, Rank, end_moment};
+use super::load::{Load, STRETCH_EVENTS};
+use super::timeline::{Batch, Event, Moment, Phase, Rank, Tracked, end_moment};
 use serde::Serialize;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -53,6 +54,11 @@ struct Waiting {
     is_good: bool,
 }
 
+/// Calls that may run at once. A fraction of a call counts as one, as the consumer compares.
+pub(super) fn max_running(max_concurrent_calls: f64) -> usize {
+    max_concurrent_calls.ceil().max(0.0) as usize
+}
+
 /// One bulkhead.
 pub(crate) struct Bulkhead {
     max_running: usize,
@@ -63,9 +69,11 @@ pub(crate) struct Bulkhead {
     delayed_ends: BinaryHeap<Reverse<Rank>>,
     /// The first of those and of the waits that run out.
     next_due: Rank,
-    /// By slot: the call did not start when the log says.
+    /// The time of that.
+    next_due_us: i64,
+    /// By place in the batch: the call is in flight, but did not start when the log says.
     is_absent: Vec<bool>,
-    /// Slots that are set there.
+    /// Places that are set there.
     absent: usize,
     tally: Tally,
     /// When each call ran, by its number.
@@ -74,21 +82,27 @@ pub(crate) struct Bulkhead {
 }
 
 impl Bulkhead {
-    /// An empty bulkhead. A fraction of a call counts as one, as the consumer compares.
-    pub(crate) fn new(max_concurrent_calls: f64, queue: Queue) -> Self {
+    /// An empty bulkhead.
+    pub(crate) fn new(max_running: usize, queue: Queue) -> Self {
         Bulkhead {
-            max_running: max_concurrent_calls.ceil().max(0.0) as usize,
+            max_running,
             queue_plan: queue,
             running: 0,
             queue: VecDeque::new(),
             delayed_ends: BinaryHeap::new(),
             next_due: Rank::NEVER,
+            next_due_us: i64::MAX,
             is_absent: Vec::new(),
             absent: 0,
             tally: Tally::default(),
             #[cfg(test)]
             ran_us: std::collections::BTreeMap::new(),
         }
+    }
+
+    /// What it was made with.
+    pub(super) fn plan(&self) -> (usize, Queue) {
+        (self.max_running, self.queue_plan)
     }
 
     #[inline]
@@ -98,69 +112,79 @@ impl Bulkhead {
         self.ran_us.insert(_call, _at_us);
     }
 
-    /// Takes the next events. Where nothing waits and the log's own number in flight fits, there is nothing to model.
-    pub(crate) fn take_batch(&mut self, batch: &Batch) {
-        let is_idle = self.absent == 0 && self.queue.is_empty() && self.delayed_ends.is_empty();
-        if is_idle && batch.peak_in_flight <= self.max_running {
-            self.tally.calls += batch.timed_starts;
-            self.running = batch.in_flight_after;
-            return;
+    /// Takes the next events, with the load of each stretch.
+    ///
+    /// Where nothing waits, every call in flight runs as the log says and the log's own number in flight fits, no start
+    /// finds the bulkhead full: there is nothing to model.
+    pub(super) fn take(&mut self, batch: &Batch, loads: &[Load]) {
+        self.turn_to(batch);
+        for (events, load) in batch.events.chunks(STRETCH_EVENTS).zip(loads) {
+            let is_idle = self.absent == 0 && self.queue.is_empty() && self.delayed_ends.is_empty();
+            if is_idle && load.peak <= self.max_running {
+                self.tally.calls += load.starts;
+                self.running = load.after;
+            } else {
+                events.iter().for_each(|event| self.take_event(&batch.calls[event.call()], *event));
+            }
         }
-        batch.events.iter().for_each(|event| self.take(event));
     }
 
-    /// Takes the next event.
+    /// Calls have other places in the next batch.
+    fn turn_to(&mut self, batch: &Batch) {
+        let mut is_absent = vec![false; batch.calls.len()];
+        if self.absent > 0 {
+            for (is_absent, place) in is_absent.iter_mut().zip(&batch.carried) {
+                *is_absent = self.is_absent[*place as usize];
+            }
+        }
+        self.is_absent = is_absent;
+    }
+
     #[inline]
-    pub(crate) fn take(&mut self, event: &Event) {
-        if !event.is_timed {
+    fn take_event(&mut self, call: &Tracked, event: Event) {
+        if !call.is_timed() {
             return;
         }
-        let rank = Rank::of(event.moment());
-        if self.next_due < rank {
-            self.settle_before(rank);
-        }
-        let slot = event.slot as usize;
-        if event.phase != Phase::Start {
-            match self.is_absent.get_mut(slot) {
-                Some(is_absent @ true) => {
-                    *is_absent = false;
-                    self.absent -= 1;
-                }
-                _ => {
-                    self.running -= 1;
-                    if !self.queue.is_empty() {
-                        self.serve(event.at_us, event.phase);
-                        self.find_next_due();
-                    }
-                }
+        if event.is_end() {
+            self.settle_before(call.end_us(), || call.end());
+            let is_absent = &mut self.is_absent[event.call()];
+            if std::mem::take(is_absent) {
+                self.absent -= 1;
+                return;
+            }
+            self.running -= 1;
+            if !self.queue.is_empty() {
+                let (at_us, phase, _) = call.end();
+                self.serve(at_us, phase);
+                self.find_next_due();
             }
             return;
         }
+        self.settle_before(call.start_us, || call.start());
         self.tally.calls += 1;
         if self.running < self.max_running {
-            self.run(event.at_us, event.call);
+            self.run(call.start_us, call.number);
             return;
         }
-        if slot >= self.is_absent.len() {
-            self.is_absent.resize(slot + 1, false);
-        }
-        self.is_absent[slot] = true;
+        self.is_absent[event.call()] = true;
         self.absent += 1;
-        self.hold(event);
-        self.find_next_due();
+        self.hold(call);
     }
 
-    fn hold(&mut self, event: &Event) {
-        let is_good = event.outcome == Outcome::Good;
-        self.tally.first_full_us.get_or_insert(event.at_us);
+    fn hold(&mut self, call: &Tracked) {
+        let is_good = call.outcome() == Outcome::Good;
+        self.tally.first_full_us.get_or_insert(call.start_us);
         if self.queue.len() >= self.queue_plan.calls {
             self.tally.rejected_full += 1;
             self.tally.good_rejected += u64::from(is_good);
             return;
         }
-        let (since_us, duration_us, call) = (event.at_us, event.duration_us, event.call);
+        let (since_us, duration_us, call) = (call.start_us, call.duration_us, call.number);
         self.queue.push_back(Waiting { since_us, duration_us, call, is_good });
         self.tally.longest_queue = self.tally.longest_queue.max(self.queue.len());
+        if self.queue.len() == 1 {
+            self.find_next_due();
+        }
     }
 
     /// Lets waiting calls run while there is room.
@@ -179,8 +203,15 @@ impl Bulkhead {
         }
     }
 
-    /// Ends delayed calls and waits that are due before a moment.
-    fn settle_before(&mut self, moment: Rank) {
+    /// Ends delayed calls and waits that are due before a moment at `at_us`.
+    #[inline]
+    fn settle_before(&mut self, at_us: i64, moment: impl FnOnce() -> Moment) {
+        if at_us >= self.next_due_us {
+            self.settle_due(Rank::of(moment()));
+        }
+    }
+
+    fn settle_due(&mut self, moment: Rank) {
         while self.next_due < moment {
             let (at_us, phase) = self.next_due.time_and_phase();
             if phase == Phase::WaitOver {
@@ -202,11 +233,12 @@ impl Bulkhead {
             Rank::of((waiting.since_us.saturating_add(self.queue_plan.wait_us), Phase::WaitOver, waiting.call))
         });
         self.next_due = end.min(wait_over);
+        self.next_due_us = self.next_due.time_and_phase().0;
     }
 
     /// What was counted, once nothing runs or waits any more.
     pub(crate) fn finish(&mut self) -> Tally {
-        self.settle_before(Rank::NEVER);
+        self.settle_due(Rank::NEVER);
         self.tally
     }
 }

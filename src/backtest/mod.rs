@@ -8,8 +8,11 @@
 //! |---|---|
 //! | `call` | one request as the models see it |
 //! | `spool` | all requests in a temporary file, read back in order of start |
+//! | `order` | positions in order of time |
 //! | `timeline` | calls in order of start to starts and ends in order of time |
+//! | `feed` | the spooled calls through the timeline |
 //! | `sweep` | one pass of all models over the events, on all cores |
+//! | `load` | how many calls are in flight |
 //! | `timeout`, `breaker`, `bulkhead`, `retries`, `stability`, `regret` | one model each |
 //! | `traffic` | what holds whatever the config |
 //! | `open_minute` | counts by minute from calls that come nearly in order |
@@ -19,8 +22,11 @@
 pub(crate) mod breaker;
 pub(crate) mod bulkhead;
 pub(crate) mod call;
+pub(crate) mod feed;
+mod load;
 mod minutes;
 pub(crate) mod open_minute;
+mod order;
 pub(crate) mod regret;
 pub(crate) mod report;
 pub(crate) mod retries;
@@ -41,13 +47,15 @@ use crate::report::format_time;
 use crate::tuning::TunableConfig;
 use breaker::{BreakerResult, Knobs};
 use bulkhead::{BulkheadResult, Queue};
-use regret::{BestInHindsight, Calls, Hindsight, RegretResult};
+use regret::{BestInHindsight, Calls, RegretResult};
 use report::{BacktestReport, BulkheadResults, ConfigResult, Split, TrafficResult};
-use retries::{Retries, RetriesResult};
+use retries::RetriesResult;
 use spool::Stored;
 use stability::History;
-use sweep::{Counted, Models, Shared};
-use timeout::{DurationSums, Durations, TimeoutResult};
+use std::sync::Arc;
+use sweep::{Counted, Sweep, SweepPlan, Swept};
+use timeline::{Batch, Tracked};
+use timeout::{DurationSums, TimeoutResult};
 use traffic::Traffic;
 
 /// One config to test.
@@ -120,29 +128,27 @@ impl Backtest {
     /// # Errors
     /// When the temporary file cannot be read back.
     pub(crate) fn run(&self, stored: &Stored) -> anyhow::Result<BacktestReport> {
-        let from_us = self.split.map_or(i64::MIN, |split| split.at_us);
-        let configs = self.candidates.iter().map(|candidate| &candidate.config);
-        let models = configs.clone().map(|config| Models::new(config, self.consumer, self.queue)).collect();
-        // A retry counts when it is a whole one.
-        let retries = configs.clone().map(|config| config.http_client.max_retries as u32).collect();
-        let mut shared = Shared {
-            traffic: Traffic::default(),
-            durations: Durations::new(stored.good_timed()),
-            retries: Retries::new(retries),
-        };
-        let grid = (self.grid == Grid::Tried).then(|| Hindsight::new(self.consumer));
-        let (counted, hindsight) = sweep::run(stored, from_us, models, grid, &mut shared, self.threads)?;
-        let end_us = shared.traffic.span_us.map_or(0, |(_, to_us)| to_us);
-        let best = hindsight.and_then(|hindsight| hindsight.finish(calls_of(&shared.traffic), end_us));
-        let timeouts_ms: Vec<f64> = configs.map(|config| config.http_client.timeout_ms).collect();
-        let retries = shared.retries.finish(&timeouts_ms);
-        let p999_us = shared.durations.p999_us();
-        let facts = Facts { p999_us, traffic: shared.traffic, durations: shared.durations.sums };
-        let each = self.candidates.iter().zip(&counted).zip(retries);
-        let configs: Vec<ConfigResult> = each
-            .map(|((candidate, counted), retries)| self.result(candidate, counted, retries, &facts, &best))
-            .collect();
-        Ok(self.report(&facts, stored.calls(), configs, best, limits(stored, &facts)))
+        let mut test = self.clone().start(stored);
+        feed::for_each_batch(stored, self.from_us(), self.threads, |batch| test.take(&batch, batch.started()))?;
+        Ok(test.finish())
+    }
+
+    /// Calls that start earlier by their stamps are not tested.
+    fn from_us(&self) -> i64 {
+        self.split.map_or(i64::MIN, |split| split.at_us)
+    }
+
+    /// The test, before its first call.
+    pub(crate) fn start(self, stored: &Stored) -> Test<'_> {
+        let sweep = Sweep::new(&SweepPlan {
+            candidates: &self.candidates,
+            consumer: self.consumer,
+            queue: self.queue,
+            grid: self.grid,
+            threads: self.threads,
+            good_timed: stored.good_timed(),
+        });
+        Test { backtest: self, stored, sweep }
     }
 
     /// Puts the report together; `calls` are those of the whole log.
@@ -196,6 +202,38 @@ impl Backtest {
             stability: candidate.history.as_ref().map(stability::moves),
             regret: RegretResult { cost, regret: cost.zip(best.as_ref()).map(|(cost, best)| cost - best.cost) },
         }
+    }
+}
+
+/// A test under way.
+pub(crate) struct Test<'a> {
+    backtest: Backtest,
+    stored: &'a Stored,
+    sweep: Sweep,
+}
+
+impl Test<'_> {
+    /// Takes the next events, and the calls that start in them: those that are tested, and no others.
+    pub(crate) fn take(&mut self, batch: &Arc<Batch>, started: &[Tracked]) {
+        self.sweep.take(batch, started);
+    }
+
+    /// What came of it.
+    pub(crate) fn finish(self) -> BacktestReport {
+        let Test { backtest, stored, sweep } = self;
+        let Swept { mut shared, counted, grid } = sweep.finish();
+        let calls = calls_of(&shared.traffic);
+        let best = grid.and_then(|(good_cut, tallies)| regret::best(good_cut, tallies.iter(), calls));
+        let configs = backtest.candidates.iter().map(|candidate| &candidate.config);
+        let timeouts_ms: Vec<f64> = configs.map(|config| config.http_client.timeout_ms).collect();
+        let retries = shared.retries.finish(&timeouts_ms);
+        let p999_us = shared.durations.p999_us();
+        let facts = Facts { p999_us, traffic: shared.traffic, durations: shared.durations.sums };
+        let each = backtest.candidates.iter().zip(&counted).zip(retries);
+        let configs: Vec<ConfigResult> = each
+            .map(|((candidate, counted), retries)| backtest.result(candidate, counted, retries, &facts, &best))
+            .collect();
+        backtest.report(&facts, stored.calls(), configs, best, limits(stored, &facts))
     }
 }
 

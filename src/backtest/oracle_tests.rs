@@ -4,10 +4,14 @@
 #[path = "../../tests/suite/rng.rs"]
 mod rng;
 
-use super::breaker::{Breakers, JudgeOpenings, Knobs, State};
+use super::breaker::{BankPlan, Breakers, JudgeOpenings, Knobs, State};
 use super::bulkhead::{Bulkhead, Queue};
 use super::call::{Call, Outcome};
-use super::timeline::{Event, Phase, Timeline};
+use super::load::Load;
+use super::timeline::tests::batches;
+
+/// Calls that a batch begins with: few, so that calls in flight pass from batch to batch.
+const BATCH_CALLS: usize = 7;
 use rng::Rng;
 use serde_json::{Value, json};
 use std::io::Write;
@@ -29,14 +33,6 @@ fn package(driver: &str, cases: &[Value]) -> Vec<Value> {
         String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(told.len(), cases.len());
     told
-}
-
-fn events(calls: &[Call]) -> Vec<Event> {
-    let mut timeline = Timeline::default();
-    let mut events = Vec::new();
-    calls.iter().for_each(|call| timeline.push(call, &mut events));
-    timeline.finish(&mut events);
-    events
 }
 
 /// Calls with bursts at one instant, overlaps, and durations that make ends meet starts and borders.
@@ -137,16 +133,25 @@ impl BreakerCase {
     /// What the package prints for the same case. A crowd of other endpoints must not show.
     fn model(&self) -> Value {
         let endpoint = 3;
-        let mut breakers = Breakers::new(vec![self.knobs], self.timeout_us, JudgeOpenings::Yes);
+        let mut breakers = self.breakers(vec![self.knobs]);
         let own: Vec<Call> = self.calls.iter().map(|call| Call { endpoint, ..*call }).collect();
         let others = own.iter().map(|call| Call { endpoint: 1, outcome: Outcome::Failed, ..*call });
         let mut all: Vec<Call> = own.iter().copied().chain(others).collect();
         all.sort_by_key(|call| call.start_us);
         let mut rows = Vec::new();
-        for event in events(&all) {
-            let admitted = breakers.take(&event) == 0;
-            if event.phase == Phase::Start && event.endpoint == endpoint {
-                rows.push(json!([admitted, state_name(breakers.state(endpoint))]));
+        for batch in batches(&all, BATCH_CALLS) {
+            breakers.make_room(&batch);
+            for event in &batch.events {
+                let call = &batch.calls[event.call()];
+                if event.is_end() {
+                    breakers.end(call);
+                    continue;
+                }
+                breakers.start(call);
+                if call.endpoint == endpoint {
+                    let breaker = breakers.breaker(endpoint);
+                    rows.push(json!([breaker.let_through(call.number), state_name(breaker.state())]));
+                }
             }
         }
         json!({"rows": rows, "opens": self.openings(&own)})
@@ -154,12 +159,14 @@ impl BreakerCase {
 }
 
 impl BreakerCase {
+    fn breakers(&self, settings: Vec<Knobs>) -> Breakers {
+        Breakers::new(vec![BankPlan { timeout_us: self.timeout_us, settings, judge: JudgeOpenings::Yes }])
+    }
+
     fn openings(&self, calls: &[Call]) -> u64 {
-        let mut breakers = Breakers::new(vec![self.knobs], self.timeout_us, JudgeOpenings::No);
-        for event in events(calls) {
-            breakers.take(&event);
-        }
-        breakers.finish(0)[0].0.openings
+        let mut breakers = self.breakers(vec![self.knobs]);
+        batches(calls, BATCH_CALLS).iter().for_each(|batch| breakers.take(batch));
+        breakers.finish(0)[0][0].0.openings
     }
 }
 
@@ -197,11 +204,9 @@ fn a_bank_gives_each_setting_what_it_gets_alone() {
             .map(|n| Knobs { failure_threshold_percent: f64::from(n * 5), probe_calls: n % 4 + 1, ..case.knobs })
             .collect();
         let run = |settings: Vec<Knobs>| {
-            let mut breakers = Breakers::new(settings, case.timeout_us, JudgeOpenings::Yes);
-            events(&case.calls).iter().for_each(|event| {
-                breakers.take(event);
-            });
-            breakers.finish(case.calls.last().unwrap().start_us)
+            let mut breakers = case.breakers(settings);
+            batches(&case.calls, BATCH_CALLS).iter().for_each(|batch| breakers.take(batch));
+            breakers.finish(case.calls.last().unwrap().start_us).remove(0)
         };
         let alone: Vec<_> = settings.iter().flat_map(|knobs| run(vec![*knobs])).collect();
         assert_eq!(run(settings), alone, "seed {seed}");
@@ -244,8 +249,12 @@ fn the_bulkhead_agrees_with_the_package_call_by_call() {
     let told = package("bulkhead.mjs", &cases.iter().map(BulkheadCase::to_json).collect::<Vec<_>>());
     let (mut ran_late, mut ran_at_once, mut rejected) = (0, 0, 0);
     for (seed, (case, told)) in cases.iter().zip(&told).enumerate() {
-        let mut bulkhead = Bulkhead::new(case.max_calls as f64, case.queue);
-        events(&case.calls).iter().for_each(|event| bulkhead.take(event));
+        let mut bulkhead = Bulkhead::new(case.max_calls as usize, case.queue);
+        for batch in batches(&case.calls, BATCH_CALLS) {
+            // As if nothing fitted, so that every call is modelled.
+            let unfit = Load { peak: usize::MAX, ..Load::default() };
+            bulkhead.take(&batch, &vec![unfit; batch.events.len()]);
+        }
         let (tally, ran_us) = (bulkhead.finish(), &bulkhead.ran_us);
         let expected: Vec<Option<i64>> =
             told.as_array().unwrap().iter().map(|ms| ms.as_i64().map(|ms| ms * 1000)).collect();

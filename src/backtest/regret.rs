@@ -4,9 +4,7 @@
 //! the timeout cuts, good calls that the breaker rejects, failures (status 500 or above) that it lets through. A
 //! longer timeout costs nothing here, so the grid has but the longest that the tuners give.
 
-use super::breaker::{Breakers, JudgeOpenings, Knobs, Tally};
-use super::timeline::{Event, Phase};
-use super::timeout::Timeout;
+use super::breaker::{BankPlan, JudgeOpenings, Knobs, Tally};
 use serde::Serialize;
 
 /// The grid's breaker thresholds in percent, between the tuners' bounds.
@@ -17,6 +15,9 @@ const OPEN_TIMEOUTS_MS: [f64; 2] = [5_000.0, 30_000.0];
 
 /// The grid's timeout: the tuners' upper bound.
 const TIMEOUT_MS: f64 = 30_000.0;
+
+/// The same in microseconds.
+pub(super) const GRID_TIMEOUT_US: u64 = 30_000_000;
 
 /// What each kind of mistake weighs.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -51,59 +52,42 @@ pub(super) fn cost(good_cut: u64, breaker: &Tally, calls: Calls) -> Option<f64> 
     (calls.good > 0).then(|| mistakes / calls.good as f64)
 }
 
-/// The whole grid over the log.
-pub(crate) struct Hindsight {
-    settings: Vec<(f64, f64)>,
-    breakers: Breakers,
-    timeout: Timeout,
+/// The grid's settings under one timeout; `consumer` has what it does not vary.
+pub(super) fn grid(consumer: Knobs) -> BankPlan {
+    let knobs = pairs().map(|(threshold, open_ms)| Knobs {
+        failure_threshold_percent: threshold,
+        open_timeout_us: (open_ms * 1e3) as i64,
+        ..consumer
+    });
+    BankPlan { timeout_us: GRID_TIMEOUT_US, settings: knobs.collect(), judge: JudgeOpenings::No }
 }
 
-impl Hindsight {
-    /// `consumer` has the settings that the grid does not vary.
-    pub(crate) fn new(consumer: Knobs) -> Self {
-        let pairs =
-            THRESHOLDS_PERCENT.iter().flat_map(|threshold| OPEN_TIMEOUTS_MS.map(|open_ms| (*threshold, open_ms)));
-        let settings: Vec<(f64, f64)> = pairs.collect();
-        let knobs = settings.iter().map(|(threshold, open_ms)| Knobs {
-            failure_threshold_percent: *threshold,
-            open_timeout_us: (open_ms * 1e3) as i64,
-            ..consumer
-        });
-        let timeout_us = (TIMEOUT_MS * 1e3) as u64;
-        let breakers = Breakers::new(knobs.collect(), timeout_us, JudgeOpenings::No);
-        Hindsight { settings, breakers, timeout: Timeout::new(timeout_us) }
-    }
+fn pairs() -> impl Iterator<Item = (f64, f64)> {
+    THRESHOLDS_PERCENT.iter().flat_map(|threshold| OPEN_TIMEOUTS_MS.map(|open_ms| (*threshold, open_ms)))
+}
 
-    pub(crate) fn take(&mut self, events: &[Event]) {
-        for event in events {
-            if event.phase == Phase::Start && event.is_timed {
-                self.timeout.take(event.duration_us, event.outcome);
-            }
-            self.breakers.take(event);
-        }
-    }
-
-    /// The cheapest of the grid; of equal ones the one with the highest threshold, then the shortest open timeout.
-    pub(super) fn finish(self, calls: Calls, end_us: i64) -> Option<BestInHindsight> {
-        let good_cut = self.timeout.finish().good_cut;
-        let tallies = self.breakers.finish(end_us);
-        let costs = self.settings.iter().zip(tallies).filter_map(|((threshold, open_ms), (tally, _))| {
-            let cost = cost(good_cut, &tally, calls)?;
-            Some(BestInHindsight {
-                cost,
-                failure_threshold: *threshold,
-                open_timeout_ms: *open_ms,
-                timeout_ms: TIMEOUT_MS,
-                weights: WEIGHTS,
-                failure_thresholds: THRESHOLDS_PERCENT.to_vec(),
-                open_timeouts_ms: OPEN_TIMEOUTS_MS.to_vec(),
-            })
-        });
-        costs.min_by(|a, b| {
-            let tie = b.failure_threshold.total_cmp(&a.failure_threshold);
-            a.cost.total_cmp(&b.cost).then(tie).then(a.open_timeout_ms.total_cmp(&b.open_timeout_ms))
+/// The cheapest of the grid; of equal ones the one with the highest threshold, then the shortest open timeout. `good_cut`
+/// is what its timeout cut, `tallies` are what its settings did, in order.
+pub(super) fn best<'a>(
+    good_cut: u64,
+    tallies: impl Iterator<Item = &'a Tally>,
+    calls: Calls,
+) -> Option<BestInHindsight> {
+    let costs = pairs().zip(tallies).filter_map(|((failure_threshold, open_timeout_ms), tally)| {
+        Some(BestInHindsight {
+            cost: cost(good_cut, tally, calls)?,
+            failure_threshold,
+            open_timeout_ms,
+            timeout_ms: TIMEOUT_MS,
+            weights: WEIGHTS,
+            failure_thresholds: THRESHOLDS_PERCENT.to_vec(),
+            open_timeouts_ms: OPEN_TIMEOUTS_MS.to_vec(),
         })
-    }
+    });
+    costs.min_by(|a, b| {
+        let tie = b.failure_threshold.total_cmp(&a.failure_threshold);
+        a.cost.total_cmp(&b.cost).then(tie).then(a.open_timeout_ms.total_cmp(&b.open_timeout_ms))
+    })
 }
 
 /// The best constant config of the grid.

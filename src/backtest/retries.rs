@@ -54,14 +54,15 @@ impl Retries {
     /// Takes calls that started in one minute, minutes in order.
     #[inline]
     pub(crate) fn take_many(&mut self, stamped_start_us: i64, requests: u64, failures: u64) {
-        let minute = self.open.at(stamped_start_us, |start_us, minute| self.closed.add(start_us, minute));
+        let minute =
+            self.open.at(stamped_start_us, |start_us, minute| self.closed.add(start_us, std::mem::take(minute)));
         minute.requests += requests;
         minute.failures += failures;
     }
 
     /// One result for each number of retries, in order; `timeouts_ms` are those of the same configs.
     pub(crate) fn finish(mut self, timeouts_ms: &[f64]) -> Vec<RetriesResult> {
-        self.open.finish(|start_us, minute| self.closed.add(start_us, minute));
+        self.open.finish(|start_us, minute| self.closed.add(start_us, std::mem::take(minute)));
         self.closed.results(timeouts_ms)
     }
 }

@@ -1,32 +1,23 @@
-//! One pass over the spooled calls for all configs: the calling thread reads, sorts and makes the events, the others
-//! run the models. No model sees another, so the number of threads shows in no result.
+//! One pass of all models over batches of events: what is counted call by call is counted on the calling thread, the
+//! models run on others. No model sees another, so the number of threads shows in no result.
 
-use super::breaker::{self, Breakers, JudgeOpenings, Knobs};
+use super::Candidate;
+use super::breaker::{self, BankPlan, Breakers, JudgeOpenings, Knobs};
 use super::bulkhead::{self, Bulkhead, Queue};
-use super::call::{Call, Outcome};
-use super::regret::Hindsight;
+use super::call::Outcome;
+use super::load::{self, Load};
+use super::regret;
 use super::retries::Retries;
-use super::spool::Stored;
-use super::timeline::{Batch, Event, Phase, Timeline};
+use super::timeline::{Batch, Tracked};
 use super::timeout::{self, Durations, Timeout};
 use super::traffic::Traffic;
 use crate::tuning::TunableConfig;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-
-/// Calls whose events the models get at once; small enough to stay in a cache.
-const BATCH_CALLS: usize = 1 << 12;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::JoinHandle;
 
 /// Batches that may wait for a thread.
 const WAITING_BATCHES: usize = 4;
-
-/// The models of one config that see single events.
-pub(super) struct Models {
-    timeout: Timeout,
-    breakers: Breakers,
-    queued: Bulkhead,
-    unqueued: Bulkhead,
-}
 
 /// What one config's models counted.
 pub(super) struct Counted {
@@ -35,46 +26,6 @@ pub(super) struct Counted {
     pub false_openings: u64,
     pub queued: bulkhead::Tally,
     pub unqueued: bulkhead::Tally,
-}
-
-impl Models {
-    pub(super) fn new(config: &TunableConfig, consumer: Knobs, queue: Queue) -> Self {
-        let timeout_us = timeout_us(config);
-        let knobs = Knobs {
-            failure_threshold_percent: config.circuit_breaker.failure_threshold,
-            open_timeout_us: micros(config.circuit_breaker.open_timeout_ms) as i64,
-            ..consumer
-        };
-        let max_calls = config.bulkhead.max_concurrent_calls;
-        Models {
-            timeout: Timeout::new(timeout_us),
-            breakers: Breakers::new(vec![knobs], timeout_us, JudgeOpenings::Yes),
-            queued: Bulkhead::new(max_calls, queue),
-            unqueued: Bulkhead::new(max_calls, Queue::NONE),
-        }
-    }
-
-    fn take(&mut self, batch: &Batch) {
-        for event in &batch.events {
-            if event.is_timed & (event.phase == Phase::Start) {
-                self.timeout.take(event.duration_us, event.outcome);
-            }
-            self.breakers.take(event);
-        }
-        self.queued.take_batch(batch);
-        self.unqueued.take_batch(batch);
-    }
-
-    fn finish(mut self, end_us: i64) -> Counted {
-        let (breaker, false_openings) = self.breakers.finish(end_us).pop().unwrap_or_default();
-        Counted {
-            timeout: self.timeout.finish(),
-            breaker,
-            false_openings: false_openings.unwrap_or(0),
-            queued: self.queued.finish(),
-            unqueued: self.unqueued.finish(),
-        }
-    }
 }
 
 /// A config's timeout in microseconds.
@@ -88,118 +39,213 @@ fn micros(ms: f64) -> u64 {
     (ms * 1e3).round().clamp(0.0, LONGEST_US) as u64
 }
 
-/// What the calling thread works out itself.
+/// What is counted call by call.
 pub(super) struct Shared {
     pub traffic: Traffic,
     pub durations: Durations,
     pub retries: Retries,
-}
-
-/// What the other threads run.
-enum Task {
-    Config(Box<Models>),
-    Hindsight(Box<Hindsight>),
-}
-
-impl Task {
-    fn take(&mut self, batch: &Batch) {
-        match self {
-            Task::Config(models) => models.take(batch),
-            Task::Hindsight(hindsight) => hindsight.take(&batch.events),
-        }
-    }
-}
-
-/// Runs everything over the calls that start at or after `from_us`.
-///
-/// # Errors
-/// Those of [`Stored::replay`].
-pub(super) fn run(
-    stored: &Stored,
-    from_us: i64,
-    models: Vec<Models>,
-    hindsight: Option<Hindsight>,
-    shared: &mut Shared,
-    threads: usize,
-) -> anyhow::Result<(Vec<Counted>, Option<Hindsight>)> {
-    let threads = threads.clamp(1, models.len() + 1);
-    // The grid costs about as much as a config; it goes last, where the fewest tasks are.
-    let hindsight = hindsight.map(|hindsight| Task::Hindsight(Box::new(hindsight)));
-    let tasks = models.into_iter().map(|models| Task::Config(Box::new(models))).chain(hindsight);
-    let mut hands: Vec<Vec<(usize, Task)>> = (0..threads).map(|_| Vec::new()).collect();
-    for (number, task) in tasks.enumerate() {
-        hands[number % threads].push((number, task));
-    }
-    let done = std::thread::scope(|scope| {
-        let mut senders = Vec::new();
-        let mut handles = Vec::new();
-        for tasks in hands {
-            let (sender, receiver) = sync_channel(WAITING_BATCHES);
-            senders.push(sender);
-            handles.push(scope.spawn(move || work(tasks, &receiver)));
-        }
-        let read = feed(stored, from_us, shared, &senders);
-        drop(senders);
-        let done = handles.into_iter().flat_map(|handle| match handle.join() {
-            Ok(tasks) => tasks,
-            Err(panic) => std::panic::resume_unwind(panic),
-        });
-        let done: Vec<(usize, Task)> = done.collect();
-        read.map(|()| done)
-    })?;
-    Ok(gather(done, shared))
-}
-
-fn work(mut tasks: Vec<(usize, Task)>, batches: &Receiver<Arc<Batch>>) -> Vec<(usize, Task)> {
-    for batch in batches {
-        tasks.iter_mut().for_each(|(_, task)| task.take(&batch));
-    }
-    tasks
-}
-
-fn feed(stored: &Stored, from_us: i64, shared: &mut Shared, senders: &[SyncSender<Arc<Batch>>]) -> anyhow::Result<()> {
-    let mut timeline = Timeline::default();
-    let send = |events: Vec<Event>, traffic: &mut Traffic| {
-        let batch = Arc::new(Batch::new(events, traffic.in_flight));
-        traffic.take_batch(&batch);
-        // A thread that is gone panicked; joining it says so.
-        senders.iter().for_each(|sender| drop(sender.send(Arc::clone(&batch))));
-    };
-    stored.replay(from_us, |calls| {
-        for batch in calls.chunks(BATCH_CALLS) {
-            shared.take(batch);
-            let mut events = Vec::with_capacity(2 * batch.len());
-            batch.iter().for_each(|call| timeline.push(call, &mut events));
-            send(events, &mut shared.traffic);
-        }
-        Ok(())
-    })?;
-    let mut events = Vec::new();
-    timeline.finish(&mut events);
-    send(events, &mut shared.traffic);
-    Ok(())
+    /// By config, then the grid's.
+    timeouts: Vec<Timeout>,
+    shortest_timeout_us: u64,
 }
 
 impl Shared {
-    fn take(&mut self, calls: &[Call]) {
+    fn take(&mut self, calls: &[Tracked]) {
         self.traffic.take_calls(calls);
         for call in calls {
-            self.durations.take(call);
-            self.retries.take(call.stamped_start_us(), call.outcome == Outcome::Failed);
+            let outcome = call.outcome();
+            self.retries.take(call.stamped_start_us(), outcome == Outcome::Failed);
+            if call.is_timed() {
+                self.durations.take(call.duration_us, outcome);
+            }
+            if call.duration_us > self.shortest_timeout_us {
+                self.timeouts.iter_mut().for_each(|timeout| timeout.take(call.duration_us, outcome));
+            }
         }
     }
 }
 
-/// Puts the configs back in their order.
-fn gather(mut done: Vec<(usize, Task)>, shared: &Shared) -> (Vec<Counted>, Option<Hindsight>) {
-    let end_us = shared.traffic.span_us.map_or(0, |(_, to_us)| to_us);
-    done.sort_by_key(|(number, _)| *number);
-    let (mut counted, mut grid) = (Vec::new(), None);
-    for (_, task) in done {
-        match task {
-            Task::Config(models) => counted.push(models.finish(end_us)),
-            Task::Hindsight(hindsight) => grid = Some(*hindsight),
+/// A model that sees every event.
+enum Model {
+    Breakers(Box<Breakers>),
+    Bulkhead(Box<Bulkhead>),
+}
+
+impl Model {
+    fn take(&mut self, work: &Work) {
+        match self {
+            Model::Breakers(breakers) => breakers.take(&work.batch),
+            Model::Bulkhead(bulkhead) => bulkhead.take(&work.batch, &work.loads),
         }
     }
-    (counted, grid)
+}
+
+/// A batch, and the load of each of its stretches.
+struct Work {
+    batch: Arc<Batch>,
+    loads: Vec<Load>,
+}
+
+/// Who runs the models.
+enum Hands {
+    /// The calling thread.
+    Own(Vec<Model>),
+    /// Others, some models each.
+    Threads(Vec<(SyncSender<Arc<Work>>, JoinHandle<Vec<Model>>)>),
+}
+
+impl Hands {
+    fn new(models: Vec<Model>, threads: usize) -> Self {
+        if threads == 1 {
+            return Hands::Own(models);
+        }
+        let mut shares: Vec<Vec<Model>> = (0..threads.clamp(1, models.len())).map(|_| Vec::new()).collect();
+        let count = shares.len();
+        models.into_iter().enumerate().for_each(|(number, model)| shares[number % count].push(model));
+        let start = |mut models: Vec<Model>| {
+            let (sender, receiver) = sync_channel::<Arc<Work>>(WAITING_BATCHES);
+            let work = move || {
+                receiver.iter().for_each(|work| models.iter_mut().for_each(|model| model.take(&work)));
+                models
+            };
+            (sender, std::thread::spawn(work))
+        };
+        Hands::Threads(shares.into_iter().map(start).collect())
+    }
+
+    fn take(&mut self, work: Work) {
+        match self {
+            Hands::Own(models) => models.iter_mut().for_each(|model| model.take(&work)),
+            Hands::Threads(threads) => {
+                let work = Arc::new(work);
+                // A thread that is gone panicked; joining it says so.
+                threads.iter().for_each(|(sender, _)| drop(sender.send(Arc::clone(&work))));
+            }
+        }
+    }
+
+    fn finish(self) -> Vec<Model> {
+        let join = |(sender, handle): (SyncSender<Arc<Work>>, JoinHandle<Vec<Model>>)| {
+            drop(sender);
+            handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        match self {
+            Hands::Own(models) => models,
+            Hands::Threads(threads) => threads.into_iter().flat_map(join).collect(),
+        }
+    }
+}
+
+/// Models under way.
+pub(super) struct Sweep {
+    pub shared: Shared,
+    /// By config: which bulkheads are its own, with and without a queue.
+    bulkheads: Vec<[(usize, Queue); 2]>,
+    hands: Hands,
+}
+
+/// What all models counted.
+pub(super) struct Swept {
+    pub shared: Shared,
+    /// By config.
+    pub counted: Vec<Counted>,
+    /// What the grid's timeout cut, and what its breakers did.
+    pub grid: Option<(u64, Vec<breaker::Tally>)>,
+}
+
+/// What the models are run with.
+pub(super) struct SweepPlan<'a> {
+    pub candidates: &'a [Candidate],
+    pub consumer: Knobs,
+    pub queue: Queue,
+    pub grid: super::Grid,
+    pub threads: usize,
+    /// Most good calls with a duration that can come.
+    pub good_timed: u64,
+}
+
+impl Sweep {
+    pub(super) fn new(plan: &SweepPlan) -> Self {
+        let configs = plan.candidates.iter().map(|candidate| &candidate.config);
+        let mut banks: Vec<BankPlan> = configs.clone().map(|config| bank(config, plan.consumer)).collect();
+        banks.extend((plan.grid == super::Grid::Tried).then(|| regret::grid(plan.consumer)));
+        let timeouts = banks.iter().map(|bank| Timeout::new(bank.timeout_us)).collect();
+        // A retry counts when it is a whole one.
+        let retries = configs.clone().map(|config| config.http_client.max_retries as u32).collect();
+        let shared = Shared {
+            traffic: Traffic::default(),
+            durations: Durations::new(plan.good_timed),
+            retries: Retries::new(retries),
+            timeouts,
+            shortest_timeout_us: banks.iter().map(|bank| bank.timeout_us).min().unwrap_or(u64::MAX),
+        };
+        let own = |config: &TunableConfig| {
+            let max_running = bulkhead::max_running(config.bulkhead.max_concurrent_calls);
+            [(max_running, plan.queue), (max_running, Queue::NONE)]
+        };
+        let bulkheads: Vec<[(usize, Queue); 2]> = configs.map(own).collect();
+        let mut models = vec![Model::Breakers(Box::new(Breakers::new(banks)))];
+        let each = distinct(&bulkheads);
+        models.extend(each.iter().map(|(max, queue)| Model::Bulkhead(Box::new(Bulkhead::new(*max, *queue)))));
+        Sweep { shared, bulkheads, hands: Hands::new(models, plan.threads) }
+    }
+
+    /// Takes the next events, and the calls that start in them.
+    pub(super) fn take(&mut self, batch: &Arc<Batch>, started: &[Tracked]) {
+        self.shared.take(started);
+        let loads = load::loads(batch, self.shared.traffic.in_flight);
+        self.shared.traffic.take_loads(&loads);
+        self.hands.take(Work { batch: Arc::clone(batch), loads });
+    }
+
+    pub(super) fn finish(self) -> Swept {
+        let end_us = self.shared.traffic.span_us.map_or(0, |(_, to_us)| to_us);
+        let (mut banks, mut turned_away) = (Vec::new(), Vec::new());
+        for model in self.hands.finish() {
+            match model {
+                Model::Breakers(breakers) => banks = breakers.finish(end_us),
+                Model::Bulkhead(mut bulkhead) => turned_away.push((bulkhead.plan(), bulkhead.finish())),
+            }
+        }
+        let tally = |plan: &(usize, Queue)| {
+            let found = turned_away.iter().find(|(other, _)| other == plan);
+            found.map(|(_, tally)| *tally).unwrap_or_default()
+        };
+        let mut timeouts = self.shared.timeouts.iter().map(|timeout| timeout.finish());
+        let mut banks = banks.into_iter();
+        let each = self.bulkheads.iter().zip(banks.by_ref()).zip(timeouts.by_ref());
+        let counted = each.map(|(([queued, unqueued], mut bank), timeout)| {
+            let (breaker, false_openings) = bank.pop().unwrap_or_default();
+            let false_openings = false_openings.unwrap_or(0);
+            Counted { timeout, breaker, false_openings, queued: tally(queued), unqueued: tally(unqueued) }
+        });
+        let counted = counted.collect();
+        let grid = timeouts.next().zip(banks.next()).map(|(timeout, bank)| {
+            let tallies = bank.into_iter().map(|(tally, _)| tally).collect();
+            (timeout.good_cut, tallies)
+        });
+        drop(timeouts);
+        Swept { counted, grid, shared: self.shared }
+    }
+}
+
+/// A config's breaker behind its timeout.
+fn bank(config: &TunableConfig, consumer: Knobs) -> BankPlan {
+    let knobs = Knobs {
+        failure_threshold_percent: config.circuit_breaker.failure_threshold,
+        open_timeout_us: micros(config.circuit_breaker.open_timeout_ms) as i64,
+        ..consumer
+    };
+    BankPlan { timeout_us: timeout_us(config), settings: vec![knobs], judge: JudgeOpenings::Yes }
+}
+
+/// Each once: rules seldom move the bulkhead, and equal ones do the same.
+fn distinct(bulkheads: &[[(usize, Queue); 2]]) -> Vec<(usize, Queue)> {
+    let mut distinct: Vec<(usize, Queue)> = Vec::new();
+    for plan in bulkheads.as_flattened() {
+        if !distinct.contains(plan) {
+            distinct.push(*plan);
+        }
+    }
+    distinct
 }

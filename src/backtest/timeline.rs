@@ -1,10 +1,14 @@
-//! Calls in order of start become one stream of starts and ends in order of time, made once for all models.
+//! Calls in order of start become batches of starts and ends in order of time, made once for all models.
 //!
-//! At one instant: ends of calls with a duration, then starts in input order, then ends of calls without one.
+//! At one instant: ends of calls with a duration, then starts in input order, then ends of calls without one. A batch
+//! holds some thousand calls, so that their ends are put in order by distributing instead of by a queue, and an event is
+//! four bytes that point to its call.
 
 use super::call::{Call, Outcome};
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use super::order::TimeOrder;
+
+/// Calls that begin in one batch; small enough for what is at work to stay in a cache.
+const BATCH_CALLS: usize = 1 << 13;
 
 /// The order of what happens at one instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,25 +26,74 @@ pub(crate) enum Phase {
 /// When something happens: time in microseconds, phase, then the number of the call.
 pub(crate) type Moment = (i64, Phase, u64);
 
-/// A start or an end.
+/// A call that a batch has to do with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Event {
-    pub at_us: i64,
-    pub phase: Phase,
-    pub outcome: Outcome,
-    /// Whether the log has a duration; without one the call ends where it starts.
-    pub is_timed: bool,
-    pub endpoint: u32,
-    /// Starts counted from 0.
-    pub call: u64,
+pub(crate) struct Tracked {
+    /// UTC microseconds.
+    pub start_us: i64,
+    /// 0 where the log has none: such a call ends where it starts.
     pub duration_us: u64,
-    /// A number that no other call in flight has, smaller than the most that ever were.
-    pub slot: u32,
+    /// Calls counted from 0, by start.
+    pub number: u64,
+    /// What the breakers are kept by.
+    pub endpoint: u32,
+    /// How far behind its stamp the end was put, whether there is a duration, the outcome.
+    tag: u32,
 }
 
-impl Event {
-    pub(crate) fn moment(&self) -> Moment {
-        (self.at_us, self.phase, self.call)
+impl Tracked {
+    const OUTCOME_MASK: u32 = 3;
+    const IS_TIMED: u32 = 4;
+    const SPREAD_SHIFT: u32 = 3;
+
+    fn new(call: &Call, number: u64) -> Self {
+        let timed = if call.duration_us.is_some() { Self::IS_TIMED } else { 0 };
+        Tracked {
+            start_us: call.start_us,
+            duration_us: call.duration_us.unwrap_or(0),
+            number,
+            endpoint: call.endpoint,
+            tag: call.spread_us << Self::SPREAD_SHIFT | timed | call.outcome as u32,
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn outcome(&self) -> Outcome {
+        const OUTCOMES: [Outcome; 4] = [Outcome::Good, Outcome::Neither, Outcome::Failed, Outcome::Failed];
+        OUTCOMES[(self.tag & Self::OUTCOME_MASK) as usize]
+    }
+
+    /// Whether the log has a duration.
+    #[inline(always)]
+    pub(crate) fn is_timed(&self) -> bool {
+        self.tag & Self::IS_TIMED != 0
+    }
+
+    /// See [`Call::stamped_start_us`].
+    #[inline(always)]
+    pub(crate) fn stamped_start_us(&self) -> i64 {
+        self.start_us - i64::from(self.tag >> Self::SPREAD_SHIFT)
+    }
+
+    #[inline(always)]
+    pub(crate) fn end_us(&self) -> i64 {
+        self.start_us.saturating_add_unsigned(self.duration_us)
+    }
+
+    /// The start that the end comes before, at the earliest.
+    fn next_start_us(&self) -> i64 {
+        let end_us = self.end_us();
+        end_us.saturating_add(i64::from(end_us == self.start_us))
+    }
+
+    /// When it starts.
+    pub(crate) fn start(&self) -> Moment {
+        (self.start_us, Phase::Start, self.number)
+    }
+
+    /// When it ends.
+    pub(crate) fn end(&self) -> Moment {
+        end_moment(self.start_us, self.duration_us, self.number)
     }
 }
 
@@ -50,92 +103,133 @@ pub(crate) fn end_moment(start_us: i64, duration_us: u64, call: u64) -> Moment {
     (start_us.saturating_add_unsigned(duration_us), phase, call)
 }
 
-/// Events one after the other, and what they come to.
-#[derive(Debug, Default)]
+/// A start or an end of one of a batch's calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Event(u32);
+
+impl Event {
+    fn start(call: usize) -> Self {
+        Event((call as u32) << 1)
+    }
+
+    fn end(call: usize) -> Self {
+        Event((call as u32) << 1 | 1)
+    }
+
+    /// Which of the batch's calls.
+    #[inline(always)]
+    pub(crate) fn call(self) -> usize {
+        (self.0 >> 1) as usize
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_end(self) -> bool {
+        self.0 & 1 == 1
+    }
+}
+
+/// Events one after the other, with their calls.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Batch {
+    /// By number: calls in flight from before, then those that start.
+    pub calls: Vec<Tracked>,
+    /// For each call in flight from before its place in the batch before.
+    pub carried: Vec<u32>,
     pub events: Vec<Event>,
-    /// Most calls with a duration in flight at a start, itself included, and the first time that it was so.
-    pub peak_in_flight: usize,
-    pub peak_at_us: i64,
-    /// Calls with a duration in flight at the end.
-    pub in_flight_after: usize,
-    /// Starts of calls with a duration.
-    pub timed_starts: u64,
 }
 
 impl Batch {
-    /// The events that follow when so many calls with a duration are in flight.
-    pub(crate) fn new(events: Vec<Event>, in_flight: usize) -> Self {
-        let mut batch = Batch { in_flight_after: in_flight, ..Batch::default() };
-        for event in &events {
-            let timed = usize::from(event.is_timed);
-            if event.phase != Phase::Start {
-                batch.in_flight_after -= timed;
-                continue;
-            }
-            batch.timed_starts += timed as u64;
-            batch.in_flight_after += timed;
-            if batch.in_flight_after > batch.peak_in_flight {
-                (batch.peak_in_flight, batch.peak_at_us) = (batch.in_flight_after, event.at_us);
-            }
+    /// The calls that start.
+    pub(crate) fn started(&self) -> &[Tracked] {
+        &self.calls[self.carried.len()..]
+    }
+
+    /// The events of some of the calls.
+    pub(crate) fn only(&self, is_kept: impl Fn(&Tracked) -> bool) -> Batch {
+        let kept = |event: &&Event| is_kept(&self.calls[event.call()]);
+        Batch {
+            calls: self.calls.clone(),
+            carried: self.carried.clone(),
+            events: self.events.iter().filter(kept).copied().collect(),
         }
-        Batch { events, ..batch }
+    }
+
+    /// When each event happens, with its call.
+    pub(crate) fn moments(&self) -> impl Iterator<Item = (Moment, &Tracked)> {
+        self.events.iter().map(|event| {
+            let call = &self.calls[event.call()];
+            (if event.is_end() { call.end() } else { call.start() }, call)
+        })
     }
 }
 
 /// The calls in flight.
 #[derive(Debug, Default)]
 pub(crate) struct Timeline {
-    /// With the slot.
-    ends: BinaryHeap<Reverse<(Rank, u32)>>,
-    /// The start of each call in flight, by slot.
-    in_flight: Vec<Event>,
-    free: Vec<u32>,
+    /// By number, with their places in the last batch.
+    in_flight: Vec<(Tracked, u32)>,
     calls: u64,
+    order: TimeOrder,
 }
 
 impl Timeline {
-    /// Appends a start and all ends before it.
-    pub(crate) fn push(&mut self, call: &Call, events: &mut Vec<Event>) {
-        let start = (call.start_us, Phase::Start, self.calls);
-        self.pop_before(start, events);
-        let slot = self.free.pop().unwrap_or(self.in_flight.len() as u32);
-        let event = Event {
-            at_us: call.start_us,
-            phase: Phase::Start,
-            outcome: call.outcome,
-            is_timed: call.duration_us.is_some(),
-            endpoint: call.endpoint,
-            call: self.calls,
-            duration_us: call.duration_us.unwrap_or(0),
-            slot,
-        };
-        match self.in_flight.get_mut(slot as usize) {
-            Some(place) => *place = event,
-            None => self.in_flight.push(event),
-        }
-        self.ends.push(Reverse((Rank::of(end_moment(call.start_us, event.duration_us, self.calls)), slot)));
-        self.calls += 1;
-        events.push(event);
-    }
-
-    /// Appends the ends that are left.
-    pub(crate) fn finish(&mut self, events: &mut Vec<Event>) {
-        self.pop_before((i64::MAX, Phase::InstantEnd, u64::MAX), events);
-    }
-
-    fn pop_before(&mut self, moment: Moment, events: &mut Vec<Event>) {
-        let rank = Rank::of(moment);
-        while let Some(Reverse((end, slot))) = self.ends.peek().copied()
-            && end < rank
-        {
-            self.ends.pop();
-            self.free.push(slot);
-            let start = self.in_flight[slot as usize];
-            let (at_us, phase, _) = end_moment(start.at_us, start.duration_us, start.call);
-            events.push(Event { at_us, phase, ..start });
+    /// Hands on batches of the next calls in order of start, up to the last start.
+    pub(crate) fn take(&mut self, calls: &[Call], mut each: impl FnMut(Batch)) {
+        let mut rest = calls;
+        while !rest.is_empty() {
+            // No fewer than there are in flight, so that going over those costs no more than going over the new ones.
+            let (now, later) = rest.split_at(rest.len().min(BATCH_CALLS.max(self.in_flight.len())));
+            each(self.batch(now));
+            rest = later;
         }
     }
+
+    /// The ends that are left.
+    pub(crate) fn finish(&mut self) -> Batch {
+        self.batch(&[])
+    }
+
+    /// The starts of these calls, and all ends before the last of them (without any: all that are left).
+    fn batch(&mut self, calls: &[Call]) -> Batch {
+        let mut batch = Batch::default();
+        batch.carried.extend(self.in_flight.iter().map(|(_, place)| *place));
+        batch.calls.reserve(self.in_flight.len() + calls.len());
+        batch.calls.extend(self.in_flight.drain(..).map(|(call, _)| call));
+        batch.calls.extend(calls.iter().zip(self.calls..).map(|(call, number)| Tracked::new(call, number)));
+        self.calls += calls.len() as u64;
+        let ends = self.ends(&batch.calls, calls.last().map(|call| call.start_us));
+        batch.events = merge(&batch, &ends);
+        batch
+    }
+
+    /// The places of the calls that end before a start at `last_us`, in order of their ends; the others stay in flight.
+    fn ends(&mut self, calls: &[Tracked], last_us: Option<i64>) -> Vec<u32> {
+        let mut ended: Vec<(i64, u32)> = Vec::with_capacity(calls.len());
+        for (call, place) in calls.iter().zip(0..) {
+            if last_us.is_none_or(|last_us| call.next_start_us() <= last_us && call.start_us < last_us) {
+                ended.push((call.end_us(), place));
+            } else {
+                self.in_flight.push((*call, place));
+            }
+        }
+        let order = self.order.of(ended.iter().map(|(end_us, _)| *end_us));
+        order.map(|position| ended[position].1).collect()
+    }
+}
+
+/// Both in order of time. Of the ends at one instant those of calls without length come last, as they start last.
+fn merge(batch: &Batch, ends: &[u32]) -> Vec<Event> {
+    let starts = batch.started();
+    let mut events = Vec::with_capacity(starts.len() + ends.len());
+    let mut ends = ends.iter().map(|place| (batch.calls[*place as usize].next_start_us(), *place)).peekable();
+    for (start, place) in starts.iter().zip(batch.carried.len()..) {
+        while let Some((_, ended)) = ends.next_if(|(next_start_us, _)| *next_start_us <= start.start_us) {
+            events.push(Event::end(ended as usize));
+        }
+        events.push(Event::start(place));
+    }
+    events.extend(ends.map(|(_, ended)| Event::end(ended as usize)));
+    events
 }
 
 /// A moment as one number of the same order, which is compared without a branch.
@@ -170,8 +264,17 @@ impl Rank {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    /// All batches, so many calls in each.
+    pub(crate) fn batches(calls: &[Call], batch_calls: usize) -> Vec<Batch> {
+        let mut timeline = Timeline::default();
+        let mut batches: Vec<Batch> = calls.chunks(batch_calls).map(|calls| timeline.batch(calls)).collect();
+        batches.push(timeline.finish());
+        batches
+    }
 
     #[test]
     fn ranks_are_ordered_as_moments_are() {
@@ -182,21 +285,46 @@ mod tests {
         assert!(moments.iter().all(|moment| Rank::of(*moment).time_and_phase() == (moment.0, moment.1)));
     }
 
+    fn call(start_us: i64, duration_us: Option<u64>) -> Call {
+        Call { start_us, spread_us: 0, duration_us, endpoint: 0, outcome: Outcome::Good }
+    }
+
     #[test]
     fn at_one_instant_ends_come_first_and_calls_without_duration_end_last() {
-        let call =
-            |start_us, duration_us| Call { start_us, spread_us: 0, duration_us, endpoint: 0, outcome: Outcome::Good };
-        let mut timeline = Timeline::default();
-        let mut events = Vec::new();
-        for call in [call(0, Some(10)), call(5, Some(5)), call(10, Some(0)), call(10, None), call(10, Some(1))] {
-            timeline.push(&call, &mut events);
-        }
-        timeline.finish(&mut events);
-        let told: Vec<(i64, Phase, u64)> = events.iter().map(Event::moment).collect();
+        let calls = [call(0, Some(10)), call(5, Some(5)), call(10, Some(0)), call(10, None), call(10, Some(1))];
+        let batches = batches(&calls, 5);
+        let told: Vec<Moment> = batches.iter().flat_map(Batch::moments).map(|(moment, _)| moment).collect();
         let (start, end, instant) = (Phase::Start, Phase::End, Phase::InstantEnd);
         assert_eq!(told[..4], [(0, start, 0), (5, start, 1), (10, end, 0), (10, end, 1)]);
         assert_eq!(told[4..7], [(10, start, 2), (10, start, 3), (10, start, 4)]);
         assert_eq!(told[7..], [(10, instant, 2), (10, instant, 3), (11, end, 4)]);
-        assert!(events.iter().all(|event| event.slot < 3));
+    }
+
+    proptest! {
+        #[test]
+        fn events_are_the_moments_of_all_calls_sorted(
+            mut calls in prop::collection::vec((0i64..60, prop::option::of(0u64..20)), 1..100),
+            long in prop::collection::vec(0usize..100, 0..4),
+            unit in prop::sample::select(vec![1i64, 1_000, 1 << 40]),
+            batch_calls in 1..40usize,
+        ) {
+            calls.sort_unstable();
+            let mut calls: Vec<Call> =
+                calls.iter().map(|(at, duration)| call(at * unit, duration.map(|us| us * unit as u64))).collect();
+            for index in long {
+                let index = index % calls.len();
+                calls[index].duration_us = Some(50 * unit as u64);
+            }
+            let tracked: Vec<Tracked> = calls.iter().zip(0..).map(|(call, number)| Tracked::new(call, number)).collect();
+            let mut expected: Vec<Moment> = tracked.iter().flat_map(|call| [call.start(), call.end()]).collect();
+            expected.sort_unstable();
+            let batches = batches(&calls, batch_calls);
+            let told: Vec<Moment> = batches.iter().flat_map(Batch::moments).map(|(moment, _)| moment).collect();
+            prop_assert_eq!(told, expected);
+            for pair in batches.windows(2) {
+                let before = pair[1].carried.iter().map(|place| pair[0].calls[*place as usize]);
+                prop_assert!(before.eq(pair[1].calls[..pair[1].carried.len()].iter().copied()));
+            }
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! What a timeout would have cut: a call is cut when it took longer than the timeout.
 
-use super::call::{Call, Outcome};
+use super::call::Outcome;
 use serde::Serialize;
 
 /// What was counted.
@@ -80,10 +80,9 @@ impl Durations {
 
     /// Takes the next call.
     #[inline]
-    pub(crate) fn take(&mut self, call: &Call) {
-        let Some(duration_us) = call.duration_us else { return };
-        self.sums.take(duration_us, call.outcome, 1);
-        if call.outcome == Outcome::Good {
+    pub(crate) fn take(&mut self, duration_us: u64, outcome: Outcome) {
+        self.sums.take(duration_us, outcome, 1);
+        if outcome == Outcome::Good {
             self.slowest.push(duration_us);
         }
     }
@@ -172,19 +171,13 @@ impl TimeoutResult {
 mod tests {
     use super::*;
 
-    fn call(duration_us: u64, outcome: Outcome) -> Call {
-        Call { start_us: 0, spread_us: 0, duration_us: Some(duration_us), endpoint: 0, outcome }
-    }
-
     #[test]
     fn only_longer_calls_are_cut_and_only_good_ones_falsely() {
-        let calls = [call(100, Outcome::Good), call(101, Outcome::Good), call(150, Outcome::Failed)];
         let (mut timeout, mut all) = (Timeout::new(100), Durations::new(2));
-        for call in &calls {
-            timeout.take(call.duration_us.unwrap(), call.outcome);
-            all.take(call);
+        for (duration_us, outcome) in [(100, Outcome::Good), (101, Outcome::Good), (150, Outcome::Failed)] {
+            timeout.take(duration_us, outcome);
+            all.take(duration_us, outcome);
         }
-        all.take(&Call { duration_us: None, ..calls[0] });
         let tally = timeout.finish();
         assert_eq!(tally, Tally { cut: 2, good_cut: 1, saved_us: 51 });
         let p999_us = all.p999_us();
@@ -199,7 +192,7 @@ mod tests {
             for announced in [n, 3 * n] {
                 let mut all = Durations::new(announced);
                 // A stride that is coprime to every n visits each value once.
-                (0..n).for_each(|i| all.take(&call(1 + i * 7919 % n, Outcome::Good)));
+                (0..n).for_each(|i| all.take(1 + i * 7919 % n, Outcome::Good));
                 assert_eq!(all.p999_us(), Some((n * 999).div_ceil(1000).max(1)), "{n} of {announced}");
             }
         }

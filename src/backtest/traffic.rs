@@ -1,7 +1,8 @@
 //! What is true of the traffic whatever the config: counts, the span of time, the number in flight.
 
-use super::call::{Call, Outcome};
-use super::timeline::Batch;
+use super::call::Outcome;
+use super::load::Load;
+use super::timeline::Tracked;
 use crate::window::minute::MinuteRow;
 
 /// The traffic under test.
@@ -14,14 +15,15 @@ pub(super) struct Traffic {
     pub span_us: Option<(i64, i64)>,
     /// The same by their stamps.
     pub stamped_span_us: Option<(i64, i64)>,
-    /// Calls with a duration in flight after the last batch.
+    /// Calls with a duration in flight after the last load.
     pub in_flight: usize,
     /// Most calls in flight at a start, itself included, and the first time that it was so.
     pub peak: Option<(usize, i64)>,
 }
 
 impl Traffic {
-    pub(super) fn take_calls(&mut self, calls: &[Call]) {
+    /// Takes the next calls in order of start.
+    pub(super) fn take_calls(&mut self, calls: &[Tracked]) {
         let (Some(first), Some(last)) = (calls.first(), calls.last()) else { return };
         let from_us = self.span_us.map_or(first.start_us, |(from_us, _)| from_us);
         self.span_us = Some((from_us, last.start_us));
@@ -30,8 +32,8 @@ impl Traffic {
         for call in calls {
             let start_us = call.stamped_start_us();
             (from_us, to_us) = (from_us.min(start_us), to_us.max(start_us));
-            self.good += u64::from(call.outcome == Outcome::Good);
-            self.failed += u64::from(call.outcome == Outcome::Failed);
+            self.good += u64::from(call.outcome() == Outcome::Good);
+            self.failed += u64::from(call.outcome() == Outcome::Failed);
         }
         self.stamped_span_us = Some((from_us, to_us));
     }
@@ -49,10 +51,13 @@ impl Traffic {
         }
     }
 
-    pub(super) fn take_batch(&mut self, batch: &Batch) {
-        self.in_flight = batch.in_flight_after;
-        if batch.peak_in_flight > self.peak.map_or(0, |(peak, _)| peak) {
-            self.peak = Some((batch.peak_in_flight, batch.peak_at_us));
+    /// Takes the loads that follow.
+    pub(super) fn take_loads(&mut self, loads: &[Load]) {
+        for load in loads {
+            self.in_flight = load.after;
+            if load.peak > self.peak.map_or(0, |(peak, _)| peak) {
+                self.peak = Some((load.peak, load.peak_at_us));
+            }
         }
     }
 

@@ -4,6 +4,7 @@ use crate::backtest::call::Call;
 use crate::backtest::report::BacktestReport;
 use crate::backtest::spool::{Block, Spool, Stamps};
 use crate::backtest::stability::History;
+use crate::backtest::timeline::tests::batches;
 use crate::backtest::{Backtest, Candidate, SplitPlan};
 use crate::report::*;
 use crate::settings::knob::Knobs;
@@ -116,7 +117,7 @@ fn calls() -> Vec<Call> {
 
 fn evidence() -> EvidenceReport {
     let mut fit = EvidenceFit::new(None);
-    fit.take(&calls());
+    batches(&calls(), 10).iter().for_each(|batch| fit.take(batch));
     let (observed, _) = fit.finish();
     let Knobs { tuner, .. } = Knobs::default();
     let global = Evidence::of(observed.whole(), observed.resolution(), &EvidenceConfig::default(), &tuner);

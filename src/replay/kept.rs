@@ -1,15 +1,12 @@
 //! What is left of a log for a second look: its requests one by one, or their counts by minute.
 
+use super::split_pass::SplitPass;
 use crate::backtest::Backtest;
-use crate::backtest::call::Call;
+use crate::backtest::feed::for_each_batch;
 use crate::backtest::report::BacktestReport;
 use crate::backtest::spool::Stored;
 use crate::tuning::evidence::{EvidenceFit, Observed};
 use crate::window::minute::MinuteRows;
-use std::sync::mpsc::sync_channel;
-
-/// Slices of calls that may wait to be taken.
-const WAITING_SLICES: usize = 2;
 
 /// What a second look can go over.
 pub(crate) enum Kept {
@@ -36,17 +33,44 @@ impl Kept {
         }
     }
 
-    /// What evidence is worked out from: the part before `split_us`, a whole minute, and the rest.
+    /// What evidence is worked out from.
     ///
     /// # Errors
     /// When the requests cannot be read back.
-    pub(crate) fn fit(&self, split_us: Option<i64>, threads: usize) -> anyhow::Result<(Observed, Observed)> {
-        let mut fit = EvidenceFit::new(split_us);
+    pub(crate) fn fit(&self, threads: usize) -> anyhow::Result<Observed> {
+        let mut fit = EvidenceFit::new(None);
         match self {
-            Kept::Calls(calls) => fit_calls(&mut fit, calls, threads)?,
+            Kept::Calls(calls) => for_each_batch(calls, i64::MIN, threads, |batch| fit.take(&batch))?,
             Kept::Minutes(minutes) => minutes.by_start().into_iter().for_each(|row| fit.take_row(row)),
         }
-        Ok(fit.finish())
+        Ok(fit.finish().0)
+    }
+
+    /// The same for the part before `split_us`, a whole minute, and for the rest; and what the configs would have done
+    /// in the rest, when `prepare` has made a test of the first part's.
+    ///
+    /// # Errors
+    /// When the requests cannot be read back.
+    pub(crate) fn fit_and_run(
+        &self,
+        split_us: i64,
+        threads: usize,
+        prepare: impl Fn(&Observed) -> Backtest,
+    ) -> anyhow::Result<(Observed, Observed, BacktestReport)> {
+        match self {
+            Kept::Calls(calls) => {
+                let mut pass = SplitPass::new(calls, split_us, prepare);
+                for_each_batch(calls, i64::MIN, threads, |batch| pass.take(batch))?;
+                Ok(pass.finish())
+            }
+            Kept::Minutes(minutes) => {
+                let mut fit = EvidenceFit::new(Some(split_us));
+                minutes.by_start().into_iter().for_each(|row| fit.take_row(row));
+                let (first, second) = fit.finish();
+                let report = prepare(&first).run_minutes(minutes);
+                Ok((first, second, report))
+            }
+        }
     }
 
     /// What the configs would have done.
@@ -59,26 +83,4 @@ impl Kept {
             Kept::Minutes(minutes) => Ok(backtest.run_minutes(minutes)),
         }
     }
-}
-
-/// One pass over all calls: they are read and put in order on a thread of their own, if there may be two.
-fn fit_calls(fit: &mut EvidenceFit, calls: &Stored, threads: usize) -> anyhow::Result<()> {
-    if threads == 1 {
-        return calls.replay(i64::MIN, |calls| {
-            fit.take(calls);
-            Ok(())
-        });
-    }
-    let (sender, receiver) = sync_channel::<Vec<Call>>(WAITING_SLICES);
-    std::thread::scope(|scope| {
-        let reader = scope.spawn(move || {
-            calls.replay(i64::MIN, |calls| {
-                // Nobody takes them any more when the other thread has panicked, which shows there.
-                sender.send(calls.to_vec()).ok();
-                Ok(())
-            })
-        });
-        receiver.iter().for_each(|calls| fit.take(&calls));
-        reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    })
 }

@@ -17,6 +17,7 @@ mod rail;
 mod reason;
 mod report;
 mod second_look;
+mod split_pass;
 mod totals;
 
 use crate::advise::trace::Trace;

@@ -41,16 +41,25 @@ impl Replay {
     /// # Errors
     /// When they cannot be read back.
     pub(crate) fn look_again(&self, kept: &Kept, plan: &ReplayPlan) -> anyhow::Result<SecondLook> {
-        let split = plan.backtest.as_ref().and_then(|plan| split(kept, plan.split));
-        let split_us = split.map(|(_, at_us)| at_us);
-        let (mut whole, later) = kept.fit(split_us, plan.threads)?;
-        let first = split_us.map(|_| self.global(&whole));
-        whole.append(later);
-        let evidence = self.evidence_of(whole, plan);
-        let fitted = first.unwrap_or_else(|| evidence.global.clone());
-        let test = |asked| self.backtest(kept, plan, asked, split, &fitted);
-        let backtest = plan.backtest.as_ref().map(test).transpose()?;
-        Ok(SecondLook { evidence: Some(evidence), backtest })
+        let Some(asked) = &plan.backtest else {
+            let evidence = self.evidence_of(kept.fit(plan.threads)?, plan);
+            return Ok(SecondLook { evidence: Some(evidence), backtest: None });
+        };
+        let test = |split, fitted: &Evidence| self.backtest(kept, plan, asked, split, fitted);
+        let (evidence, backtest) = match split(kept, asked.split) {
+            Some(split) => {
+                let prepare = |first: &Observed| test(Some(split), &self.global(first));
+                let (mut whole, later, backtest) = kept.fit_and_run(split.1, plan.threads, prepare)?;
+                whole.append(later);
+                (self.evidence_of(whole, plan), backtest)
+            }
+            None => {
+                let evidence = self.evidence_of(kept.fit(plan.threads)?, plan);
+                let backtest = kept.run(&test(None, &evidence.global))?;
+                (evidence, backtest)
+            }
+        };
+        Ok(SecondLook { evidence: Some(evidence), backtest: Some(backtest) })
     }
 
     fn global(&self, observed: &Observed) -> Evidence {
@@ -75,6 +84,7 @@ impl Replay {
         EvidenceReport { global, endpoints, endpoints_left_out: left_out.len() as u64 }
     }
 
+    /// What is tested, and how.
     fn backtest(
         &self,
         kept: &Kept,
@@ -82,7 +92,7 @@ impl Replay {
         asked: &BacktestPlan,
         split: Option<(f64, i64)>,
         evidence: &Evidence,
-    ) -> anyhow::Result<BacktestReport> {
+    ) -> Backtest {
         let current = self.plan.current;
         let supported = evidence.config(&current);
         let constant = |name: &str, config| Candidate { name: name.to_owned(), config, history: None };
@@ -113,7 +123,7 @@ impl Replay {
             ..Knobs::consumer(0.0, 0)
         };
         let breaker_by = asked.breaker_by.clone();
-        kept.run(&Backtest { split, consumer, grid, queue, breaker_by, ..Backtest::new(candidates, plan.threads) })
+        Backtest { split, consumer, grid, queue, breaker_by, ..Backtest::new(candidates, plan.threads) }
     }
 
     /// The config after the last cycle that ended by then.

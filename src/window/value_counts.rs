@@ -35,6 +35,16 @@ impl ValueCounts {
         }
     }
 
+    /// Counts one duration, in nanoseconds.
+    #[inline]
+    pub fn add(&mut self, nanos: u64) {
+        let ms = nanos / NANOS_PER_MS;
+        match self.dense.get_mut(ms as usize) {
+            Some(count) if ms * NANOS_PER_MS == nanos => *count += 1,
+            _ => self.extend(&[nanos]),
+        }
+    }
+
     /// Counts durations, in nanoseconds, each as often as it says.
     pub fn extend_counted(&mut self, values: &[(u64, u64)]) {
         self.pending_runs.extend_from_slice(values);
@@ -173,8 +183,10 @@ mod tests {
             for (number, part) in parts.iter().enumerate() {
                 let values: Vec<u64> = part.iter().map(|v| v * unit).collect();
                 counts.extend(&values);
-                if number % 2 == 0 {
+                if number % 3 == 0 {
                     counted.extend(&values);
+                } else if number % 3 == 1 {
+                    values.iter().for_each(|value| counted.add(*value));
                 } else {
                     counted.extend_counted(&values.iter().map(|value| (*value, 1)).collect::<Vec<_>>());
                 }

@@ -3,7 +3,7 @@
 //! Events come in order of time. A stretch of whole windows without any event is one load, so that a request that lasts
 //! for months costs no more than another.
 
-use crate::backtest::timeline::{Event, Phase};
+use crate::backtest::timeline::{Moment, Phase, Tracked};
 
 const US_PER_MS: i64 = 1000;
 
@@ -51,12 +51,12 @@ impl LoadSweep {
         LoadSweep { window_us, open: None, summed_us: 0, in_flight: 0, timed: 0, peak: (0, 0) }
     }
 
-    /// Takes the next event, and hands over windows that are over.
-    pub(in crate::advise) fn take(&mut self, event: &Event, mut close: impl FnMut(&Load)) {
-        self.advance(event.at_us, &mut close);
+    /// Takes the next start or end, and hands over windows that are over.
+    pub(in crate::advise) fn take(&mut self, (at_us, phase, _): Moment, call: &Tracked, mut close: impl FnMut(&Load)) {
+        self.advance(at_us, &mut close);
         let Some(open) = &mut self.open else { return };
-        let timed = u64::from(event.is_timed);
-        if event.phase != Phase::Start {
+        let timed = u64::from(call.is_timed());
+        if phase != Phase::Start {
             self.in_flight -= timed;
             return;
         }
@@ -64,10 +64,10 @@ impl LoadSweep {
         self.timed += timed;
         open.requests += 1;
         open.timed += timed;
-        open.duration_us += u128::from(event.duration_us);
+        open.duration_us += u128::from(call.duration_us);
         open.peak = open.peak.max(self.in_flight);
         if self.in_flight > self.peak.0 {
-            self.peak = (self.in_flight, event.at_us);
+            self.peak = (self.in_flight, at_us);
         }
     }
 

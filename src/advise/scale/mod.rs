@@ -15,7 +15,7 @@ pub(super) use load::Load;
 pub(super) use replicas::{Capacity, Demand};
 
 use super::{Kept, Outcome};
-use crate::backtest::timeline::Timeline;
+use crate::backtest::timeline::{Batch, Timeline};
 use crate::plan::advise::AdvisePlan;
 use load::LoadSweep;
 use report::ScaleReport;
@@ -32,14 +32,14 @@ pub(super) fn run(plan: &AdvisePlan, kept: &Kept) -> anyhow::Result<Outcome<Scal
     let mut demand = Demand::new(capacity);
     let mut sweep = LoadSweep::new(plan.config.scale.window_ms);
     let mut timeline = Timeline::default();
-    let mut events = Vec::new();
+    let mut take = |batch: &Batch| {
+        batch.moments().for_each(|(moment, call)| sweep.take(moment, call, |load| demand.take(load)));
+    };
     kept.calls.replay(i64::MIN, |calls| {
-        calls.iter().for_each(|call| timeline.push(call, &mut events));
-        events.drain(..).for_each(|event| sweep.take(&event, |load| demand.take(load)));
+        timeline.take(calls, |batch| take(&batch));
         Ok(())
     })?;
-    timeline.finish(&mut events);
-    events.iter().for_each(|event| sweep.take(event, |load| demand.take(load)));
+    take(&timeline.finish());
     sweep.finish(|load| demand.take(load));
     Ok(if sweep.timed == 0 {
         Err(NO_DURATIONS.to_owned())

@@ -6,7 +6,8 @@ use super::report::{Move, ScaleReport};
 use crate::advise::Basis;
 use crate::advise::config::ScaleConfig;
 use crate::backtest::call::{Call, Outcome};
-use crate::backtest::timeline::Timeline;
+use crate::backtest::timeline::Batch;
+use crate::backtest::timeline::tests::batches;
 use crate::report::OptimizationConfig;
 use proptest::prelude::*;
 
@@ -19,11 +20,9 @@ fn call(start_ms: i64, duration_ms: Option<u64>) -> Call {
 }
 
 fn sweep(calls: &[Call], window_ms: i64, mut close: impl FnMut(&Load)) -> LoadSweep {
-    let (mut timeline, mut events) = (Timeline::default(), Vec::new());
-    calls.iter().for_each(|call| timeline.push(call, &mut events));
-    timeline.finish(&mut events);
     let mut sweep = LoadSweep::new(window_ms);
-    events.iter().for_each(|event| sweep.take(event, &mut close));
+    let batches = batches(calls, 7);
+    batches.iter().flat_map(Batch::moments).for_each(|(moment, call)| sweep.take(moment, call, &mut close));
     sweep.finish(&mut close);
     sweep
 }

@@ -1,23 +1,26 @@
 //! What circuit breakers would have done: one breaker per endpoint and setting, all fed with the same starts and ends.
 //!
-//! A failure is a status of 500 or above, or a call that the timeout cuts; everything else is a success. Several
-//! settings under one timeout share a [`Bank`]: a closed breaker whose window is full of successes sleeps until the
-//! next failure, so that a setting costs what it does and not what it sees.
+//! A failure is a status of 500 or above, or a call that the timeout cuts; everything else is a success. All settings
+//! under all timeouts are modelled together: what no breaker of an endpoint acts on is only counted ([`watch`]), and
+//! told them in one number before something happens there. So a setting costs what it does and not what it sees.
 
 mod quiet;
 mod state;
+#[cfg(test)]
+mod tests;
+mod watch;
 
 use super::call::Outcome;
-use super::timeline::{Event, Moment, Phase, end_moment};
+use super::timeline::{Batch, Moment, Phase, Tracked, end_moment};
 use quiet::Quiet;
 use serde::Serialize;
 use state::{Breaker, Turn};
 use std::collections::{BTreeMap, VecDeque};
+use watch::{Starts, Watch};
 
-pub(crate) use state::{Knobs, State};
-
-/// Settings that one bank holds; the bits of a mask.
-pub(super) const MAX_SETTINGS: usize = 64;
+pub(crate) use state::Knobs;
+#[cfg(test)]
+pub(crate) use state::State;
 
 /// What one setting did, as counted.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -33,7 +36,7 @@ pub(crate) struct Tally {
     pub bad_rejected: u64,
     /// Of those, a status of 500 or above.
     pub failed_rejected: u64,
-    /// Openings out of the closed state, by endpoint and failures in the window.
+    /// Openings out of the closed state, by the endpoint's row and failures in the window.
     pub trips: BTreeMap<(u32, u32), u64>,
 }
 
@@ -61,72 +64,48 @@ impl Fate {
     }
 }
 
-/// Breakers of all endpoints, for several settings under one timeout.
+/// Settings under one timeout.
+#[derive(Clone, Debug)]
+pub(crate) struct BankPlan {
+    pub timeout_us: u64,
+    /// With one window in common.
+    pub settings: Vec<Knobs>,
+    pub judge: JudgeOpenings,
+}
+
+/// Whether openings are to be judged against quiet periods.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum JudgeOpenings {
+    /// Costs a histogram per endpoint.
+    Yes,
+    /// They are counted only.
+    No,
+}
+
+/// What settings under one timeout share.
 struct Bank {
-    settings: Vec<Knobs>,
-    tallies: Vec<Tally>,
-    /// By endpoint, then setting.
-    breakers: Vec<Breaker>,
+    number: usize,
+    timeout_us: u64,
+    /// Ends of the calls that the timeout cuts; in order, as one timeout keeps the order of the starts.
+    cuts: VecDeque<(Moment, u32)>,
+    /// Calls cut so far, by row: good ones, and those that are neither.
+    cut: Vec<[u64; 2]>,
+    quiet: Option<Quiet>,
 }
 
-/// Which settings' breakers of an endpoint care for what comes next, as bits.
-#[derive(Clone, Copy, Debug)]
-struct Watch {
-    /// Those that are not closed: they care for every start.
-    tripped: u64,
-    /// Those that are not dormant: they care for every end. All care for a failure.
-    awake: u64,
+/// One setting of a bank.
+struct Setting {
+    bank: usize,
+    knobs: Knobs,
+    tally: Tally,
 }
 
-impl Bank {
-    fn start(&mut self, event: &Event, fate: Fate, tripped: u64) -> u64 {
-        let first = event.endpoint as usize * self.settings.len();
-        let mut rejecting = 0;
-        for setting in bits(tripped) {
-            if !self.breakers[first + setting].admit(event.at_us, event.call, &self.settings[setting]) {
-                self.tallies[setting].note_rejection(fate);
-                rejecting |= 1 << setting;
-            }
-        }
-        rejecting
-    }
-
-    /// `told` are the settings that care.
-    fn end(&mut self, end: &End, next_call: u64, told: u64, watch: &mut Watch) {
-        let first = end.endpoint as usize * self.settings.len();
-        for setting in bits(told) {
-            let (knobs, breaker) = (&self.settings[setting], &mut self.breakers[first + setting]);
-            let was = breaker.state();
-            let bit = 1 << setting;
-            match breaker.settle(end.at_us, end.call, end.failed, next_call, knobs) {
-                Turn::None => {}
-                Turn::Opened(failures) => {
-                    watch.tripped |= bit;
-                    self.tallies[setting].note_opening(was, end.endpoint, failures, knobs.open_timeout_us);
-                }
-                Turn::Closed => watch.tripped &= !bit,
-            }
-            if breaker.is_dormant(knobs) {
-                watch.awake &= !bit;
-            } else {
-                watch.awake |= bit;
-            }
-        }
-    }
-
-    /// What each setting did until the log's end.
-    fn finish(mut self, end_us: i64) -> Vec<Tally> {
-        let settings = self.settings.len().max(1);
-        for (index, breaker) in self.breakers.iter().enumerate() {
-            if breaker.state() == State::Open {
-                let timeout_us = self.settings[index % settings].open_timeout_us;
-                let past_end_us = breaker.opened_at_us().saturating_add(timeout_us).saturating_sub(end_us);
-                let tally = &mut self.tallies[index % settings];
-                tally.open_us = tally.open_us.saturating_sub(past_end_us.max(0) as u64);
-            }
-        }
-        self.tallies
-    }
+/// The breaker of one endpoint and setting.
+#[derive(Clone, Copy, Debug, Default)]
+struct Gate {
+    breaker: Breaker,
+    /// What had started when it opened last.
+    opened: Starts,
 }
 
 impl Tally {
@@ -137,37 +116,38 @@ impl Tally {
         self.failed_rejected += u64::from(fate == Fate::Fails);
     }
 
-    fn note_opening(&mut self, was: State, endpoint: u32, failures: u32, open_timeout_us: i64) {
+    /// All that started while it was open.
+    fn note_rejections(&mut self, before: &Starts, after: &Starts) {
+        let Starts { good, neither, failed, good_cut, neither_cut } = after.since(before);
+        self.rejected += good + neither + failed;
+        self.good_rejected += good - good_cut;
+        self.bad_rejected += failed + good_cut + neither_cut;
+        self.failed_rejected += failed;
+    }
+
+    fn note_opening(&mut self, was_half_open: bool, row: u32, failures: u32, open_timeout_us: i64) {
         self.openings += 1;
         self.open_us = self.open_us.saturating_add(open_timeout_us.max(0) as u64);
-        if was == State::HalfOpen {
+        if was_half_open {
             self.reopenings += 1;
         } else {
-            *self.trips.entry((endpoint, failures)).or_default() += 1;
+            *self.trips.entry((row, failures)).or_default() += 1;
         }
     }
 }
 
-/// The set bits' positions, ascending.
-fn bits(mut mask: u64) -> impl Iterator<Item = usize> {
-    std::iter::from_fn(move || {
-        let lowest = (mask != 0).then(|| mask.trailing_zeros() as usize)?;
-        mask &= mask - 1;
-        Some(lowest)
-    })
-}
-
-/// The breakers behind one timeout.
+/// The breakers of all endpoints, behind all timeouts.
 pub(crate) struct Breakers {
-    timeout_us: u64,
-    bank: Bank,
+    banks: Vec<Bank>,
+    /// In order of their banks.
+    settings: Vec<Setting>,
     /// By endpoint.
     watches: Vec<Watch>,
-    /// Ends of the calls that the timeout cuts; in order, as one timeout keeps the order of the starts.
-    cuts: VecDeque<(Moment, u32)>,
-    /// When the first of them ends.
+    /// By row, then setting. An endpoint has a row from its first failure on.
+    gates: Vec<Gate>,
+    shortest_timeout_us: u64,
+    /// When the first call that is to be cut ends.
     next_cut_us: i64,
-    quiet: Option<Quiet>,
     next_call: u64,
 }
 
@@ -180,126 +160,237 @@ struct End {
     failed: bool,
 }
 
-/// Whether openings are to be judged against quiet periods.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum JudgeOpenings {
-    /// Costs a histogram per endpoint.
-    Yes,
-    /// They are counted only.
-    No,
-}
-
 impl Breakers {
-    /// Closed breakers behind a timeout, for at most [`MAX_SETTINGS`] settings.
-    pub(crate) fn new(settings: Vec<Knobs>, timeout_us: u64, judge: JudgeOpenings) -> Self {
-        let window_calls = settings.first().map_or(1, |knobs| knobs.window_calls);
-        let tallies = vec![Tally::default(); settings.len()];
+    /// Closed breakers.
+    pub(crate) fn new(plans: Vec<BankPlan>) -> Self {
+        let shortest_timeout_us = plans.iter().map(|plan| plan.timeout_us).min().unwrap_or(u64::MAX);
+        let (mut banks, mut settings) = (Vec::new(), Vec::new());
+        for (number, plan) in plans.into_iter().enumerate() {
+            let window_calls = plan.settings.first().map_or(1, |knobs| knobs.window_calls);
+            let quiet = (plan.judge == JudgeOpenings::Yes).then(|| Quiet::new(window_calls));
+            banks.push(Bank { number, timeout_us: plan.timeout_us, cuts: VecDeque::new(), cut: Vec::new(), quiet });
+            let of_bank = |knobs| Setting { bank: number, knobs, tally: Tally::default() };
+            settings.extend(plan.settings.into_iter().map(of_bank));
+        }
         Breakers {
-            timeout_us,
-            bank: Bank { settings, tallies, breakers: Vec::new() },
+            banks,
+            settings,
             watches: Vec::new(),
-            cuts: VecDeque::new(),
+            gates: Vec::new(),
+            shortest_timeout_us,
             next_cut_us: i64::MAX,
-            quiet: (judge == JudgeOpenings::Yes).then(|| Quiet::new(window_calls)),
             next_call: 0,
         }
     }
 
-    fn all(&self) -> u64 {
-        u64::MAX >> (MAX_SETTINGS - self.bank.settings.len().clamp(1, MAX_SETTINGS))
+    /// Takes the next events.
+    pub(crate) fn take(&mut self, batch: &Batch) {
+        self.make_room(batch);
+        for event in &batch.events {
+            let call = &batch.calls[event.call()];
+            if event.is_end() {
+                self.end(call);
+            } else {
+                self.start(call);
+            }
+        }
     }
 
-    /// Takes the next event; gives the settings that reject a start, as bits.
+    /// A watch for each endpoint of the batch.
+    pub(super) fn make_room(&mut self, batch: &Batch) {
+        let endpoints = batch.started().iter().map(|call| call.endpoint as usize + 1).max().unwrap_or(0);
+        if endpoints > self.watches.len() {
+            self.watches.resize(endpoints, Watch::default());
+        }
+    }
+
     #[inline]
-    pub(crate) fn take(&mut self, event: &Event) -> u64 {
-        if event.at_us >= self.next_cut_us {
-            self.end_cuts_before(event.moment());
+    pub(super) fn start(&mut self, call: &Tracked) {
+        if call.start_us >= self.next_cut_us {
+            self.end_cuts_before(call.start());
         }
-        // Ends belong to starts that were counted.
-        self.next_call = self.next_call.max(event.call + 1);
-        let index = event.endpoint as usize;
-        if index >= self.watches.len() {
-            self.make_room(index);
+        let watch = &mut self.watches[call.endpoint as usize];
+        if (call.start_us >= watch.next_turn_us) | (call.duration_us > self.shortest_timeout_us) {
+            self.start_notable(call);
+        } else {
+            watch.count_start(call.outcome());
         }
-        // Starts and ends alternate at random: one rare branch for both is cheaper than two common ones.
-        let is_end = event.phase != Phase::Start;
-        let watch = self.watches[index];
-        let cares = if is_end { watch.awake } else { watch.tripped } != 0;
-        let fails = is_end & (event.outcome == Outcome::Failed);
-        if cares | fails | (event.duration_us > self.timeout_us) {
-            return self.take_notable(event);
+        self.next_call = call.number + 1;
+    }
+
+    #[inline]
+    pub(super) fn end(&mut self, call: &Tracked) {
+        if call.end_us() >= self.next_cut_us {
+            self.end_cuts_before(call.end());
         }
-        if let Some(quiet) = &mut self.quiet {
-            quiet.note_success(event.endpoint, is_end);
+        let failed = call.outcome() == Outcome::Failed;
+        let watch = &mut self.watches[call.endpoint as usize];
+        if failed | (call.number < watch.first_in_number) | (call.duration_us > self.shortest_timeout_us) {
+            let end = End { at_us: call.end_us(), endpoint: call.endpoint, call: call.number, failed };
+            // Where the timeout cut it, it has ended already.
+            self.settle(&end, |bank| call.duration_us <= bank.timeout_us);
+        } else {
+            watch.untold += 1;
         }
-        0
+    }
+
+    /// A start that may turn a breaker, or is cut.
+    #[cold]
+    fn start_notable(&mut self, call: &Tracked) {
+        let row = self.row(call.endpoint);
+        let Breakers { banks, settings, watches, gates, .. } = self;
+        let watch = &mut watches[call.endpoint as usize];
+        if call.start_us >= watch.next_turn_us {
+            watch.forget_turns();
+            let first = row as usize * settings.len();
+            for (setting, gate) in settings.iter_mut().zip(&mut gates[first..]) {
+                let bank = &banks[setting.bank];
+                if call.start_us >= gate.breaker.next_turn_us(&setting.knobs) {
+                    setting.start(gate, call, Fate::of(call.outcome(), call.duration_us, bank.timeout_us), || {
+                        watch.starts(bank.cut[row as usize])
+                    });
+                }
+                watch.mind(&gate.breaker, &setting.knobs);
+            }
+        }
+        for bank in banks.iter_mut().filter(|bank| call.duration_us > bank.timeout_us) {
+            let end = end_moment(call.start_us, bank.timeout_us, call.number);
+            bank.cuts.push_back((end, call.endpoint));
+            self.next_cut_us = self.next_cut_us.min(end.0);
+            match call.outcome() {
+                Outcome::Good => bank.cut[row as usize][0] += 1,
+                Outcome::Neither => bank.cut[row as usize][1] += 1,
+                Outcome::Failed => {}
+            }
+        }
+        watch.count_start(call.outcome());
+    }
+
+    /// The endpoint's row, which all that has ended there is told to.
+    fn row(&mut self, endpoint: u32) -> u32 {
+        let watch = &mut self.watches[endpoint as usize];
+        let rows = self.gates.len() / self.settings.len().max(1);
+        let row = *watch.row.get_or_insert(rows as u32);
+        if row as usize == rows {
+            self.gates.resize(self.gates.len() + self.settings.len(), Gate::default());
+            self.banks.iter_mut().for_each(|bank| bank.cut.push([0; 2]));
+        }
+        let successes = std::mem::take(&mut watch.untold);
+        if successes > 0 {
+            for (setting, gate) in self.settings.iter().zip(&mut self.gates[row as usize * self.settings.len()..]) {
+                gate.breaker.settle_successes(successes, &setting.knobs);
+            }
+            for quiet in self.banks.iter_mut().filter_map(|bank| bank.quiet.as_mut()) {
+                quiet.end_successes(row, successes);
+            }
+        }
+        row
+    }
+
+    /// An end that may turn a breaker; tells it to the banks that hear of it.
+    #[cold]
+    fn settle(&mut self, end: &End, hears: impl Fn(&Bank) -> bool) {
+        let row = self.row(end.endpoint);
+        let Breakers { banks, settings, watches, gates, next_call, .. } = self;
+        let watch = &mut watches[end.endpoint as usize];
+        watch.forget_turns();
+        let first = row as usize * settings.len();
+        for (setting, gate) in settings.iter_mut().zip(&mut gates[first..]) {
+            let bank = &banks[setting.bank];
+            if hears(bank) && setting.end(gate, end, *next_call, row) {
+                gate.opened = watch.starts(bank.cut[row as usize]);
+            }
+            watch.mind(&gate.breaker, &setting.knobs);
+        }
+        for bank in banks.iter_mut().filter(|bank| hears(bank)) {
+            if let Some(quiet) = &mut bank.quiet {
+                quiet.end(row, end.failed);
+            }
+        }
     }
 
     #[cold]
-    fn make_room(&mut self, index: usize) {
-        let all = self.all();
-        self.watches.resize(index + 1, Watch { tripped: 0, awake: all });
-        self.bank.breakers.resize((index + 1) * self.bank.settings.len(), Breaker::default());
-    }
-
-    fn take_notable(&mut self, event: &Event) -> u64 {
-        let is_cut = event.duration_us > self.timeout_us;
-        if event.phase == Phase::Start {
-            if is_cut {
-                let end = end_moment(event.at_us, self.timeout_us, event.call);
-                self.cuts.push_back((end, event.endpoint));
-                self.next_cut_us = self.next_cut_us.min(end.0);
-            }
-            let fate = Fate::of(event.outcome, event.duration_us, self.timeout_us);
-            let tripped = self.watches[event.endpoint as usize].tripped;
-            return self.bank.start(event, fate, tripped);
-        }
-        if !is_cut {
-            let failed = event.outcome == Outcome::Failed;
-            self.end(&End { at_us: event.at_us, endpoint: event.endpoint, call: event.call, failed });
-        }
-        0
-    }
-
-    fn end(&mut self, end: &End) {
-        let all = self.all();
-        let watch = &mut self.watches[end.endpoint as usize];
-        let told = if end.failed { all } else { watch.awake };
-        self.bank.end(end, self.next_call, told, watch);
-        if let Some(quiet) = &mut self.quiet {
-            quiet.end(end.endpoint, end.failed);
-        }
-    }
-
     fn end_cuts_before(&mut self, moment: Moment) {
-        while let Some(&((at_us, phase, call), endpoint)) = self.cuts.front()
-            && (at_us, phase, call) < moment
-        {
-            self.cuts.pop_front();
-            self.end(&End { at_us, endpoint, call, failed: true });
+        for number in 0..self.banks.len() {
+            while let Some(&((at_us, phase, call), endpoint)) = self.banks[number].cuts.front()
+                && (at_us, phase, call) < moment
+            {
+                self.banks[number].cuts.pop_front();
+                self.settle(&End { at_us, endpoint, call, failed: true }, |bank| bank.number == number);
+            }
         }
-        self.next_cut_us = self.cuts.front().map_or(i64::MAX, |(end, _)| end.0);
+        let first = |bank: &Bank| bank.cuts.front().map(|(end, _)| end.0);
+        self.next_cut_us = self.banks.iter().filter_map(first).min().unwrap_or(i64::MAX);
     }
 
-    /// Where the first setting's breaker of an endpoint stands.
+    /// The first setting's breaker of an endpoint.
     #[cfg(test)]
-    pub(super) fn state(&self, endpoint: u32) -> State {
-        self.bank.breakers[endpoint as usize * self.bank.settings.len()].state()
+    pub(super) fn breaker(&self, endpoint: u32) -> Breaker {
+        let row = self.watches[endpoint as usize].row;
+        row.map_or(Breaker::default(), |row| self.gates[row as usize * self.settings.len()].breaker)
     }
 
-    /// What each setting did until the log's end, with its false openings (`None` where they were not to be judged).
-    pub(crate) fn finish(mut self, end_us: i64) -> Vec<(Tally, Option<u64>)> {
+    /// By bank, then setting: what each did until the log's end, with its false openings (`None` where they were not to
+    /// be judged).
+    pub(crate) fn finish(mut self, end_us: i64) -> Vec<Vec<(Tally, Option<u64>)>> {
         self.end_cuts_before((i64::MAX, Phase::InstantEnd, u64::MAX));
-        let quiet = self.quiet.map(Quiet::finish);
-        let tallies = self.bank.finish(end_us);
-        let judged = tallies.into_iter().map(|tally| {
-            let false_openings = quiet.as_ref().map(|limits| {
-                let is_false = |(endpoint, failures): (u32, u32)| limits.is_ordinary(endpoint, failures);
+        for endpoint in 0..self.watches.len() {
+            if self.watches[endpoint].row.is_some() {
+                self.finish_endpoint(endpoint as u32, end_us);
+            }
+        }
+        let mut results: Vec<Vec<(Tally, Option<u64>)>> = self.banks.iter().map(|_| Vec::new()).collect();
+        let limits: Vec<_> = self.banks.into_iter().map(|bank| bank.quiet.map(Quiet::finish)).collect();
+        for Setting { bank, tally, .. } in self.settings {
+            let false_openings = limits[bank].as_ref().map(|limits| {
+                let is_false = |(row, failures): (u32, u32)| limits.is_ordinary(row, failures);
                 tally.trips.iter().filter(|(key, _)| is_false(**key)).map(|(_, count)| count).sum()
             });
-            (tally, false_openings)
-        });
-        judged.collect()
+            results[bank].push((tally, false_openings));
+        }
+        results
+    }
+
+    /// What is open at the log's end was so until then.
+    fn finish_endpoint(&mut self, endpoint: u32, end_us: i64) {
+        let row = self.row(endpoint) as usize;
+        let Breakers { banks, settings, watches, gates, .. } = self;
+        let first = row * settings.len();
+        for (setting, gate) in settings.iter_mut().zip(&gates[first..]) {
+            if gate.breaker.is_open() {
+                let past_end_us = gate.breaker.next_turn_us(&setting.knobs).saturating_sub(end_us);
+                setting.tally.open_us = setting.tally.open_us.saturating_sub(past_end_us.max(0) as u64);
+                let starts = watches[endpoint as usize].starts(banks[setting.bank].cut[row]);
+                setting.tally.note_rejections(&gate.opened, &starts);
+            }
+        }
+    }
+}
+
+impl Setting {
+    /// A start at a breaker that is half-open, or open for long enough.
+    fn start(&mut self, gate: &mut Gate, call: &Tracked, fate: Fate, started: impl FnOnce() -> Starts) {
+        let was_open = gate.breaker.is_open();
+        let is_admitted = gate.breaker.admit(call.start_us, call.number, &self.knobs);
+        if gate.breaker.is_open() {
+            return;
+        }
+        if was_open {
+            self.tally.note_rejections(&gate.opened, &started());
+        }
+        if !is_admitted {
+            self.tally.note_rejection(fate);
+        }
+    }
+
+    /// Whether the breaker opened.
+    fn end(&mut self, gate: &mut Gate, end: &End, next_call: u64, row: u32) -> bool {
+        let was_half_open = gate.breaker.is_half_open();
+        let turn = gate.breaker.settle(end.at_us, end.call, end.failed, next_call, &self.knobs);
+        if let Turn::Opened(failures) = turn {
+            self.tally.note_opening(was_half_open, row, failures, self.knobs.open_timeout_us);
+        }
+        matches!(turn, Turn::Opened(_))
     }
 }
 

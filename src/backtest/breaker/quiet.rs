@@ -68,19 +68,10 @@ impl Quiet {
         self.at(endpoint).end(failed, window_calls);
     }
 
-    /// A start, which says nothing, or the end of a success: without a branch between the two.
-    #[inline]
-    pub(super) fn note_success(&mut self, endpoint: u32, is_end: bool) {
+    /// So many calls ended well.
+    pub(super) fn end_successes(&mut self, endpoint: u32, calls: u64) {
         let window_calls = self.window_calls;
-        let state = self.at(endpoint);
-        if state.window.is_settled(window_calls) {
-            state.calls += u32::from(is_end);
-            if state.calls == window_calls * PERIOD_WINDOWS {
-                state.close_period(window_calls);
-            }
-        } else if is_end {
-            state.end(false, window_calls);
-        }
+        self.at(endpoint).end_successes(calls, window_calls);
     }
 
     pub(super) fn finish(self) -> Limits {
@@ -110,6 +101,22 @@ impl Endpoint {
         }
         if self.calls == window_calls * PERIOD_WINDOWS {
             self.close_period(window_calls);
+        }
+    }
+
+    /// Windows without a failure need not be counted one by one.
+    fn end_successes(&mut self, mut calls: u64, window_calls: u32) {
+        while calls > 0 && !self.window.is_settled(window_calls) {
+            self.end(false, window_calls);
+            calls -= 1;
+        }
+        while calls > 0 {
+            let now = calls.min(u64::from(window_calls * PERIOD_WINDOWS - self.calls));
+            self.calls += now as u32;
+            calls -= now;
+            if self.calls == window_calls * PERIOD_WINDOWS {
+                self.close_period(window_calls);
+            }
         }
     }
 
@@ -158,19 +165,34 @@ fn nearest_rank(counts: &[u64], share: f64) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
-    /// One endpoint's ends, as they come: quiet ones by the short way.
+    /// One endpoint's ends, as they come.
     fn limits(ends: impl Iterator<Item = bool>) -> Limits {
         let mut quiet = Quiet::new(10);
-        for failed in ends {
-            if failed {
-                quiet.end(0, true);
-            } else {
-                quiet.note_success(0, false);
-                quiet.note_success(0, true);
-            }
-        }
+        ends.for_each(|failed| quiet.end(0, failed));
         quiet.finish()
+    }
+
+    proptest! {
+        #[test]
+        fn successes_in_one_number_are_as_many_one_by_one(
+            stretches in prop::collection::vec((0u64..250, 1u32..4), 1..30),
+            window_calls in 1u32..=128,
+        ) {
+            let (mut numbers, mut singles) = (Quiet::new(window_calls), Quiet::new(window_calls));
+            for (successes, failures) in stretches {
+                numbers.end_successes(0, successes);
+                (0..successes).for_each(|_| singles.end(0, false));
+                (0..failures).for_each(|_| {
+                    numbers.end(0, true);
+                    singles.end(0, true);
+                });
+            }
+            let told = |quiet: &Quiet| (quiet.endpoints[0].periods, quiet.endpoints[0].windows.clone());
+            prop_assert_eq!(told(&numbers), told(&singles));
+            prop_assert_eq!(numbers.finish().0, singles.finish().0);
+        }
     }
 
     #[test]

@@ -72,6 +72,14 @@ impl Window {
         self.failures.count_ones()
     }
 
+    /// Adds calls that did not fail.
+    pub(crate) fn push_successes(&mut self, calls: u64, window_calls: u32) {
+        let calls = calls.min(u64::from(window_calls)) as u32;
+        let mask = u128::MAX >> (MAX_WINDOW_CALLS - window_calls);
+        self.failures = self.failures.checked_shl(calls).unwrap_or(0) & mask;
+        self.calls = window_calls.min(self.calls + calls);
+    }
+
     /// Full and without a failure: another success changes nothing.
     #[inline(always)]
     pub(crate) fn is_settled(&self, window_calls: u32) -> bool {
@@ -93,19 +101,55 @@ pub(crate) struct Breaker {
 }
 
 impl Breaker {
+    #[cfg(test)]
     pub(crate) fn state(&self) -> State {
         self.state
     }
 
-    /// When it last opened.
-    pub(crate) fn opened_at_us(&self) -> i64 {
-        self.opened_at_us
+    pub(crate) fn is_open(&self) -> bool {
+        self.state == State::Open
     }
 
-    /// Closed with a full window of successes: only a failure matters.
-    #[inline(always)]
-    pub(crate) fn is_dormant(&self, knobs: &Knobs) -> bool {
-        self.state == State::Closed && self.window.is_settled(knobs.window_calls)
+    pub(crate) fn is_half_open(&self) -> bool {
+        self.state == State::HalfOpen
+    }
+
+    /// The first call whose success it must hear of when it ends; successes of later calls may come in one number, as
+    /// long as the state is what it is. Half-open, each success counts, and so it does in a window that is not full but
+    /// has a failure: its rate is judged anew with each call. A full window with one more success is no worse.
+    pub(crate) fn first_in_number(&self, knobs: &Knobs) -> u64 {
+        match self.state {
+            State::Open => 0,
+            State::HalfOpen => u64::MAX,
+            State::Closed if self.window.failures != 0 && self.window.calls < knobs.window_calls => u64::MAX,
+            State::Closed => self.since_call,
+        }
+    }
+
+    /// The first moment at which a start may find it other than it is now: closed it takes all, open none.
+    pub(crate) fn next_turn_us(&self, knobs: &Knobs) -> i64 {
+        match self.state {
+            State::Closed => i64::MAX,
+            State::Open => self.opened_at_us.saturating_add(knobs.open_timeout_us),
+            State::HalfOpen => i64::MIN,
+        }
+    }
+
+    /// Notes successes of calls that all came after [`Breaker::first_in_number`].
+    pub(crate) fn settle_successes(&mut self, calls: u64, knobs: &Knobs) {
+        if self.state == State::Closed {
+            self.window.push_successes(calls, knobs.window_calls);
+        }
+    }
+
+    /// Whether a call that started was let through.
+    #[cfg(test)]
+    pub(crate) fn let_through(&self, call: u64) -> bool {
+        match self.state {
+            State::Closed => true,
+            State::Open => false,
+            State::HalfOpen => self.probes > 0 && self.last_probe == call,
+        }
     }
 
     /// Whether a call may start.

@@ -5,7 +5,6 @@
 //! whole-second stamps, and, while reading, the pages that overlap the present moment. The file goes away with its
 //! handle.
 
-mod order;
 mod page;
 mod read;
 mod second;
@@ -20,6 +19,9 @@ use std::io::{BufWriter, Write};
 
 pub(crate) use page::{Block, Stamps};
 pub(crate) use read::Stored;
+
+/// The bound of [`Call::spread_us`](super::call::Call::spread_us).
+pub(crate) const MAX_SPREAD_US: i64 = second::MICROS;
 
 /// Bytes collected before they are written.
 const WRITE_BYTES: usize = 1 << 18;

@@ -7,9 +7,9 @@
 //! Where stamps are whole seconds, a record keeps the second and its rank among the block's requests of that second;
 //! the start follows when all requests of the second are known ([`super::second`]).
 
-use super::order::StartOrder;
 use super::second::MICROS;
 use crate::backtest::call::{Call, Outcome};
+use crate::backtest::order::TimeOrder;
 use std::collections::BTreeMap;
 
 /// Bytes of a record on disk.
@@ -107,7 +107,7 @@ impl Block {
     }
 
     fn add_exact(&mut self, calls: &[Call]) {
-        for position in StartOrder::default().of(calls.iter().map(|call| call.start_us)) {
+        for position in TimeOrder::default().of(calls.iter().map(|call| call.start_us)) {
             let call = &calls[position];
             self.add(call, Stamps::Exact, call.start_us, 0);
         }
@@ -117,7 +117,7 @@ impl Block {
         let ends: Vec<i64> = calls.iter().map(end_second).collect();
         let (ranks, seconds) = ranks(&ends);
         self.seconds.push(seconds);
-        for position in StartOrder::default().of(calls.iter().map(|call| call.start_us)) {
+        for position in TimeOrder::default().of(calls.iter().map(|call| call.start_us)) {
             let call = &calls[position];
             self.add(call, Stamps::WholeSeconds, ends[position], ranks[position]);
         }

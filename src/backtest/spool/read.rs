@@ -1,10 +1,10 @@
 //! The spooled requests in order of start, by slices of time gathered from the pages that overlap them.
 
-use super::order::StartOrder;
 use super::page::{RECORD_BYTES, Record, Stamps};
 use super::second::{MICROS, SecondCounts, end_within_us};
 use super::{PageEntry, unable};
 use crate::backtest::call::Call;
+use crate::backtest::order::TimeOrder;
 use anyhow::Context;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -103,7 +103,7 @@ impl Stored {
         let mut pool: Vec<Placed> = Vec::new();
         let mut sorted: Vec<Placed> = Vec::new();
         let mut slice: Vec<Call> = Vec::new();
-        let mut order = StartOrder::default();
+        let mut order = TimeOrder::default();
         let mut bytes = Vec::new();
         let mut pages = self.index.iter().filter(|(_, entry)| entry.max_start_us >= from_us).peekable();
         loop {

@@ -1,4 +1,4 @@
-//! Collects what the settings are worked out from, in one pass over the calls in order of start, or over rows in
+//! Collects what the settings are worked out from, in one pass over starts and ends in order of time, or over rows in
 //! order of the minute in which their requests started.
 //!
 //! Two parts of the log are kept apart, so that one pass serves both the whole log and its first part.
@@ -6,12 +6,11 @@
 use super::minutes::{FailingMinute, FailingMinutes, WorstMinute};
 use super::resolution::Resolution;
 use super::retries::MIN_MINUTE_REQUESTS;
-use crate::backtest::call::{Call, MINUTE_US, Outcome};
+use crate::backtest::call::{MINUTE_US, Outcome};
 use crate::backtest::open_minute::OpenMinutes;
+use crate::backtest::timeline::{Batch, Tracked};
 use crate::window::minute::MinuteRow;
 use crate::window::value_counts::ValueCounts;
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 
 /// What is known of one endpoint, or of all.
 #[derive(Clone, Debug, Default)]
@@ -30,16 +29,6 @@ pub(crate) struct Series {
     pub worst_minute: Option<WorstMinute>,
     /// Most requests in flight at a start; `None` where single requests are not known, or none has a duration.
     pub peak_in_flight: Option<u64>,
-    open: OpenMinutes<Minute>,
-}
-
-/// The calls of one minute.
-#[derive(Clone, Copy, Debug, Default)]
-struct Minute {
-    requests: u32,
-    failures: u32,
-    /// First and last, in microseconds.
-    failure_span_us: Option<(i64, i64)>,
 }
 
 /// One part of the log: all endpoints together, and each.
@@ -49,6 +38,7 @@ pub(crate) struct Observed {
     pub all: Series,
     /// By number.
     pub endpoints: Vec<Series>,
+    open: OpenMinutes<Minutes>,
 }
 
 /// Collects both parts.
@@ -57,9 +47,9 @@ pub(crate) struct EvidenceFit {
     /// Calls that start at or after belong to the second part; a whole minute.
     split_us: i64,
     parts: [Observed; 2],
-    /// End, whether the call took no time, endpoint.
-    ends: BinaryHeap<Reverse<(i64, bool, u32)>>,
+    /// Calls with a duration in flight, by endpoint.
     in_flight: Vec<u32>,
+    all_in_flight: u64,
 }
 
 impl EvidenceFit {
@@ -68,53 +58,48 @@ impl EvidenceFit {
         EvidenceFit {
             split_us: split_us.unwrap_or(i64::MAX),
             parts: Default::default(),
-            ends: BinaryHeap::new(),
             in_flight: Vec::new(),
+            all_in_flight: 0,
         }
     }
 
-    /// Takes the next calls in order of start.
-    pub(crate) fn take(&mut self, calls: &[Call]) {
-        calls.iter().for_each(|call| self.take_call(call));
-    }
-
-    fn take_call(&mut self, call: &Call) {
-        let part = &mut self.parts[usize::from(call.stamped_start_us() >= self.split_us)];
-        let index = call.endpoint as usize;
-        part.all.count(call);
-        let endpoint = part.endpoint(call.endpoint);
-        endpoint.count(call);
-        let Some(duration_us) = call.duration_us else { return };
-        if call.outcome == Outcome::Good {
-            endpoint.good_values.extend(&[duration_us.saturating_mul(1000)]);
+    /// Takes the next events.
+    pub(crate) fn take(&mut self, batch: &Batch) {
+        for call in batch.started() {
+            self.parts[usize::from(call.stamped_start_us() >= self.split_us)].count(call);
         }
-        // At one instant: ends of calls that took time, then starts, then ends of calls that took none.
-        while let Some(Reverse((end_us, is_instant, ended))) = self.ends.peek().copied()
-            && (end_us, is_instant) <= (call.start_us, false)
-        {
-            self.ends.pop();
-            self.in_flight[ended as usize] -= 1;
+        let endpoints = self.parts.iter().map(|part| part.endpoints.len()).max().unwrap_or(0);
+        self.in_flight.resize(endpoints, 0);
+        for event in &batch.events {
+            let call = &batch.calls[event.call()];
+            if !call.is_timed() {
+                continue;
+            }
+            let in_flight = &mut self.in_flight[call.endpoint as usize];
+            if event.is_end() {
+                *in_flight -= 1;
+                self.all_in_flight -= 1;
+                continue;
+            }
+            *in_flight += 1;
+            self.all_in_flight += 1;
+            let part = &mut self.parts[usize::from(call.stamped_start_us() >= self.split_us)];
+            let endpoint = &mut part.endpoints[call.endpoint as usize];
+            endpoint.peak_in_flight = endpoint.peak_in_flight.max(Some(u64::from(*in_flight)));
+            part.all.peak_in_flight = part.all.peak_in_flight.max(Some(self.all_in_flight));
         }
-        if index >= self.in_flight.len() {
-            self.in_flight.resize(index + 1, 0);
-        }
-        self.in_flight[index] += 1;
-        let end_us = call.start_us.saturating_add_unsigned(duration_us);
-        self.ends.push(Reverse((end_us, duration_us == 0, call.endpoint)));
-        endpoint.peak_in_flight = endpoint.peak_in_flight.max(Some(u64::from(self.in_flight[index])));
-        part.all.peak_in_flight = part.all.peak_in_flight.max(Some(self.ends.len() as u64));
     }
 
     /// Takes a row of requests that are not known one by one; rows come in order of the minute of their start.
     pub(crate) fn take_row(&mut self, row: &MinuteRow) {
-        let part = &mut self.parts[usize::from(row.key.started * MINUTE_US >= self.split_us)];
-        let endpoint = part.endpoint(row.key.endpoint);
-        endpoint.count_row(row);
-        if row.key.outcome == Outcome::Good {
-            let values: Vec<(u64, u64)> = row.durations_us().map(|(us, count)| (us * 1000, count)).collect();
-            endpoint.good_values.extend_counted(&values);
-        }
-        part.all.count_row(row);
+        self.parts[usize::from(row.key.started * MINUTE_US >= self.split_us)].count_row(row);
+    }
+
+    /// The first part; no call of it may come any more.
+    pub(crate) fn first(&mut self) -> &Observed {
+        let [first, _] = &mut self.parts;
+        first.finish();
+        first
     }
 
     /// Both parts; [`Observed::append`] makes the whole log of them.
@@ -127,6 +112,7 @@ impl EvidenceFit {
 }
 
 impl Observed {
+    #[inline]
     fn endpoint(&mut self, number: u32) -> &mut Series {
         let index = number as usize;
         if index >= self.endpoints.len() {
@@ -135,9 +121,49 @@ impl Observed {
         &mut self.endpoints[index]
     }
 
+    #[inline]
+    fn count(&mut self, call: &Tracked) {
+        let outcome = call.outcome();
+        let start_us = call.stamped_start_us();
+        let endpoint = self.endpoint(call.endpoint);
+        if call.is_timed() {
+            endpoint.timed += 1;
+            if outcome == Outcome::Good {
+                endpoint.good_values.add(call.duration_us.saturating_mul(1000));
+            }
+        }
+        let minute = self.minute(start_us).at(call.endpoint);
+        minute.requests += 1;
+        if outcome == Outcome::Failed {
+            minute.fail(1, (start_us, start_us));
+        }
+    }
+
+    fn count_row(&mut self, row: &MinuteRow) {
+        let requests = row.counts.requests;
+        let endpoint = self.endpoint(row.key.endpoint);
+        endpoint.timed += row.timed();
+        if row.key.outcome == Outcome::Good {
+            let values: Vec<(u64, u64)> = row.durations_us().map(|(us, count)| (us * 1000, count)).collect();
+            endpoint.good_values.extend_counted(&values);
+        }
+        let minute = self.minute(row.key.started * MINUTE_US).at(row.key.endpoint);
+        minute.requests += requests;
+        if row.key.outcome == Outcome::Failed {
+            minute.fail(requests, row.counts.started_us);
+        }
+    }
+
+    #[inline]
+    fn minute(&mut self, start_us: i64) -> &mut Minutes {
+        let Observed { all, endpoints, open } = self;
+        open.at(start_us, |start_us, minutes| minutes.close(start_us, all, endpoints))
+    }
+
     fn finish(&mut self) {
-        self.all.end_minutes();
-        self.endpoints.iter_mut().for_each(Series::end_minutes);
+        let Observed { all, endpoints, open } = self;
+        open.finish(|start_us, minutes| minutes.close(start_us, all, endpoints));
+        all.timed = endpoints.iter().map(|endpoint| endpoint.timed).sum();
     }
 
     /// Adds the part behind this one.
@@ -163,44 +189,6 @@ impl Observed {
 }
 
 impl Series {
-    fn count(&mut self, call: &Call) {
-        self.requests += 1;
-        self.timed += u64::from(call.duration_us.is_some());
-        let start_us = call.stamped_start_us();
-        let Series { open, minutes, worst_minute, failures, .. } = self;
-        let minute = open.at(start_us, |start_us, minute| end_minute(start_us, minute, minutes, worst_minute));
-        minute.requests += 1;
-        if call.outcome == Outcome::Failed {
-            *failures += 1;
-            minute.failures += 1;
-            let (first_us, last_us) = minute.failure_span_us.unwrap_or((start_us, start_us));
-            minute.failure_span_us = Some((first_us.min(start_us), last_us.max(start_us)));
-        }
-    }
-
-    fn count_row(&mut self, row: &MinuteRow) {
-        let requests = row.counts.requests;
-        self.requests += requests;
-        self.timed += row.timed();
-        let Series { open, minutes, worst_minute, failures, .. } = self;
-        let start_us = row.key.started * MINUTE_US;
-        let minute = open.at(start_us, |start_us, minute| end_minute(start_us, minute, minutes, worst_minute));
-        let requests_u32 = u32::try_from(requests).unwrap_or(u32::MAX);
-        minute.requests = minute.requests.saturating_add(requests_u32);
-        if row.key.outcome == Outcome::Failed {
-            *failures += requests;
-            minute.failures = minute.failures.saturating_add(requests_u32);
-            let (first_us, last_us) = minute.failure_span_us.unwrap_or(row.counts.started_us);
-            let (row_first_us, row_last_us) = row.counts.started_us;
-            minute.failure_span_us = Some((first_us.min(row_first_us), last_us.max(row_last_us)));
-        }
-    }
-
-    fn end_minutes(&mut self) {
-        let Series { open, minutes, worst_minute, .. } = self;
-        open.finish(|start_us, minute| end_minute(start_us, minute, minutes, worst_minute));
-    }
-
     fn append(&mut self, later: Series) {
         self.requests += later.requests;
         self.failures += later.failures;
@@ -213,25 +201,84 @@ impl Series {
         };
         self.peak_in_flight = self.peak_in_flight.max(later.peak_in_flight);
     }
+
+    fn add_minute(&mut self, start_us: i64, ended: &Minute) {
+        self.requests += ended.requests;
+        self.failures += ended.failures;
+        let minute = start_us.div_euclid(MINUTE_US);
+        let counted = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
+        let (requests, failures) = (counted(ended.requests), counted(ended.failures));
+        if requests >= MIN_MINUTE_REQUESTS {
+            let ended = WorstMinute { minute, requests, failures };
+            self.worst_minute = Some(self.worst_minute.map_or(ended, |worst| worst.worse(ended)));
+        }
+        if let Some((first_us, last_us)) = ended.failure_span_us {
+            let within = |at_us: i64| at_us.rem_euclid(MINUTE_US) as u32;
+            let (first_failure_us, last_failure_us) = (within(first_us), within(last_us));
+            self.minutes.0.push(FailingMinute { minute, requests, failures, first_failure_us, last_failure_us });
+        }
+    }
 }
 
-fn end_minute(start_us: i64, ended: Minute, failing: &mut FailingMinutes, worst: &mut Option<WorstMinute>) {
-    let Minute { requests, failures, failure_span_us } = ended;
-    let minute = start_us.div_euclid(MINUTE_US);
-    if requests >= MIN_MINUTE_REQUESTS {
-        let ended = WorstMinute { minute, requests, failures };
-        *worst = Some(worst.map_or(ended, |worst| worst.worse(ended)));
+/// The calls of one minute.
+#[derive(Clone, Copy, Debug, Default)]
+struct Minute {
+    requests: u64,
+    failures: u64,
+    /// First and last, in microseconds.
+    failure_span_us: Option<(i64, i64)>,
+}
+
+impl Minute {
+    fn fail(&mut self, failures: u64, (from_us, to_us): (i64, i64)) {
+        self.failures += failures;
+        let (first_us, last_us) = self.failure_span_us.unwrap_or((from_us, to_us));
+        self.failure_span_us = Some((first_us.min(from_us), last_us.max(to_us)));
     }
-    if let Some((first_us, last_us)) = failure_span_us {
-        let within = |at_us: i64| at_us.rem_euclid(MINUTE_US) as u32;
-        let (first_failure_us, last_failure_us) = (within(first_us), within(last_us));
-        failing.0.push(FailingMinute { minute, requests, failures, first_failure_us, last_failure_us });
+}
+
+/// The calls of one minute by endpoint.
+#[derive(Clone, Debug, Default)]
+struct Minutes {
+    endpoints: Vec<Minute>,
+    /// Those with calls: of many endpoints few may be busy in a minute.
+    busy: Vec<u32>,
+}
+
+impl Minutes {
+    #[inline]
+    fn at(&mut self, endpoint: u32) -> &mut Minute {
+        let index = endpoint as usize;
+        if index >= self.endpoints.len() {
+            self.endpoints.resize(index + 1, Minute::default());
+        }
+        let minute = &mut self.endpoints[index];
+        if minute.requests == 0 {
+            self.busy.push(endpoint);
+        }
+        minute
+    }
+
+    /// Adds the minute to its endpoints and to all together.
+    fn close(&mut self, start_us: i64, all: &mut Series, endpoints: &mut [Series]) {
+        let mut sum = Minute::default();
+        for endpoint in self.busy.drain(..) {
+            let minute = std::mem::take(&mut self.endpoints[endpoint as usize]);
+            endpoints[endpoint as usize].add_minute(start_us, &minute);
+            sum.requests += minute.requests;
+            if let Some(span_us) = minute.failure_span_us {
+                sum.fail(minute.failures, span_us);
+            }
+        }
+        all.add_minute(start_us, &sum);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backtest::call::Call;
+    use crate::backtest::timeline::tests::batches;
     use proptest::prelude::*;
 
     fn call(start_us: i64, duration_us: u64, endpoint: u32) -> Call {
@@ -240,7 +287,7 @@ mod tests {
 
     fn fit(calls: &[Call], split_us: Option<i64>) -> (Observed, Observed) {
         let mut fit = EvidenceFit::new(split_us);
-        fit.take(calls);
+        batches(calls, 13).iter().for_each(|batch| fit.take(batch));
         let (first, second) = fit.finish();
         let mut whole = first.clone();
         whole.append(second);

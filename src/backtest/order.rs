@@ -1,33 +1,33 @@
-//! The order of calls by start, by distributing keys instead of comparing calls: blocks and slices span minutes, so that
-//! few digits tell their starts apart.
+//! The order of calls by start or by end, by distributing keys instead of comparing calls: blocks, slices and batches
+//! span minutes, so that few digits tell their times apart.
 
 /// Bits of a digit: its counts stay in the first-level cache.
 const DIGIT_BITS: u32 = 11;
 const DIGITS: usize = 1 << DIGIT_BITS;
 
-/// Bits of a key that hold the position; the rest hold the start.
+/// Bits of a key that hold the position; the rest hold the time.
 const POSITION_BITS: u32 = 32;
 
-/// Puts positions in order of their starts; equal ones stay in order of position.
+/// Puts positions in order of their times; equal ones stay in order of position.
 #[derive(Debug, Default)]
-pub(super) struct StartOrder {
+pub(crate) struct TimeOrder {
     keys: Vec<u64>,
     spare: Vec<u64>,
 }
 
-impl StartOrder {
-    /// The positions of `starts_us` in order, as numbers.
-    pub(super) fn of(&mut self, starts_us: impl ExactSizeIterator<Item = i64> + Clone) -> impl Iterator<Item = usize> {
-        let first_us = starts_us.clone().min().unwrap_or(0);
-        let span = starts_us.clone().max().map_or(0, |last_us| last_us.abs_diff(first_us));
+impl TimeOrder {
+    /// The positions of `times_us` in order, as numbers.
+    pub(crate) fn of(&mut self, times_us: impl ExactSizeIterator<Item = i64> + Clone) -> impl Iterator<Item = usize> {
+        let first_us = times_us.clone().min().unwrap_or(0);
+        let span = times_us.clone().max().map_or(0, |last_us| last_us.abs_diff(first_us));
         self.keys.clear();
-        if span >> (u64::BITS - POSITION_BITS) == 0 && starts_us.len() >> POSITION_BITS == 0 {
-            let key = |(position, start_us): (u64, i64)| start_us.abs_diff(first_us) << POSITION_BITS | position;
-            self.keys.extend((0..).zip(starts_us).map(key));
+        if span >> (u64::BITS - POSITION_BITS) == 0 && times_us.len() >> POSITION_BITS == 0 {
+            let key = |(position, time_us): (u64, i64)| time_us.abs_diff(first_us) << POSITION_BITS | position;
+            self.keys.extend((0..).zip(times_us).map(key));
             self.distribute(u64::BITS - span.leading_zeros());
         } else {
             // More than an hour: rare enough for a plain sort.
-            let mut order: Vec<(i64, u64)> = starts_us.zip(0..).collect();
+            let mut order: Vec<(i64, u64)> = times_us.zip(0..).collect();
             order.sort_unstable();
             self.keys.extend(order.iter().map(|(_, position)| *position));
         }
@@ -71,7 +71,7 @@ mod tests {
             let starts: Vec<i64> = starts.iter().map(|start| offset.saturating_add(start * unit)).collect();
             let mut expected: Vec<usize> = (0..starts.len()).collect();
             expected.sort_by_key(|position| starts[*position]);
-            let mut order = StartOrder::default();
+            let mut order = TimeOrder::default();
             // What was ordered before leaves no trace.
             order.of([3, 1, 2].into_iter()).for_each(drop);
             prop_assert_eq!(order.of(starts.iter().copied()).collect::<Vec<_>>(), expected);
