@@ -1,7 +1,7 @@
 //! How many calls are in flight over short stretches of a batch: what fits a bulkhead is not modelled, and the peak of
 //! the traffic follows.
 
-use super::timeline::Batch;
+use super::timeline::{Batch, Event};
 
 /// Events of a stretch: short, as a bulkhead models whole stretches.
 pub(super) const STRETCH_EVENTS: usize = 256;
@@ -20,18 +20,16 @@ pub(super) struct Load {
 
 /// The load of each stretch of a batch, given how many are in flight before it.
 pub(super) fn loads(batch: &Batch, mut in_flight: usize) -> Vec<Load> {
-    let of = |events: &[super::timeline::Event]| {
+    let of = |events: &[Event]| {
         let mut load = Load { after: in_flight, ..Load::default() };
         for event in events {
             let call = &batch.calls[event.call()];
             let timed = usize::from(call.is_timed());
-            if event.is_end() {
-                load.after -= timed;
-                continue;
-            }
-            load.starts += timed as u64;
-            load.after += timed;
-            if load.after > load.peak {
+            let started = timed & usize::from(!event.is_end());
+            // One more or one less, without a branch between the two.
+            load.after = (load.after + 2 * started).wrapping_sub(timed);
+            load.starts += started as u64;
+            if load.after > load.peak && started == 1 {
                 (load.peak, load.peak_at_us) = (load.after, call.start_us);
             }
         }

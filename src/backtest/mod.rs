@@ -129,12 +129,12 @@ impl Backtest {
     /// When the temporary file cannot be read back.
     pub(crate) fn run(&self, stored: &Stored) -> anyhow::Result<BacktestReport> {
         let mut test = self.clone().start(stored);
-        feed::for_each_batch(stored, self.from_us(), self.threads, |batch| test.take(&batch, batch.started()))?;
+        feed::for_each_batch(stored, self.tested_from_us(), self.threads, |batch| test.take(&batch, batch.started()))?;
         Ok(test.finish())
     }
 
     /// Calls that start earlier by their stamps are not tested.
-    fn from_us(&self) -> i64 {
+    fn tested_from_us(&self) -> i64 {
         self.split.map_or(i64::MIN, |split| split.at_us)
     }
 

@@ -143,12 +143,8 @@ impl BreakerCase {
             breakers.make_room(&batch);
             for event in &batch.events {
                 let call = &batch.calls[event.call()];
-                if event.is_end() {
-                    breakers.end(call);
-                    continue;
-                }
-                breakers.start(call);
-                if call.endpoint == endpoint {
+                breakers.take_event(call, event.is_end());
+                if !event.is_end() && call.endpoint == endpoint {
                     let breaker = breakers.breaker(endpoint);
                     rows.push(json!([breaker.let_through(call.number), state_name(breaker.state())]));
                 }

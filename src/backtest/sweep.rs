@@ -91,7 +91,13 @@ enum Hands {
     /// The calling thread.
     Own(Vec<Model>),
     /// Others, some models each.
-    Threads(Vec<(SyncSender<Arc<Work>>, JoinHandle<Vec<Model>>)>),
+    Threads(Vec<Hand>),
+}
+
+/// A thread with some models, which it gives back.
+struct Hand {
+    sender: SyncSender<Arc<Work>>,
+    thread: JoinHandle<Vec<Model>>,
 }
 
 impl Hands {
@@ -108,7 +114,7 @@ impl Hands {
                 receiver.iter().for_each(|work| models.iter_mut().for_each(|model| model.take(&work)));
                 models
             };
-            (sender, std::thread::spawn(work))
+            Hand { sender, thread: std::thread::spawn(work) }
         };
         Hands::Threads(shares.into_iter().map(start).collect())
     }
@@ -119,15 +125,15 @@ impl Hands {
             Hands::Threads(threads) => {
                 let work = Arc::new(work);
                 // A thread that is gone panicked; joining it says so.
-                threads.iter().for_each(|(sender, _)| drop(sender.send(Arc::clone(&work))));
+                threads.iter().for_each(|hand| drop(hand.sender.send(Arc::clone(&work))));
             }
         }
     }
 
     fn finish(self) -> Vec<Model> {
-        let join = |(sender, handle): (SyncSender<Arc<Work>>, JoinHandle<Vec<Model>>)| {
-            drop(sender);
-            handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        let join = |hand: Hand| {
+            drop(hand.sender);
+            hand.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         };
         match self {
             Hands::Own(models) => models,

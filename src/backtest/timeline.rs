@@ -202,8 +202,9 @@ impl Timeline {
         batch
     }
 
-    /// The places of the calls that end before a start at `last_us`, in order of their ends; the others stay in flight.
-    fn ends(&mut self, calls: &[Tracked], last_us: Option<i64>) -> Vec<u32> {
+    /// The places of the calls that end before a start at `last_us`, in order of their ends, each with the earliest start
+    /// that it ends before; the others stay in flight.
+    fn ends(&mut self, calls: &[Tracked], last_us: Option<i64>) -> Vec<(i64, u32)> {
         let mut ended: Vec<(i64, u32)> = Vec::with_capacity(calls.len());
         for (call, place) in calls.iter().zip(0..) {
             if last_us.is_none_or(|last_us| call.next_start_us() <= last_us && call.start_us < last_us) {
@@ -213,22 +214,30 @@ impl Timeline {
             }
         }
         let order = self.order.of(ended.iter().map(|(end_us, _)| *end_us));
-        order.map(|position| ended[position].1).collect()
+        let due = |position: usize| {
+            let place = ended[position].1;
+            (calls[place as usize].next_start_us(), place)
+        };
+        order.map(due).collect()
     }
 }
 
 /// Both in order of time. Of the ends at one instant those of calls without length come last, as they start last.
-fn merge(batch: &Batch, ends: &[u32]) -> Vec<Event> {
+fn merge(batch: &Batch, ends: &[(i64, u32)]) -> Vec<Event> {
     let starts = batch.started();
+    let first = batch.carried.len();
     let mut events = Vec::with_capacity(starts.len() + ends.len());
-    let mut ends = ends.iter().map(|place| (batch.calls[*place as usize].next_start_us(), *place)).peekable();
-    for (start, place) in starts.iter().zip(batch.carried.len()..) {
-        while let Some((_, ended)) = ends.next_if(|(next_start_us, _)| *next_start_us <= start.start_us) {
-            events.push(Event::end(ended as usize));
-        }
-        events.push(Event::start(place));
+    let (mut start, mut end) = (0, 0);
+    // Starts and ends alternate at random, so that a branch between them would be foretold wrongly half of the time.
+    while start < starts.len() && end < ends.len() {
+        let (next_start_us, ended) = ends[end];
+        let is_end = next_start_us <= starts[start].start_us;
+        events.push(if is_end { Event::end(ended as usize) } else { Event::start(first + start) });
+        end += usize::from(is_end);
+        start += usize::from(!is_end);
     }
-    events.extend(ends.map(|(_, ended)| Event::end(ended as usize)));
+    events.extend((start..starts.len()).map(|start| Event::start(first + start)));
+    events.extend(ends[end..].iter().map(|(_, ended)| Event::end(*ended as usize)));
     events
 }
 

@@ -187,12 +187,7 @@ impl Breakers {
     pub(crate) fn take(&mut self, batch: &Batch) {
         self.make_room(batch);
         for event in &batch.events {
-            let call = &batch.calls[event.call()];
-            if event.is_end() {
-                self.end(call);
-            } else {
-                self.start(call);
-            }
+            self.take_event(&batch.calls[event.call()], event.is_end());
         }
     }
 
@@ -204,38 +199,39 @@ impl Breakers {
         }
     }
 
+    /// A start or an end. The two alternate at random: one rare branch for both is cheaper than two common ones.
     #[inline]
-    pub(super) fn start(&mut self, call: &Tracked) {
-        if call.start_us >= self.next_cut_us {
-            self.end_cuts_before(call.start());
+    pub(super) fn take_event(&mut self, call: &Tracked, is_end: bool) {
+        let at_us = if is_end { call.end_us() } else { call.start_us };
+        if at_us >= self.next_cut_us {
+            self.end_cuts_before(if is_end { call.end() } else { call.start() });
         }
+        let outcome = call.outcome();
         let watch = &mut self.watches[call.endpoint as usize];
-        if (call.start_us >= watch.next_turn_us) | (call.duration_us > self.shortest_timeout_us) {
-            self.start_notable(call);
+        let is_awaited = if is_end { call.number < watch.first_in_number } else { call.start_us >= watch.next_turn_us };
+        let fails = is_end & (outcome == Outcome::Failed);
+        if is_awaited | fails | (call.duration_us > self.shortest_timeout_us) {
+            self.take_notable(call, is_end);
         } else {
-            watch.count_start(call.outcome());
+            watch.count(outcome, is_end);
         }
-        self.next_call = call.number + 1;
+        // Ends belong to starts that were counted.
+        self.next_call = self.next_call.max(call.number + 1);
     }
 
-    #[inline]
-    pub(super) fn end(&mut self, call: &Tracked) {
-        if call.end_us() >= self.next_cut_us {
-            self.end_cuts_before(call.end());
-        }
-        let failed = call.outcome() == Outcome::Failed;
-        let watch = &mut self.watches[call.endpoint as usize];
-        if failed | (call.number < watch.first_in_number) | (call.duration_us > self.shortest_timeout_us) {
+    #[cold]
+    fn take_notable(&mut self, call: &Tracked, is_end: bool) {
+        if is_end {
+            let failed = call.outcome() == Outcome::Failed;
             let end = End { at_us: call.end_us(), endpoint: call.endpoint, call: call.number, failed };
             // Where the timeout cut it, it has ended already.
             self.settle(&end, |bank| call.duration_us <= bank.timeout_us);
         } else {
-            watch.untold += 1;
+            self.start_notable(call);
         }
     }
 
     /// A start that may turn a breaker, or is cut.
-    #[cold]
     fn start_notable(&mut self, call: &Tracked) {
         let row = self.row(call.endpoint);
         let Breakers { banks, settings, watches, gates, .. } = self;
@@ -275,7 +271,7 @@ impl Breakers {
             self.gates.resize(self.gates.len() + self.settings.len(), Gate::default());
             self.banks.iter_mut().for_each(|bank| bank.cut.push([0; 2]));
         }
-        let successes = std::mem::take(&mut watch.untold);
+        let successes = watch.tell();
         if successes > 0 {
             for (setting, gate) in self.settings.iter().zip(&mut self.gates[row as usize * self.settings.len()..]) {
                 gate.breaker.settle_successes(successes, &setting.knobs);
@@ -288,7 +284,6 @@ impl Breakers {
     }
 
     /// An end that may turn a breaker; tells it to the banks that hear of it.
-    #[cold]
     fn settle(&mut self, end: &End, hears: impl Fn(&Bank) -> bool) {
         let row = self.row(end.endpoint);
         let Breakers { banks, settings, watches, gates, next_call, .. } = self;

@@ -33,31 +33,43 @@ impl Starts {
 pub(super) struct Watch {
     /// Where its breakers are, once there was anything to tell them.
     pub row: Option<u32>,
-    /// Successes that ended and that no breaker was told of.
-    pub untold: u64,
     /// A start at this time or later may turn a breaker.
     pub next_turn_us: i64,
     /// The end of an older call is told at once.
     pub first_in_number: u64,
-    /// Starts by outcome.
-    started: [u64; 3],
+    /// Starts by outcome, then successes that ended and that no breaker was told of.
+    counted: [u64; 4],
 }
+
+/// Where untold successes are counted.
+const UNTOLD: usize = 3;
 
 impl Default for Watch {
     fn default() -> Self {
-        Watch { row: None, untold: 0, next_turn_us: i64::MAX, first_in_number: 0, started: [0; 3] }
+        Watch { row: None, next_turn_us: i64::MAX, first_in_number: 0, counted: [0; 4] }
     }
 }
 
 impl Watch {
     #[inline(always)]
     pub(super) fn count_start(&mut self, outcome: Outcome) {
-        self.started[outcome as usize] += 1;
+        self.counted[outcome as usize] += 1;
+    }
+
+    /// Counts a start, or the end of a success that no breaker is told of.
+    #[inline(always)]
+    pub(super) fn count(&mut self, outcome: Outcome, is_end: bool) {
+        self.counted[if is_end { UNTOLD } else { outcome as usize }] += 1;
+    }
+
+    /// The successes that no breaker was told of; from now on they are.
+    pub(super) fn tell(&mut self) -> u64 {
+        std::mem::take(&mut self.counted[UNTOLD])
     }
 
     /// What started, with those that a bank's timeout cuts.
     pub(super) fn starts(&self, [good_cut, neither_cut]: [u64; 2]) -> Starts {
-        let [good, neither, failed] = self.started;
+        let [good, neither, failed, _] = self.counted;
         Starts { good, neither, failed, good_cut, neither_cut }
     }
 

@@ -30,9 +30,6 @@ pub(crate) struct Stored {
     endpoints: Vec<u32>,
 }
 
-/// A call with what decides between equal starts: the number of its page, in input order.
-type Placed = (Call, u32);
-
 impl PageEntry {
     pub(super) fn bytes(&self) -> usize {
         self.records as usize * RECORD_BYTES
@@ -99,37 +96,36 @@ impl Stored {
         // Requests that are spread over a second lie in their page as they started before that: which page and which place
         // follows from how the log was cut, and when they ended does not.
         let by_end = self.has_whole_seconds();
-        let rank = |(call, number): &Placed| (if by_end { call.duration_us } else { None }, *number);
-        let mut pool: Vec<Placed> = Vec::new();
-        let mut sorted: Vec<Placed> = Vec::new();
-        let mut slice: Vec<Call> = Vec::new();
+        let mut pool = Pool::default();
+        let (mut later, mut slice) = (Pool::default(), Vec::new());
         let mut order = TimeOrder::default();
+        let mut sorted: Vec<u32> = Vec::new();
         let mut bytes = Vec::new();
         let mut pages = self.index.iter().filter(|(_, entry)| entry.max_start_us >= from_us).peekable();
         loop {
             // Twice what is left over, so that sorting stays linear in the calls however far pages overlap.
-            let enough = SLICE_CALLS.max(2 * pool.len());
-            while pool.len() < enough
+            let enough = SLICE_CALLS.max(2 * pool.calls.len());
+            while pool.calls.len() < enough
                 && let Some((number, entry)) = pages.next()
             {
-                self.load(entry, *number, &mut bytes, &mut pool).with_context(unable)?;
+                self.load(entry, &mut bytes, &mut pool.calls).with_context(unable)?;
+                pool.pages.resize(pool.calls.len(), *number);
             }
             sorted.clear();
-            sorted.extend(order.of(pool.iter().map(|(call, _)| call.start_us)).map(|position| pool[position]));
-            for equal in sorted.chunk_by_mut(|(a, _), (b, _)| a.start_us == b.start_us) {
-                if !equal.is_sorted_by_key(rank) {
-                    equal.sort_by_key(rank);
-                }
-            }
+            sorted.extend(order.of(pool.calls.iter().map(|call| call.start_us)).map(|position| position as u32));
+            pool.order_equal(&mut sorted, by_end);
             let settled = match pages.peek() {
-                Some((_, next)) => sorted.partition_point(|(call, _)| call.start_us < next.min_start_us),
+                Some((_, next)) => sorted.partition_point(|at| pool.calls[*at as usize].start_us < next.min_start_us),
                 None => sorted.len(),
             };
             slice.clear();
-            let settled_calls = sorted[..settled].iter().map(|(call, _)| *call);
+            let settled_calls = sorted[..settled].iter().map(|at| pool.calls[*at as usize]);
             slice.extend(settled_calls.filter(|call| call.stamped_start_us() >= from_us));
-            pool.clear();
-            pool.extend_from_slice(&sorted[settled..]);
+            later.calls.clear();
+            later.calls.extend(sorted[settled..].iter().map(|at| pool.calls[*at as usize]));
+            later.pages.clear();
+            later.pages.extend(sorted[settled..].iter().map(|at| pool.pages[*at as usize]));
+            std::mem::swap(&mut pool, &mut later);
             each(&slice)?;
             if pages.peek().is_none() {
                 return Ok(());
@@ -137,45 +133,98 @@ impl Stored {
         }
     }
 
-    fn load(&self, entry: &PageEntry, number: u32, bytes: &mut Vec<u8>, pool: &mut Vec<Placed>) -> std::io::Result<()> {
+    fn load(&self, entry: &PageEntry, bytes: &mut Vec<u8>, calls: &mut Vec<Call>) -> std::io::Result<()> {
         bytes.resize(entry.bytes(), 0);
         self.file.read_exact_at(bytes, entry.at_byte)?;
         let (records, rest) = bytes.split_at(entry.records as usize * RECORD_BYTES);
         let (long, first_ranks) = rest.split_at(entry.long_durations as usize * LONG_BYTES);
         let mut long = long.as_chunks::<LONG_BYTES>().0.iter().map(|bytes| u64::from_le_bytes(*bytes));
         let mut next_long = || long.next().unwrap_or(0);
-        let first_ranks = first_ranks.as_chunks::<FIRST_RANK_BYTES>().0;
-        for bytes in records.as_chunks::<RECORD_BYTES>().0 {
+        let mut seconds = PageSeconds::new(self, entry, first_ranks.as_chunks::<FIRST_RANK_BYTES>().0);
+        calls.extend(records.as_chunks::<RECORD_BYTES>().0.iter().map(|bytes| {
             let record = Record::from_bytes(bytes);
             let duration_us = record.duration_us(&mut next_long);
             let (start_us, spread_us) = match entry.stamps {
                 Stamps::Exact => (entry.base + record.offset_us(), 0),
-                Stamps::WholeSeconds => self.spread(entry, record, duration_us.unwrap_or(0), first_ranks),
+                Stamps::WholeSeconds => seconds.spread(record, duration_us.unwrap_or(0)),
             };
             let (endpoint, outcome) = (record.endpoint(), record.outcome());
             let endpoint = self.endpoints.get(endpoint as usize).copied().unwrap_or(endpoint);
-            pool.push((Call { start_us, spread_us, duration_us, endpoint, outcome }, number));
-        }
+            Call { start_us, spread_us, duration_us, endpoint, outcome }
+        }));
         Ok(())
+    }
+}
+
+/// Calls gathered, each with the number of its page in input order, which decides between equal starts.
+#[derive(Default)]
+struct Pool {
+    calls: Vec<Call>,
+    pages: Vec<u32>,
+}
+
+impl Pool {
+    /// Puts equal starts, which are in order of place, in order of their ends where that is asked for, then of pages.
+    fn order_equal(&self, sorted: &mut [u32], by_end: bool) {
+        let start_us = |at: &u32| self.calls[*at as usize].start_us;
+        let rank = |at: &u32| {
+            let place = *at as usize;
+            (if by_end { self.calls[place].duration_us } else { None }, self.pages[place])
+        };
+        let mut from = 0;
+        while let Some(equal) = sorted[from..].windows(2).position(|pair| start_us(&pair[0]) == start_us(&pair[1])) {
+            let first = from + equal;
+            let at_us = start_us(&sorted[first]);
+            let more = sorted[first..].iter().take_while(|at| start_us(at) == at_us).count();
+            from = first + more;
+            if !sorted[first..from].is_sorted_by_key(rank) {
+                sorted[first..from].sort_by_key(rank);
+            }
+        }
+    }
+}
+
+/// Seconds remembered at once: the requests of a page end in few that take turns.
+const REMEMBERED: usize = 64;
+
+/// How the requests that ended in the seconds of a page are spread.
+struct PageSeconds<'a> {
+    stored: &'a Stored,
+    entry: &'a PageEntry,
+    first_ranks: &'a [[u8; FIRST_RANK_BYTES]],
+    /// By the last digits of the second's distance from the page's base: the distance (`u32::MAX`: none yet), the rank of
+    /// the first of the block's requests, and how many requests the second has.
+    remembered: [(u32, u32, u32); REMEMBERED],
+}
+
+impl<'a> PageSeconds<'a> {
+    fn new(stored: &'a Stored, entry: &'a PageEntry, first_ranks: &'a [[u8; FIRST_RANK_BYTES]]) -> Self {
+        PageSeconds { stored, entry, first_ranks, remembered: [(u32::MAX, 0, 0); REMEMBERED] }
     }
 
     /// The start of a request that is one of the many of its second, and how far into the second it ended.
-    fn spread(
-        &self,
-        entry: &PageEntry,
-        record: Record,
-        duration_us: u64,
-        first_ranks: &[[u8; FIRST_RANK_BYTES]],
-    ) -> (i64, u32) {
+    #[inline]
+    fn spread(&mut self, record: Record, duration_us: u64) -> (i64, u32) {
         let (offset, rank) = record.second_and_rank();
-        let found = first_ranks.binary_search_by_key(&u32::from(offset), first_half);
-        let first = found.map_or(0, |index| second_half(&first_ranks[index]));
-        let second = entry.base + i64::from(offset);
-        let earlier = self.earlier_seconds.get(entry.input as usize).map_or(0, |counts| counts.get(second));
-        let rank = earlier.saturating_add(first).saturating_add(u32::from(rank));
-        let within_us = end_within_us(rank, self.seconds.get(second));
+        let place = usize::from(offset) % REMEMBERED;
+        if self.remembered[place].0 != u32::from(offset) {
+            self.remembered[place] = self.look_up(offset);
+        }
+        let (_, first, requests) = self.remembered[place];
+        let within_us = end_within_us(first.saturating_add(u32::from(rank)), requests);
+        let second = self.entry.base + i64::from(offset);
         let start_us = (second * MICROS + within_us).saturating_sub_unsigned(duration_us);
         (start_us, within_us as u32)
+    }
+
+    #[cold]
+    fn look_up(&self, offset: u16) -> (u32, u32, u32) {
+        let second = self.entry.base + i64::from(offset);
+        let found = self.first_ranks.binary_search_by_key(&u32::from(offset), first_half);
+        let first = found.map_or(0, |index| second_half(&self.first_ranks[index]));
+        let earlier = self.stored.earlier_seconds.get(self.entry.input as usize);
+        let earlier = earlier.map_or(0, |counts| counts.get(second));
+        (u32::from(offset), earlier.saturating_add(first), self.stored.seconds.get(second))
     }
 }
 

@@ -47,9 +47,31 @@ pub(crate) struct EvidenceFit {
     /// Calls that start at or after belong to the second part; a whole minute.
     split_us: i64,
     parts: [Observed; 2],
-    /// Calls with a duration in flight, by endpoint.
-    in_flight: Vec<u32>,
-    all_in_flight: u64,
+    /// By endpoint.
+    in_flight: Vec<InFlight>,
+    all_in_flight: InFlight,
+}
+
+/// Calls with a duration in flight.
+#[derive(Clone, Copy, Debug, Default)]
+struct InFlight {
+    now: u32,
+    /// By part: the most at a start.
+    peaks: [u32; 2],
+}
+
+impl InFlight {
+    /// One more where `timed` and `started` are 1, one less where `timed` alone is, without a branch between the two.
+    #[inline(always)]
+    fn step(&mut self, part: usize, timed: u32, started: u32) {
+        self.now = (self.now + 2 * started).wrapping_sub(timed);
+        self.peaks[part] = self.peaks[part].max(self.now * started);
+    }
+
+    /// `None`: no call had a duration.
+    fn peak(&self, part: usize) -> Option<u64> {
+        Some(u64::from(self.peaks[part])).filter(|peak| *peak > 0)
+    }
 }
 
 impl EvidenceFit {
@@ -59,7 +81,7 @@ impl EvidenceFit {
             split_us: split_us.unwrap_or(i64::MAX),
             parts: Default::default(),
             in_flight: Vec::new(),
-            all_in_flight: 0,
+            all_in_flight: InFlight::default(),
         }
     }
 
@@ -69,24 +91,14 @@ impl EvidenceFit {
             self.parts[usize::from(call.stamped_start_us() >= self.split_us)].count(call);
         }
         let endpoints = self.parts.iter().map(|part| part.endpoints.len()).max().unwrap_or(0);
-        self.in_flight.resize(endpoints, 0);
+        self.in_flight.resize(endpoints, InFlight::default());
         for event in &batch.events {
             let call = &batch.calls[event.call()];
-            if !call.is_timed() {
-                continue;
-            }
-            let in_flight = &mut self.in_flight[call.endpoint as usize];
-            if event.is_end() {
-                *in_flight -= 1;
-                self.all_in_flight -= 1;
-                continue;
-            }
-            *in_flight += 1;
-            self.all_in_flight += 1;
-            let part = &mut self.parts[usize::from(call.stamped_start_us() >= self.split_us)];
-            let endpoint = &mut part.endpoints[call.endpoint as usize];
-            endpoint.peak_in_flight = endpoint.peak_in_flight.max(Some(u64::from(*in_flight)));
-            part.all.peak_in_flight = part.all.peak_in_flight.max(Some(self.all_in_flight));
+            let part = usize::from(call.stamped_start_us() >= self.split_us);
+            let timed = u32::from(call.is_timed());
+            let started = timed & u32::from(!event.is_end());
+            self.in_flight[call.endpoint as usize].step(part, timed, started);
+            self.all_in_flight.step(part, timed, started);
         }
     }
 
@@ -97,16 +109,24 @@ impl EvidenceFit {
 
     /// The first part; no call of it may come any more.
     pub(crate) fn first(&mut self) -> &Observed {
-        let [first, _] = &mut self.parts;
-        first.finish();
-        first
+        self.finish_part(0);
+        &self.parts[0]
+    }
+
+    fn finish_part(&mut self, part: usize) {
+        let observed = &mut self.parts[part];
+        observed.finish();
+        observed.all.peak_in_flight = self.all_in_flight.peak(part);
+        for (endpoint, in_flight) in observed.endpoints.iter_mut().zip(&self.in_flight) {
+            endpoint.peak_in_flight = in_flight.peak(part);
+        }
     }
 
     /// Both parts; [`Observed::append`] makes the whole log of them.
-    pub(crate) fn finish(self) -> (Observed, Observed) {
-        let [mut first, mut second] = self.parts;
-        first.finish();
-        second.finish();
+    pub(crate) fn finish(mut self) -> (Observed, Observed) {
+        self.finish_part(0);
+        self.finish_part(1);
+        let [first, second] = self.parts;
         (first, second)
     }
 }
