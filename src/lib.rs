@@ -29,13 +29,14 @@
 //! | `report` | what a run found, as the JSON has it |
 //! | `render` | report to bytes; one file per format |
 //! | `deliver` | bytes out: files whole or not at all, standard output |
+//! | `message` | what is said beside the result |
 //! | `progress` | how far a run is, for people who watch it |
 //! | `figure` | numbers as people read them |
 //! | `nearest` | the known name that an unknown one is likely to mean |
 //!
 //! Invariants:
 //!
-//! 1. Only `source`, `deliver`, `plan`, `settings`, `progress`, this file and the temporary files of `backtest::spool` and
+//! 1. Only `source`, `deliver`, `plan`, `settings`, `progress`, `message`, this file and the temporary files of `backtest::spool` and
 //!    `advise::trace` touch the world; no other module prints, exits, unwraps or reads a clock.
 //! 2. A bad line never ends a run: it is counted, with file, line, column and reason.
 //! 3. Replay is causal: nothing at time T depends on a request after T.
@@ -50,6 +51,7 @@ pub mod deliver;
 pub mod diff;
 pub(crate) mod figure;
 mod handover;
+mod message;
 pub(crate) mod nearest;
 pub mod plan;
 mod progress;
@@ -70,6 +72,9 @@ use advise::model::Model;
 use advise::{AdviceReport, Analysis};
 use anyhow::{Context, bail};
 use cli::advise::Asked;
+use message::{
+    BROKEN_INPUT, rejected_lines, report_broken, report_broken_inputs, tell, tell_unless_quiet, unsaid, unsaid_of_log,
+};
 use plan::advise::AdvisePlan;
 use plan::formats::FormatsPlan;
 use plan::queries::QueriesPlan;
@@ -79,13 +84,10 @@ use plan::{OutputFormat, OutputPlan, ReplayPlan};
 use progress::with_progress;
 use render::formats::FormatsReport;
 use replay::{Kept, Replay, SecondLook};
-use report::{Input, Report, Summary};
+use report::{Input, Report};
 use source::explain;
-use std::io::{self, Write};
+use std::io::Write;
 use std::process::ExitCode;
-
-/// The exit code when the result is out but an input was broken.
-const BROKEN_INPUT: u8 = 2;
 
 /// Runs one command.
 ///
@@ -342,56 +344,6 @@ pub fn replay_report(plan: &ReplayPlan) -> anyhow::Result<Report> {
     Ok(replay.into_report(plan, reading, second_look))
 }
 
-/// What the formats for programs leave for a message: where some of the log or of the config is missing.
-fn unsaid(plan: &ReplayPlan, report: &Report) -> Vec<String> {
-    let mut messages = unsaid_of_log(plan, &report.summary);
-    if plan.output.format == OutputFormat::Config {
-        let say = |setting| format!("{setting} could not be recommended; the current value is carried over");
-        messages.extend(render::carried_over(report).into_iter().map(say));
-    }
-    messages
-}
-
-/// What the formats for programs leave for a message about the log.
-fn unsaid_of_log(plan: &ReplayPlan, summary: &Summary) -> Vec<String> {
-    if matches!(plan.output.format, OutputFormat::Table | OutputFormat::Markdown) {
-        return Vec::new();
-    }
-    rejected_lines(plan, summary).into_iter().chain(summary.notes.iter().cloned()).collect()
-}
-
-/// How many lines were rejected, the first of them, and where all of them are.
-fn rejected_lines(plan: &ReplayPlan, summary: &Summary) -> Option<String> {
-    let first = summary.rejected_samples.first()?;
-    let all = match &plan.input.rejects {
-        Some(file) => format!("all of them are in {}", file.display()),
-        None => "collect all of them with --rejects FILE".to_owned(),
-    };
-    let (rejected, lines) = (summary.rejected, summary.lines);
-    Some(format!("{rejected} of {lines} lines were rejected, the first: {first}; {all}"))
-}
-
-/// Names every input that broke off; what was read of it is in the result.
-fn report_broken_inputs(plan: &ReplayPlan, inputs: &[Input]) -> anyhow::Result<ExitCode> {
-    let broken = inputs.iter().filter_map(|input| Some((&*input.path, input.error.as_deref()?)));
-    report_broken(broken, plan.input.keep_going)
-}
-
-/// The same for paths and what happened to each.
-fn report_broken<'a>(broken: impl Iterator<Item = (&'a str, &'a str)>, keep_going: bool) -> anyhow::Result<ExitCode> {
-    let mut code = ExitCode::SUCCESS;
-    for (path, error) in broken {
-        let consequence = if keep_going {
-            "what was read before counts"
-        } else {
-            code = ExitCode::from(BROKEN_INPUT);
-            "what was read before counts; --keep-going makes this no failure"
-        };
-        tell(&format!("{path}: {error}; {consequence}"));
-    }
-    Ok(code)
-}
-
 /// A result that could not be written is refused before the work for it.
 fn check_out(output: &OutputPlan) -> anyhow::Result<()> {
     output.file.as_deref().map_or(Ok(()), deliver::file::check_writable)
@@ -403,15 +355,4 @@ fn write_out(file: Option<&std::path::Path>, bytes: &[u8]) -> anyhow::Result<Exi
         None => deliver::file::write_stdout(bytes).context("standard output")?,
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn tell_unless_quiet(output: &OutputPlan, messages: &[impl AsRef<str>]) {
-    if !output.quiet {
-        messages.iter().for_each(|message| tell(message.as_ref()));
-    }
-}
-
-/// A message on standard error, its hostile parts escaped. A closed standard error is no reason to fail.
-fn tell(message: &str) {
-    let _ = writeln!(io::stderr(), "learn: {}", render::escape::terminal(message));
 }

@@ -9,6 +9,7 @@ mod files;
 mod format;
 mod formats;
 mod queries;
+mod reading;
 mod scan;
 mod windows;
 

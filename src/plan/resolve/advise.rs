@@ -2,12 +2,11 @@
 
 use super::super::ReplayPlan;
 use super::super::advise::{AdviceFormat, AdvisePlan};
+use super::reading::ReadingFlags;
 use crate::advise::Analysis;
 use crate::advise::model::Model;
 use crate::advise::trace::fields::FIELDS;
 use crate::cli::advise::LogArgs;
-use crate::cli::replay::{OutputFlags, ReplayArgs};
-use crate::cli::value::KnobFlags;
 use crate::nearest::similar;
 use crate::settings::{Environment, Settings};
 use anyhow::{Context, bail, ensure};
@@ -40,16 +39,15 @@ impl AdvisePlan {
         if let (None, Some(first)) = (only, args.files.first()) {
             refuse_unknown(first)?;
         }
-        let replay = ReplayArgs {
-            files: args.files.clone(),
-            run: args.run.clone(),
-            no_backtest: true,
-            input: args.input.clone(),
-            selection: args.selection.clone(),
-            output: OutputFlags { format: None, write: args.write.clone() },
-            knobs: KnobFlags(own.knobs().only(READING_KNOBS)),
-            ..ReplayArgs::default()
-        };
+        let replay = ReadingFlags {
+            files: &args.files,
+            run: &args.run,
+            input: &args.input,
+            selection: &args.selection,
+            write: &args.write,
+            knobs: own.knobs().only(READING_KNOBS),
+        }
+        .replay_args();
         // What rules come to is not looked at, so neither are the settings for them.
         let knobs = settings.knobs.only(READING_KNOBS);
         let reading = Settings { rules: None, current: None, knobs, ..settings.clone() };

@@ -4,10 +4,11 @@
 
 use super::super::diff::{Action, DiffPlan, Origin, PublishPlan, Source, Unsupported};
 use super::super::{OutputPlan, ReplayPlan};
+use super::reading::ReadingFlags;
 use super::{is_same_file, output_plan};
 use crate::cli::diff::DiffArgs;
 use crate::cli::publish::{PublishArgs, RedisFlags};
-use crate::cli::replay::{OutputFlags, ReplayArgs};
+use crate::cli::replay::ReplayArgs;
 use crate::deliver::redis::{RedisPlan, is_redis_url};
 use crate::diff::tolerance::Tolerances;
 use crate::settings::{Environment, Settings};
@@ -139,17 +140,15 @@ fn replay(
              replay it first: learn replay -f config | learn diff OLD -"
         );
     }
-    let args = ReplayArgs {
-        files: vec![PathBuf::from(path)],
-        run: args.run.clone(),
-        no_backtest: true,
-        input: args.input.clone(),
-        selection: args.selection.clone(),
-        rules: args.rules.clone(),
-        output: OutputFlags { format: None, write: args.output.write.clone() },
-        knobs: args.knobs.clone(),
-        ..ReplayArgs::default()
+    let reading = ReadingFlags {
+        files: &[PathBuf::from(path)],
+        run: &args.run,
+        input: &args.input,
+        selection: &args.selection,
+        write: &args.output.write,
+        knobs: args.knobs.0.clone(),
     };
+    let args = ReplayArgs { rules: args.rules.clone(), ..reading.replay_args() };
     let (plan, said) = ReplayPlan::resolve(&args, settings, environment)?;
     warnings.extend(said);
     Ok(plan)

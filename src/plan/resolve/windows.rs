@@ -2,8 +2,8 @@
 
 use super::super::ReplayPlan;
 use super::super::windows::{WindowsFormat, WindowsPlan};
-use crate::cli::replay::{OutputFlags, ReplayArgs, WriteFlags};
-use crate::cli::value::KnobFlags;
+use super::reading::ReadingFlags;
+use crate::cli::replay::WriteFlags;
 use crate::cli::windows::WindowsArgs;
 use crate::settings::{Environment, Settings};
 use anyhow::{bail, ensure};
@@ -31,16 +31,15 @@ impl WindowsPlan {
         let format = format(args.format, file)?;
         // A table may take the place of one that it was made from; `is_replaced` tells which inputs that concerns.
         let write = WriteFlags { output: None, ..args.write.clone() };
-        let replay = ReplayArgs {
-            files: args.files.clone(),
-            run: args.run.clone(),
-            no_backtest: true,
-            input: args.input.clone(),
-            selection: args.selection.clone(),
-            output: OutputFlags { format: None, write },
-            knobs: KnobFlags(args.knobs.0.clone()),
-            ..ReplayArgs::default()
-        };
+        let replay = ReadingFlags {
+            files: &args.files,
+            run: &args.run,
+            input: &args.input,
+            selection: &args.selection,
+            write: &write,
+            knobs: args.knobs.0.clone(),
+        }
+        .replay_args();
         let (mut replay, warnings) = ReplayPlan::resolve(&replay, settings, environment)?;
         if let (Some(file), Some(rejects)) = (file, &replay.input.rejects) {
             ensure!(!super::is_same_file(file, rejects), "--output and --rejects are both {}", file.display());
