@@ -10,6 +10,7 @@ use super::load::{Load, STRETCH_EVENTS};
 use super::timeline::{Batch, Event, Moment, Phase, Rank, Tracked, end_moment};
 use serde::Serialize;
 use std::cmp::Reverse;
+use std::collections::binary_heap::PeekMut;
 use std::collections::{BinaryHeap, VecDeque};
 
 /// How long a queue is and how long one waits in it.
@@ -120,9 +121,9 @@ impl Bulkhead {
         self.turn_to(batch);
         for (events, load) in batch.events.chunks(STRETCH_EVENTS).zip(loads) {
             let is_idle = self.absent == 0 && self.queue.is_empty() && self.delayed_ends.is_empty();
-            if is_idle && load.peak <= self.max_running {
-                self.tally.calls += load.starts;
-                self.running = load.after;
+            if is_idle && load.peak as usize <= self.max_running {
+                self.tally.calls += u64::from(load.starts);
+                self.running = load.after as usize;
             } else {
                 events.iter().for_each(|event| self.take_event(&batch.calls[event.call()], *event));
             }
@@ -142,7 +143,7 @@ impl Bulkhead {
 
     #[inline]
     fn take_event(&mut self, call: &Tracked, event: Event) {
-        if !call.is_timed() {
+        if !event.is_timed() {
             return;
         }
         if event.is_end() {
@@ -155,7 +156,8 @@ impl Bulkhead {
             self.running -= 1;
             if !self.queue.is_empty() {
                 let (at_us, phase, _) = call.end();
-                self.serve(at_us, phase);
+                let end = self.serve(at_us, phase);
+                self.delayed_ends.extend(end);
                 self.find_next_due();
             }
             return;
@@ -187,20 +189,20 @@ impl Bulkhead {
         }
     }
 
-    /// Lets waiting calls run while there is room.
-    fn serve(&mut self, at_us: i64, phase: Phase) {
-        while self.running < self.max_running
-            && let Some(waiting) = self.queue.pop_front()
-        {
-            let wait_us = at_us.saturating_sub(waiting.since_us);
-            self.tally.waited += 1;
-            self.tally.wait_us = self.tally.wait_us.saturating_add(wait_us as u64);
-            self.tally.longest_wait_us = self.tally.longest_wait_us.max(wait_us);
-            self.run(at_us, waiting.call);
-            let end = end_moment(at_us, waiting.duration_us, waiting.call);
-            // At the log's end of time a call that takes time ends in the phase that is under way.
-            self.delayed_ends.push(Reverse(Rank::of(end.max((at_us, phase, waiting.call)))));
+    /// Lets a waiting call run if there is room; gives its end.
+    fn serve(&mut self, at_us: i64, phase: Phase) -> Option<Reverse<Rank>> {
+        if self.running >= self.max_running {
+            return None;
         }
+        let waiting = self.queue.pop_front()?;
+        let wait_us = at_us.saturating_sub(waiting.since_us);
+        self.tally.waited += 1;
+        self.tally.wait_us = self.tally.wait_us.saturating_add(wait_us as u64);
+        self.tally.longest_wait_us = self.tally.longest_wait_us.max(wait_us);
+        self.run(at_us, waiting.call);
+        let end = end_moment(at_us, waiting.duration_us, waiting.call);
+        // At the log's end of time a call that takes time ends in the phase that is under way.
+        Some(Reverse(Rank::of(end.max((at_us, phase, waiting.call)))))
     }
 
     /// Ends delayed calls and waits that are due before a moment at `at_us`.
@@ -219,9 +221,14 @@ impl Bulkhead {
                 self.tally.rejected_waiting += 1;
                 self.tally.good_rejected += u64::from(waiting.is_some_and(|waiting| waiting.is_good));
             } else {
-                self.delayed_ends.pop();
                 self.running -= 1;
-                self.serve(at_us, phase);
+                let end = self.serve(at_us, phase);
+                // One end takes the other's place, which costs less than taking one out and putting one in.
+                match (end, self.delayed_ends.peek_mut()) {
+                    (Some(end), Some(mut first)) => *first = end,
+                    (None, Some(first)) => drop(PeekMut::pop(first)),
+                    (_, None) => {}
+                }
             }
             self.find_next_due();
         }

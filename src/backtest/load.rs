@@ -3,38 +3,49 @@
 
 use super::timeline::{Batch, Event};
 
-/// Events of a stretch: short, as a bulkhead models whole stretches.
+/// Events of a stretch: few, as a bulkhead models whole stretches.
 pub(super) const STRETCH_EVENTS: usize = 256;
 
 /// The calls with a duration in flight over some events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Load {
     /// Those that start.
-    pub starts: u64,
-    /// Most in flight at a start, itself included, and the first time that it was so.
-    pub peak: usize,
-    pub peak_at_us: i64,
+    pub starts: u32,
+    /// Most in flight at a start, itself included.
+    pub peak: u32,
     /// In flight at the end.
-    pub after: usize,
+    pub after: u32,
+}
+
+impl Load {
+    fn of(events: &[Event], in_flight: u32) -> Self {
+        let mut load = Load { after: in_flight, ..Load::default() };
+        for event in events {
+            let (after, started) = event.in_flight_after(load.after);
+            load.after = after;
+            load.starts += started;
+            load.peak = load.peak.max(after * started);
+        }
+        load
+    }
 }
 
 /// The load of each stretch of a batch, given how many are in flight before it.
-pub(super) fn loads(batch: &Batch, mut in_flight: usize) -> Vec<Load> {
+pub(super) fn loads(batch: &Batch, mut in_flight: u32) -> Vec<Load> {
     let of = |events: &[Event]| {
-        let mut load = Load { after: in_flight, ..Load::default() };
-        for event in events {
-            let call = &batch.calls[event.call()];
-            let timed = usize::from(call.is_timed());
-            let started = timed & usize::from(!event.is_end());
-            // One more or one less, without a branch between the two.
-            load.after = (load.after + 2 * started).wrapping_sub(timed);
-            load.starts += started as u64;
-            if load.after > load.peak && started == 1 {
-                (load.peak, load.peak_at_us) = (load.after, call.start_us);
-            }
-        }
+        let load = Load::of(events, in_flight);
         in_flight = load.after;
         load
     };
     batch.events.chunks(STRETCH_EVENTS).map(of).collect()
+}
+
+/// When so many are in flight for the first time in a stretch, given how many are before it.
+pub(super) fn first_at_us(batch: &Batch, stretch: usize, mut in_flight: u32, peak: u32) -> Option<i64> {
+    let events = batch.events.chunks(STRETCH_EVENTS).nth(stretch)?;
+    let first = events.iter().find(|event| {
+        in_flight = event.in_flight_after(in_flight).0;
+        in_flight == peak
+    });
+    first.map(|event| batch.calls[event.call()].start_us)
 }

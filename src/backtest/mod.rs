@@ -255,7 +255,7 @@ impl Facts {
             from: traffic.stamped_span_us.map(|(from_us, _)| format_us(from_us)),
             to: traffic.stamped_span_us.map(|(_, to_us)| format_us(to_us)),
             p999_ms: self.p999_us.map(|us| us as f64 / 1e3),
-            peak_in_flight: traffic.peak.map(|(calls, _)| calls as u64),
+            peak_in_flight: traffic.peak.map(|(calls, _)| u64::from(calls)),
             peak_at: traffic.peak.map(|(_, at_us)| format_us(at_us)),
         }
     }

@@ -248,7 +248,7 @@ fn the_bulkhead_agrees_with_the_package_call_by_call() {
         let mut bulkhead = Bulkhead::new(case.max_calls as usize, case.queue);
         for batch in batches(&case.calls, BATCH_CALLS) {
             // As if nothing fitted, so that every call is modelled.
-            let unfit = Load { peak: usize::MAX, ..Load::default() };
+            let unfit = Load { peak: u32::MAX, ..Load::default() };
             bulkhead.take(&batch, &vec![unfit; batch.events.len()]);
         }
         let (tally, ran_us) = (bulkhead.finish(), &bulkhead.ran_us);

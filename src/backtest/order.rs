@@ -21,8 +21,8 @@ pub(crate) struct TimeOrder {
 impl TimeOrder {
     /// The positions of `times_us` in order, as numbers.
     pub(crate) fn of(&mut self, times_us: impl ExactSizeIterator<Item = i64> + Clone) -> impl Iterator<Item = usize> {
-        let first_us = times_us.clone().min().unwrap_or(0);
-        let span = times_us.clone().max().map_or(0, |last_us| last_us.abs_diff(first_us));
+        let (first_us, last_us) = span(times_us.clone());
+        let span = last_us.abs_diff(first_us);
         self.keys.clear();
         if span >> (u64::BITS - POSITION_BITS) == 0 && times_us.len() >> POSITION_BITS == 0 {
             let key = |(position, time_us): (u64, i64)| time_us.abs_diff(first_us) << POSITION_BITS | position;
@@ -78,6 +78,13 @@ impl TimeOrder {
             }
         }
     }
+}
+
+/// The first and the last time; zeros without any.
+pub(super) fn span(times_us: impl Iterator<Item = i64>) -> (i64, i64) {
+    let widen = |(first, last): (i64, i64), at_us: i64| (first.min(at_us), last.max(at_us));
+    let (first, last) = times_us.fold((i64::MAX, i64::MIN), widen);
+    if first > last { (0, 0) } else { (first, last) }
 }
 
 fn value_of(key: u64, shift: u32) -> usize {

@@ -105,7 +105,8 @@ impl Hands {
         if threads == 1 {
             return Hands::Own(models);
         }
-        let mut shares: Vec<Vec<Model>> = (0..threads.clamp(1, models.len())).map(|_| Vec::new()).collect();
+        // One thread reads meanwhile.
+        let mut shares: Vec<Vec<Model>> = (1..threads.clamp(2, models.len() + 1)).map(|_| Vec::new()).collect();
         let count = shares.len();
         models.into_iter().enumerate().for_each(|(number, model)| shares[number % count].push(model));
         let start = |mut models: Vec<Model>| {
@@ -200,7 +201,7 @@ impl Sweep {
     pub(super) fn take(&mut self, batch: &Arc<Batch>, started: &[Tracked]) {
         self.shared.take(started);
         let loads = load::loads(batch, self.shared.traffic.in_flight);
-        self.shared.traffic.take_loads(&loads);
+        self.shared.traffic.take_loads(batch, &loads);
         self.hands.take(Work { batch: Arc::clone(batch), loads });
     }
 

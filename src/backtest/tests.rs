@@ -108,10 +108,10 @@ fn passing_over_stretches_that_fit_changes_nothing() {
             for batch in batches(&calls, batch_calls) {
                 let loads = loads(&batch, in_flight);
                 in_flight = loads.last().map_or(in_flight, |load| load.after);
-                fitting += loads.iter().filter(|load| load.peak <= max_calls).count();
-                full += loads.iter().filter(|load| load.peak > max_calls).count();
+                fitting += loads.iter().filter(|load| load.peak as usize <= max_calls).count();
+                full += loads.iter().filter(|load| load.peak as usize > max_calls).count();
                 by_stretch.take(&batch, &loads);
-                let unfit: Vec<Load> = loads.iter().map(|load| Load { peak: usize::MAX, ..*load }).collect();
+                let unfit: Vec<Load> = loads.iter().map(|load| Load { peak: u32::MAX, ..*load }).collect();
                 one_by_one.take(&batch, &unfit);
             }
             assert_eq!(by_stretch.finish(), one_by_one.finish(), "{max_calls} {queue:?}");

@@ -80,12 +80,6 @@ impl Tracked {
         self.start_us.saturating_add_unsigned(self.duration_us)
     }
 
-    /// The start that the end comes before, at the earliest.
-    fn next_start_us(&self) -> i64 {
-        let end_us = self.end_us();
-        end_us.saturating_add(i64::from(end_us == self.start_us))
-    }
-
     /// When it starts.
     pub(crate) fn start(&self) -> Moment {
         (self.start_us, Phase::Start, self.number)
@@ -108,23 +102,40 @@ pub(crate) fn end_moment(start_us: i64, duration_us: u64, call: u64) -> Moment {
 pub(crate) struct Event(u32);
 
 impl Event {
-    fn start(call: usize) -> Self {
-        Event((call as u32) << 1)
-    }
+    const IS_END: u32 = 1;
+    const IS_TIMED: u32 = 2;
+    const PLACE_SHIFT: u32 = 2;
 
-    fn end(call: usize) -> Self {
-        Event((call as u32) << 1 | 1)
+    #[inline(always)]
+    fn new(place: u32, call: &Tracked, is_end: bool) -> Self {
+        let timed = if call.is_timed() { Self::IS_TIMED } else { 0 };
+        Event(place << Self::PLACE_SHIFT | timed | u32::from(is_end))
     }
 
     /// Which of the batch's calls.
     #[inline(always)]
     pub(crate) fn call(self) -> usize {
-        (self.0 >> 1) as usize
+        (self.0 >> Self::PLACE_SHIFT) as usize
     }
 
     #[inline(always)]
     pub(crate) fn is_end(self) -> bool {
-        self.0 & 1 == 1
+        self.0 & Self::IS_END != 0
+    }
+
+    /// See [`Tracked::is_timed`].
+    #[inline(always)]
+    pub(crate) fn is_timed(self) -> bool {
+        self.0 & Self::IS_TIMED != 0
+    }
+
+    /// How many calls with a duration are in flight after it, without a branch between starts and ends; and whether one
+    /// of those started, as 0 or 1.
+    #[inline(always)]
+    pub(crate) fn in_flight_after(self, before: u32) -> (u32, u32) {
+        let timed = u32::from(self.is_timed());
+        let started = timed & u32::from(!self.is_end());
+        ((before + 2 * started).wrapping_sub(timed), started)
     }
 }
 
@@ -202,42 +213,56 @@ impl Timeline {
         batch
     }
 
-    /// The places of the calls that end before a start at `last_us`, in order of their ends, each with the earliest start
-    /// that it ends before; the others stay in flight.
-    fn ends(&mut self, calls: &[Tracked], last_us: Option<i64>) -> Vec<(i64, u32)> {
-        let mut ended: Vec<(i64, u32)> = Vec::with_capacity(calls.len());
+    /// The ends before a start at `last_us`, in order of time; the other calls stay in flight.
+    fn ends(&mut self, calls: &[Tracked], last_us: Option<i64>) -> Vec<End> {
+        let mut ended: Vec<End> = Vec::with_capacity(calls.len());
         for (call, place) in calls.iter().zip(0..) {
-            if last_us.is_none_or(|last_us| call.next_start_us() <= last_us && call.start_us < last_us) {
-                ended.push((call.end_us(), place));
+            let end_us = call.end_us();
+            let end = End { end_us, event: Event::new(place, call, true), is_instant: end_us == call.start_us };
+            if last_us.is_none_or(|last_us| end.next_start_us() <= last_us && call.start_us < last_us) {
+                ended.push(end);
             } else {
                 self.in_flight.push((*call, place));
             }
         }
-        let order = self.order.of(ended.iter().map(|(end_us, _)| *end_us));
-        let due = |position: usize| {
-            let place = ended[position].1;
-            (calls[place as usize].next_start_us(), place)
-        };
-        order.map(due).collect()
+        let order = self.order.of(ended.iter().map(|end| end.end_us));
+        order.map(|position| ended[position]).collect()
+    }
+}
+
+/// An end that is yet to find its place.
+#[derive(Clone, Copy, Debug)]
+struct End {
+    end_us: i64,
+    event: Event,
+    is_instant: bool,
+}
+
+impl End {
+    /// The start that it comes before, at the earliest.
+    #[inline(always)]
+    fn next_start_us(&self) -> i64 {
+        self.end_us.saturating_add(i64::from(self.is_instant))
     }
 }
 
 /// Both in order of time. Of the ends at one instant those of calls without length come last, as they start last.
-fn merge(batch: &Batch, ends: &[(i64, u32)]) -> Vec<Event> {
+fn merge(batch: &Batch, ends: &[End]) -> Vec<Event> {
     let starts = batch.started();
-    let first = batch.carried.len();
+    let first = batch.carried.len() as u32;
     let mut events = Vec::with_capacity(starts.len() + ends.len());
     let (mut start, mut end) = (0, 0);
     // Starts and ends alternate at random, so that a branch between them would be foretold wrongly half of the time.
     while start < starts.len() && end < ends.len() {
-        let (next_start_us, ended) = ends[end];
-        let is_end = next_start_us <= starts[start].start_us;
-        events.push(if is_end { Event::end(ended as usize) } else { Event::start(first + start) });
+        let (next, ended) = (&starts[start], &ends[end]);
+        let is_end = ended.next_start_us() <= next.start_us;
+        let started = Event::new(first + start as u32, next, false);
+        events.push(if is_end { ended.event } else { started });
         end += usize::from(is_end);
         start += usize::from(!is_end);
     }
-    events.extend((start..starts.len()).map(|start| Event::start(first + start)));
-    events.extend(ends[end..].iter().map(|(_, ended)| Event::end(*ended as usize)));
+    events.extend(starts.iter().zip(first..).skip(start).map(|(call, place)| Event::new(place, call, false)));
+    events.extend(ends[end..].iter().map(|end| end.event));
     events
 }
 

@@ -1,8 +1,8 @@
 //! What is true of the traffic whatever the config: counts, the span of time, the number in flight.
 
 use super::call::Outcome;
-use super::load::Load;
-use super::timeline::Tracked;
+use super::load::{self, Load};
+use super::timeline::{Batch, Tracked};
 use crate::window::minute::MinuteRow;
 
 /// The traffic under test.
@@ -16,9 +16,9 @@ pub(super) struct Traffic {
     /// The same by their stamps.
     pub stamped_span_us: Option<(i64, i64)>,
     /// Calls with a duration in flight after the last load.
-    pub in_flight: usize,
+    pub in_flight: u32,
     /// Most calls in flight at a start, itself included, and the first time that it was so.
-    pub peak: Option<(usize, i64)>,
+    pub peak: Option<(u32, i64)>,
 }
 
 impl Traffic {
@@ -51,13 +51,14 @@ impl Traffic {
         }
     }
 
-    /// Takes the loads that follow.
-    pub(super) fn take_loads(&mut self, loads: &[Load]) {
-        for load in loads {
-            self.in_flight = load.after;
+    /// Takes the loads of the next batch.
+    pub(super) fn take_loads(&mut self, batch: &Batch, loads: &[Load]) {
+        for (stretch, load) in loads.iter().enumerate() {
             if load.peak > self.peak.map_or(0, |(peak, _)| peak) {
-                self.peak = Some((load.peak, load.peak_at_us));
+                let at_us = load::first_at_us(batch, stretch, self.in_flight, load.peak);
+                self.peak = at_us.map(|at_us| (load.peak, at_us));
             }
+            self.in_flight = load.after;
         }
     }
 

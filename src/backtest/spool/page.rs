@@ -1,15 +1,15 @@
 //! Requests as 12-byte records, in pages of neighbouring start times.
 //!
-//! A worker turns the requests of one chunk into a [`Block`]: sorted by start (equal ones stay in log order), cut into
-//! pages that a record's short fields can span. A page is what is read back at once, so that one early start in a
-//! block brings only its own page into memory early.
+//! A worker turns the requests of one chunk into a [`Block`]: cut into pages that a record's short fields can span, in
+//! log order where that is nearly the order of starts, else sorted by start (equal ones stay in log order). A page is
+//! what is read back at once, so that one early start in a block brings only its own page into memory early.
 //!
 //! Where stamps are whole seconds, a record keeps the second and its rank among the block's requests of that second;
 //! the start follows when all requests of the second are known ([`super::second`]).
 
 use super::second::MICROS;
 use crate::backtest::call::{Call, Outcome};
-use crate::backtest::order::TimeOrder;
+use crate::backtest::order::{TimeOrder, span};
 use std::collections::BTreeMap;
 
 /// Bytes of a record on disk.
@@ -20,6 +20,15 @@ const PAGE_RECORDS: usize = 4096;
 
 /// Requests that share ranks within their seconds; a rank has 16 bits.
 const RANKED_CALLS: usize = 1 << 16;
+
+/// Times that pages in log order may be long all together: their short fields span each of them.
+const NARROW_US: u64 = 3_600_000_000;
+
+/// How often such pages may cover one time on average.
+const MOST_OVERLAP: u64 = 2;
+
+/// Numbers of endpoints that are remembered when they change.
+const REMEMBERED_NUMBERS: usize = 1 << 16;
 
 /// The low bits of a record's tag, which hold the outcome.
 const OUTCOME_BITS: u32 = 2;
@@ -99,78 +108,161 @@ impl Block {
         block
     }
 
-    /// Gives the endpoints other numbers.
+    /// Gives the endpoints other numbers; each is asked for once where they are small.
     pub(crate) fn renumber(&mut self, mut number: impl FnMut(u32) -> u32) {
+        let mut known: Vec<Option<u32>> = Vec::new();
         for record in self.pages.iter_mut().flat_map(|page| &mut page.records) {
-            record.tag = number(record.tag >> OUTCOME_BITS) << OUTCOME_BITS | record.tag & OUTCOME_MASK;
+            let old = record.tag >> OUTCOME_BITS;
+            let place = old as usize;
+            if place >= known.len() && place < REMEMBERED_NUMBERS {
+                known.resize(place + 1, None);
+            }
+            let new = match known.get_mut(place) {
+                Some(known) => *known.get_or_insert_with(|| number(old)),
+                None => number(old),
+            };
+            record.tag = new << OUTCOME_BITS | record.tag & OUTCOME_MASK;
         }
     }
 
     fn add_exact(&mut self, calls: &[Call]) {
-        for position in TimeOrder::default().of(calls.iter().map(|call| call.start_us)) {
-            let call = &calls[position];
-            self.add(call, Stamps::Exact, call.start_us, 0);
+        let spans: Vec<Span> = calls.chunks(PAGE_RECORDS).map(Span::of).collect();
+        if are_narrow(&spans) {
+            for (span, calls) in spans.iter().zip(calls.chunks(PAGE_RECORDS)) {
+                self.pages.push(Page::with_room(Stamps::Exact, span.first_us, calls, 0));
+                calls.iter().for_each(|call| self.add(call, Stamps::Exact, (call.start_us, 0), 0));
+            }
+        } else {
+            for place in TimeOrder::default().of(calls.iter().map(|call| call.start_us)) {
+                let call = &calls[place];
+                self.add(call, Stamps::Exact, (call.start_us, 0), 0);
+            }
         }
     }
 
     fn add_ranked(&mut self, calls: &[Call]) {
-        let ends: Vec<i64> = calls.iter().map(end_second).collect();
-        let (ranks, seconds) = ranks(&ends);
-        self.seconds.push(seconds);
-        for position in TimeOrder::default().of(calls.iter().map(|call| call.start_us)) {
-            let call = &calls[position];
-            self.add(call, Stamps::WholeSeconds, ends[position], ranks[position]);
+        const STAMPS: Stamps = Stamps::WholeSeconds;
+        let run = self.seconds.len() + 1;
+        let spans: Vec<Span> = calls.chunks(PAGE_RECORDS).map(Span::of).collect();
+        let mut ranks = Ranks::new(calls);
+        if are_narrow(&spans) {
+            for calls in calls.chunks(PAGE_RECORDS) {
+                let first = calls.first().map_or(0, end_second);
+                self.pages.push(Page::with_room(STAMPS, before(first), calls, run));
+                calls.iter().for_each(|call| self.add(call, STAMPS, ranks.next(call), run));
+            }
+        } else {
+            let ranked: Vec<(i64, u16)> = calls.iter().map(|call| ranks.next(call)).collect();
+            for place in TimeOrder::default().of(calls.iter().map(|call| call.start_us)) {
+                self.add(&calls[place], STAMPS, ranked[place], run);
+            }
         }
+        self.seconds.push(ranks.into_counts());
     }
 
     /// Appends a request to the last page, or to a new one where it does not fit. `at` is in the page's unit.
-    fn add(&mut self, call: &Call, stamps: Stamps, at: i64, rank: u16) {
+    #[inline]
+    fn add(&mut self, call: &Call, stamps: Stamps, (at, rank): (i64, u16), run: usize) {
         self.good_timed += u64::from(call.outcome == Outcome::Good && call.duration_us.is_some());
-        let run = self.seconds.len();
-        let last = self.pages.last().filter(|page| page.run == run && page.records.len() < PAGE_RECORDS);
-        let when = match last.and_then(|page| page.when(at, rank)) {
-            Some(when) => when,
-            None => {
-                let base = match stamps {
-                    Stamps::Exact => at,
-                    // Ends do not rise with starts: later pages may hold ends before this one.
-                    Stamps::WholeSeconds => at.saturating_sub(i64::from(u16::MAX) / 2),
-                };
-                self.pages.push(Page::new(stamps, base, call.start_us, run));
-                self.pages.last().and_then(|page| page.when(at, rank)).unwrap_or(0)
-            }
-        };
-        if let Some(page) = self.pages.last_mut() {
+        let last = self.pages.last_mut().filter(|page| page.run == run && page.records.len() < PAGE_RECORDS);
+        if let Some((page, when)) = last.and_then(|page| page.when(at, rank).map(|when| (page, when))) {
             page.push(call, when);
+            return;
         }
+        let base = match stamps {
+            Stamps::Exact => at,
+            Stamps::WholeSeconds => before(at),
+        };
+        let mut page = Page::new(stamps, base, call.start_us, run);
+        let when = page.when(at, rank).unwrap_or(0);
+        page.push(call, when);
+        self.pages.push(page);
     }
+}
+
+/// The base of a page of whole seconds whose first record has this one: others may lie before it as well as behind.
+fn before(second: i64) -> i64 {
+    second.saturating_sub(i64::from(u16::MAX) / 2)
+}
+
+/// From the first start to the last.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    first_us: i64,
+    last_us: i64,
+}
+
+impl Span {
+    fn of(calls: &[Call]) -> Self {
+        let (first_us, last_us) = span(calls.iter().map(|call| call.start_us));
+        Span { first_us, last_us }
+    }
+
+    fn length_us(&self) -> u64 {
+        self.last_us.abs_diff(self.first_us)
+    }
+}
+
+/// Whether pages overlap so little that they need not be cut from sorted calls. Those of a log in order do; one early
+/// start in each, or two clocks in one log, and sorting keeps them apart.
+fn are_narrow(spans: &[Span]) -> bool {
+    let first_us = spans.iter().map(|span| span.first_us).min().unwrap_or(0);
+    let last_us = spans.iter().map(|span| span.last_us).max().unwrap_or(0);
+    let all = Span { first_us, last_us }.length_us();
+    let sum = spans.iter().map(Span::length_us).fold(0, u64::saturating_add);
+    all < NARROW_US && sum <= all.saturating_mul(MOST_OVERLAP)
 }
 
 /// Seconds that a run's ends are counted in without sorting: logs are nearly in order of time.
 const COUNTED_SECONDS: u64 = 1 << 16;
 
-/// The rank of each end among those of its second, and how many there are in each second, ascending.
-fn ranks(end_seconds: &[i64]) -> (Vec<u16>, Vec<(i64, u32)>) {
-    let next = |count: &mut u32| {
+/// How many calls of a run ended in each second so far.
+enum Ranks {
+    /// From a first second on.
+    Dense(i64, Vec<u32>),
+    Sparse(BTreeMap<i64, u32>),
+}
+
+impl Ranks {
+    /// No call, room for these.
+    fn new(calls: &[Call]) -> Self {
+        let (first_us, last_us) = span(calls.iter().map(end_us));
+        let (first, last) = (first_us.div_euclid(MICROS), last_us.div_euclid(MICROS));
+        match last.abs_diff(first) {
+            seconds if seconds < COUNTED_SECONDS => Ranks::Dense(first, vec![0; seconds as usize + 1]),
+            _ => Ranks::Sparse(BTreeMap::new()),
+        }
+    }
+
+    /// The second of the next call, and its rank among the calls of that.
+    #[inline]
+    fn next(&mut self, call: &Call) -> (i64, u16) {
+        let second = end_second(call);
+        let count = match self {
+            Ranks::Dense(first, counts) => &mut counts[second.abs_diff(*first) as usize],
+            Ranks::Sparse(counts) => counts.entry(second).or_default(),
+        };
         let rank = *count as u16;
         *count += 1;
-        rank
-    };
-    let first = end_seconds.iter().copied().min().unwrap_or(0);
-    let span = end_seconds.iter().max().map_or(0, |last| last.abs_diff(first));
-    if span < COUNTED_SECONDS {
-        let mut counts = vec![0; span as usize + 1];
-        let ranks = end_seconds.iter().map(|second| next(&mut counts[second.abs_diff(first) as usize])).collect();
-        return (ranks, (first..).zip(counts).filter(|(_, count)| *count > 0).collect());
+        (second, rank)
     }
-    let mut counts = BTreeMap::new();
-    let ranks = end_seconds.iter().map(|second| next(counts.entry(*second).or_default())).collect();
-    (ranks, counts.into_iter().collect())
+
+    /// The seconds with calls, ascending.
+    fn into_counts(self) -> Vec<(i64, u32)> {
+        match self {
+            Ranks::Dense(first, counts) => (first..).zip(counts).filter(|(_, count)| *count > 0).collect(),
+            Ranks::Sparse(counts) => counts.into_iter().collect(),
+        }
+    }
+}
+
+fn end_us(call: &Call) -> i64 {
+    call.start_us.saturating_add_unsigned(call.duration_us.unwrap_or(0))
 }
 
 /// The second in which a call with a whole-second stamp ended.
 fn end_second(call: &Call) -> i64 {
-    call.start_us.saturating_add_unsigned(call.duration_us.unwrap_or(0)).div_euclid(MICROS)
+    end_us(call).div_euclid(MICROS)
 }
 
 impl Page {
@@ -184,6 +276,13 @@ impl Page {
             long_us: Vec::new(),
             run,
         }
+    }
+
+    /// An empty page that these calls are to fill.
+    fn with_room(stamps: Stamps, base: i64, calls: &[Call], run: usize) -> Self {
+        let mut page = Page::new(stamps, base, calls.first().map_or(0, |call| call.start_us), run);
+        page.records.reserve_exact(calls.len());
+        page
     }
 
     /// The record field for a time; `None` when it is too far from the base.
@@ -210,6 +309,7 @@ impl Page {
         };
         self.records.push(Record { when, duration, tag: call.endpoint << OUTCOME_BITS | outcome });
         let latest_us = call.start_us.saturating_add(self.stamps.longest_spread_us());
+        self.min_start_us = self.min_start_us.min(call.start_us);
         self.max_start_us = self.max_start_us.max(latest_us);
     }
 }

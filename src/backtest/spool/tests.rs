@@ -130,6 +130,39 @@ fn a_large_log_with_early_starts_comes_back_in_order_and_from_any_moment() {
     assert_eq!(read(&stored, from_us), rest);
 }
 
+/// Pages are in log order or cut from sorted calls: a log in order, two clocks in one log, an early start in each page,
+/// an end far away.
+#[test]
+fn blocks_of_many_pages_come_back_in_order_and_overlap_little() {
+    let calls = |ahead_s: fn(i64) -> i64, duration_s: fn(i64) -> i64| -> Vec<Call> {
+        let call = |n: i64| {
+            let start_us = (n / 30 + ahead_s(n) - duration_s(n)) * 1_000_000;
+            call(start_us, Some(duration_s(n) as u64 * 1_000_000), n as u32 % 3)
+        };
+        (100_000..130_000).map(call).collect()
+    };
+    let logs = [
+        calls(|_| 0, |n| n % 4),
+        calls(|n| n % 2 * 1_500, |n| n % 4),
+        calls(|_| 0, |n| i64::from(n % 1_000 == 0) * 2_000),
+        calls(|n| i64::from(n % 5_000 == 0) * 200_000, |n| i64::from(n % 5_000 == 0) * 200_000),
+    ];
+    for (number, calls) in logs.iter().enumerate() {
+        for stamps in [Stamps::Exact, Stamps::WholeSeconds] {
+            let stored = spooled(&[(stamps, calls.clone())], 20_000);
+            // How many pages cover a moment on average.
+            let (first_us, last_us) = stored.span_us().unwrap();
+            let covered_us: i64 = stored.page_spans_us().map(|(from_us, to_us)| to_us - from_us).sum();
+            assert!(covered_us < 3 * (last_us - first_us), "{number} {stamps:?}");
+            let given = read(&stored, i64::MIN);
+            assert!(given.is_sorted_by_key(|call| call.start_us) && given.len() == calls.len());
+            if stamps == Stamps::Exact {
+                assert_eq!(given, sorted(&[(stamps, calls.clone())]), "{number}");
+            }
+        }
+    }
+}
+
 #[test]
 fn more_requests_in_a_second_than_a_rank_holds_stay_spread() {
     let calls = vec![call(0, Some(0), 0); 140_000];

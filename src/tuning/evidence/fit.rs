@@ -8,7 +8,7 @@ use super::resolution::Resolution;
 use super::retries::MIN_MINUTE_REQUESTS;
 use crate::backtest::call::{MINUTE_US, Outcome};
 use crate::backtest::open_minute::OpenMinutes;
-use crate::backtest::timeline::{Batch, Tracked};
+use crate::backtest::timeline::{Batch, Event, Tracked};
 use crate::window::minute::MinuteRow;
 use crate::window::value_counts::ValueCounts;
 
@@ -61,11 +61,11 @@ struct InFlight {
 }
 
 impl InFlight {
-    /// One more where `timed` and `started` are 1, one less where `timed` alone is, without a branch between the two.
     #[inline(always)]
-    fn step(&mut self, part: usize, timed: u32, started: u32) {
-        self.now = (self.now + 2 * started).wrapping_sub(timed);
-        self.peaks[part] = self.peaks[part].max(self.now * started);
+    fn step(&mut self, part: usize, event: Event) {
+        let (now, started) = event.in_flight_after(self.now);
+        self.now = now;
+        self.peaks[part] = self.peaks[part].max(now * started);
     }
 
     /// `None`: no call had a duration.
@@ -95,10 +95,8 @@ impl EvidenceFit {
         for event in &batch.events {
             let call = &batch.calls[event.call()];
             let part = usize::from(call.stamped_start_us() >= self.split_us);
-            let timed = u32::from(call.is_timed());
-            let started = timed & u32::from(!event.is_end());
-            self.in_flight[call.endpoint as usize].step(part, timed, started);
-            self.all_in_flight.step(part, timed, started);
+            self.in_flight[call.endpoint as usize].step(part, *event);
+            self.all_in_flight.step(part, *event);
         }
     }
 
