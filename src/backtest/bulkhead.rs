@@ -124,6 +124,8 @@ impl Bulkhead {
             if is_idle && load.peak as usize <= self.max_running {
                 self.tally.calls += u64::from(load.starts);
                 self.running = load.after as usize;
+            } else if self.queue_plan.calls == 0 {
+                self.turn_away(batch, events);
             } else {
                 events.iter().for_each(|event| self.take_event(&batch.calls[event.call()], *event));
             }
@@ -139,6 +141,32 @@ impl Bulkhead {
             }
         }
         self.is_absent = is_absent;
+    }
+
+    /// Takes events without a queue: a start finds a place or is rejected, and nobody waits. Which of the two it is, and
+    /// whether it is a start, is at random, so that only the time of the first rejection is worth a branch.
+    fn turn_away(&mut self, batch: &Batch, events: &[Event]) {
+        for event in events {
+            let (timed, is_end) = (event.is_timed(), event.is_end());
+            let is_full = self.running >= self.max_running;
+            let is_absent = &mut self.is_absent[event.call()];
+            let is_rejected = timed & !is_end & is_full;
+            let (runs, stops) = (timed & !is_end & !is_full, timed & is_end & !*is_absent);
+            self.running = self.running + usize::from(runs) - usize::from(stops);
+            self.absent = self.absent + usize::from(is_rejected) - usize::from(timed & is_end & *is_absent);
+            *is_absent = is_rejected;
+            let call = &batch.calls[event.call()];
+            self.tally.calls += u64::from(timed & !is_end);
+            self.tally.rejected_full += u64::from(is_rejected);
+            self.tally.good_rejected += u64::from(is_rejected & (call.outcome() == Outcome::Good));
+            if is_rejected & self.tally.first_full_us.is_none() {
+                self.tally.first_full_us = Some(call.start_us);
+            }
+            #[cfg(test)]
+            if runs {
+                self.ran_us.insert(call.number, call.start_us);
+            }
+        }
     }
 
     #[inline]

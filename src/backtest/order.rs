@@ -81,7 +81,7 @@ impl TimeOrder {
 }
 
 /// The first and the last time; zeros without any.
-pub(super) fn span(times_us: impl Iterator<Item = i64>) -> (i64, i64) {
+fn span(times_us: impl Iterator<Item = i64>) -> (i64, i64) {
     let widen = |(first, last): (i64, i64), at_us: i64| (first.min(at_us), last.max(at_us));
     let (first, last) = times_us.fold((i64::MAX, i64::MIN), widen);
     if first > last { (0, 0) } else { (first, last) }

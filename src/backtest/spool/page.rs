@@ -9,7 +9,7 @@
 
 use super::second::MICROS;
 use crate::backtest::call::{Call, Outcome};
-use crate::backtest::order::{TimeOrder, span};
+use crate::backtest::order::TimeOrder;
 use std::collections::BTreeMap;
 
 /// Bytes of a record on disk.
@@ -144,7 +144,7 @@ impl Block {
         const STAMPS: Stamps = Stamps::WholeSeconds;
         let run = self.seconds.len() + 1;
         let spans: Vec<Span> = calls.chunks(PAGE_RECORDS).map(Span::of).collect();
-        let mut ranks = Ranks::new(calls);
+        let mut ranks = Ranks::new(&spans);
         if are_narrow(&spans) {
             for calls in calls.chunks(PAGE_RECORDS) {
                 let first = calls.first().map_or(0, end_second);
@@ -185,17 +185,32 @@ fn before(second: i64) -> i64 {
     second.saturating_sub(i64::from(u16::MAX) / 2)
 }
 
-/// From the first start to the last.
+/// From the first start to the last, and to the last end; no end is before the first start.
 #[derive(Clone, Copy, Debug)]
 struct Span {
     first_us: i64,
     last_us: i64,
+    last_end_us: i64,
 }
 
 impl Span {
     fn of(calls: &[Call]) -> Self {
-        let (first_us, last_us) = span(calls.iter().map(|call| call.start_us));
-        Span { first_us, last_us }
+        let mut all = Span { first_us: i64::MAX, last_us: i64::MIN, last_end_us: i64::MIN };
+        for call in calls {
+            all.first_us = all.first_us.min(call.start_us);
+            all.last_us = all.last_us.max(call.start_us);
+            all.last_end_us = all.last_end_us.max(end_us(call));
+        }
+        all
+    }
+
+    fn of_all(spans: &[Span]) -> Self {
+        let [first, others @ ..] = spans else { return Span { first_us: 0, last_us: 0, last_end_us: 0 } };
+        others.iter().fold(*first, |all, span| Span {
+            first_us: all.first_us.min(span.first_us),
+            last_us: all.last_us.max(span.last_us),
+            last_end_us: all.last_end_us.max(span.last_end_us),
+        })
     }
 
     fn length_us(&self) -> u64 {
@@ -206,9 +221,7 @@ impl Span {
 /// Whether pages overlap so little that they need not be cut from sorted calls. Those of a log in order do; one early
 /// start in each, or two clocks in one log, and sorting keeps them apart.
 fn are_narrow(spans: &[Span]) -> bool {
-    let first_us = spans.iter().map(|span| span.first_us).min().unwrap_or(0);
-    let last_us = spans.iter().map(|span| span.last_us).max().unwrap_or(0);
-    let all = Span { first_us, last_us }.length_us();
+    let all = Span::of_all(spans).length_us();
     let sum = spans.iter().map(Span::length_us).fold(0, u64::saturating_add);
     all < NARROW_US && sum <= all.saturating_mul(MOST_OVERLAP)
 }
@@ -224,10 +237,10 @@ enum Ranks {
 }
 
 impl Ranks {
-    /// No call, room for these.
-    fn new(calls: &[Call]) -> Self {
-        let (first_us, last_us) = span(calls.iter().map(end_us));
-        let (first, last) = (first_us.div_euclid(MICROS), last_us.div_euclid(MICROS));
+    /// No call, room for those of these spans.
+    fn new(spans: &[Span]) -> Self {
+        let all = Span::of_all(spans);
+        let (first, last) = (all.first_us.div_euclid(MICROS), all.last_end_us.div_euclid(MICROS));
         match last.abs_diff(first) {
             seconds if seconds < COUNTED_SECONDS => Ranks::Dense(first, vec![0; seconds as usize + 1]),
             _ => Ranks::Sparse(BTreeMap::new()),
