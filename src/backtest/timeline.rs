@@ -209,60 +209,55 @@ impl Timeline {
         batch.calls.extend(calls.iter().zip(self.calls..).map(|(call, number)| Tracked::new(call, number)));
         self.calls += calls.len() as u64;
         let ends = self.ends(&batch.calls, calls.last().map(|call| call.start_us));
-        batch.events = merge(&batch, &ends);
+        batch.events = merge(batch.started(), batch.carried.len() as u32, &ends);
         batch
     }
 
     /// The ends before a start at `last_us`, in order of time; the other calls stay in flight.
     fn ends(&mut self, calls: &[Tracked], last_us: Option<i64>) -> Vec<End> {
-        let mut ended: Vec<End> = Vec::with_capacity(calls.len());
+        let mut ends: Vec<End> = Vec::with_capacity(calls.len());
         for (call, place) in calls.iter().zip(0..) {
             let end_us = call.end_us();
-            let end = End { end_us, event: Event::new(place, call, true), is_instant: end_us == call.start_us };
-            if last_us.is_none_or(|last_us| end.next_start_us() <= last_us && call.start_us < last_us) {
-                ended.push(end);
+            let is_instant = end_us == call.start_us;
+            let next_start_us = end_us.saturating_add(i64::from(is_instant));
+            if last_us.is_none_or(|last_us| next_start_us <= last_us && call.start_us < last_us) {
+                ends.push(End { next_start_us, event: Event::new(place, call, true), is_instant });
             } else {
                 self.in_flight.push((*call, place));
             }
         }
-        let order = self.order.of(ended.iter().map(|end| end.end_us));
-        order.map(|position| ended[position]).collect()
+        let order = self.order.of(ends.iter().map(|end| end.next_start_us - i64::from(end.is_instant)));
+        order.map(|position| ends[position]).collect()
     }
 }
 
 /// An end that is yet to find its place.
 #[derive(Clone, Copy, Debug)]
 struct End {
-    end_us: i64,
+    /// The start that it comes before, at the earliest.
+    next_start_us: i64,
     event: Event,
     is_instant: bool,
 }
 
-impl End {
-    /// The start that it comes before, at the earliest.
-    #[inline(always)]
-    fn next_start_us(&self) -> i64 {
-        self.end_us.saturating_add(i64::from(self.is_instant))
+/// Both in order of time: all ends come before the last start, if there is one. Of the ends at one instant those of
+/// calls without length come last, as they start last.
+fn merge(starts: &[Tracked], first: u32, ends: &[End]) -> Vec<Event> {
+    if starts.is_empty() {
+        return ends.iter().map(|end| end.event).collect();
     }
-}
-
-/// Both in order of time. Of the ends at one instant those of calls without length come last, as they start last.
-fn merge(batch: &Batch, ends: &[End]) -> Vec<Event> {
-    let starts = batch.started();
-    let first = batch.carried.len() as u32;
-    let mut events = Vec::with_capacity(starts.len() + ends.len());
+    let mut events = vec![Event(0); starts.len() + ends.len()];
     let (mut start, mut end) = (0, 0);
-    // Starts and ends alternate at random, so that a branch between them would be foretold wrongly half of the time.
-    while start < starts.len() && end < ends.len() {
-        let (next, ended) = (&starts[start], &ends[end]);
-        let is_end = ended.next_start_us() <= next.start_us;
+    let none = End { next_start_us: i64::MAX, event: Event(0), is_instant: false };
+    for event in &mut events {
+        let (next, ended) = (&starts[start], ends.get(end).unwrap_or(&none));
         let started = Event::new(first + start as u32, next, false);
-        events.push(if is_end { ended.event } else { started });
-        end += usize::from(is_end);
-        start += usize::from(!is_end);
+        // Starts and ends alternate at random, so that a branch between them would be foretold wrongly half of the time.
+        let is_end = u32::from(end < ends.len()) & u32::from(ended.next_start_us <= next.start_us);
+        *event = Event(started.0 ^ (started.0 ^ ended.event.0) & is_end.wrapping_neg());
+        end += is_end as usize;
+        start += 1 - is_end as usize;
     }
-    events.extend(starts.iter().zip(first..).skip(start).map(|(call, place)| Event::new(place, call, false)));
-    events.extend(ends[end..].iter().map(|end| end.event));
     events
 }
 
