@@ -86,3 +86,73 @@ fn hand_on(test: &mut Test, batch: &Arc<Batch>, split_us: i64, is_mixed: &mut bo
         test.take(batch, batch.started());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backtest::call::{Call, MINUTE_US, Outcome};
+    use crate::backtest::spool::{Block, Spool, Stamps};
+    use crate::backtest::timeline::tests::batches;
+    use crate::backtest::{Candidate, SplitPlan};
+    use crate::tuning::TunableConfig;
+    use proptest::prelude::*;
+
+    const SPLIT_US: i64 = MINUTE_US;
+
+    fn stored(calls: &[Call]) -> Stored {
+        let mut spool = Spool::create().unwrap();
+        spool.push(0, Block::new(calls, Stamps::Exact)).unwrap();
+        spool.finish().unwrap()
+    }
+
+    /// A test whose configs tell what was known of the first part.
+    fn prepare(first: &Observed) -> Backtest {
+        let mut config = TunableConfig::default();
+        config.http_client.timeout_ms = 100.0 + first.all.requests as f64;
+        config.bulkhead.max_concurrent_calls = 1.0 + (first.all.failures % 4) as f64;
+        let candidates = vec![Candidate { name: "fitted".to_owned(), config, history: None }];
+        let split = Some(SplitPlan { share: 0.5, at_us: SPLIT_US, fitted: config });
+        Backtest { split, ..Backtest::new(candidates, 1) }
+    }
+
+    fn call() -> impl Strategy<Value = Call> {
+        let near = prop_oneof![3 => -1_500_000i64..1_500_000, 1 => -30_000_000i64..30_000_000];
+        let duration = prop_oneof![Just(None), (0u64..500_000).prop_map(Some), (0u64..40_000_000).prop_map(Some)];
+        let outcome = prop::sample::select(vec![Outcome::Good, Outcome::Neither, Outcome::Failed]);
+        (near, 0u32..1_000_000, duration, 0u32..3, outcome).prop_map(
+            |(at_us, spread_us, duration_us, endpoint, outcome)| Call {
+                start_us: SPLIT_US + at_us,
+                spread_us,
+                duration_us,
+                endpoint,
+                outcome,
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn one_pass_finds_what_a_pass_for_each_part_finds(
+            mut calls in prop::collection::vec(call(), 1..120),
+            batch_calls in 1usize..60,
+        ) {
+            calls.sort_by_key(|call| call.start_us);
+            let stored = stored(&calls);
+            let mut pass = SplitPass::new(&stored, SPLIT_US, prepare);
+            let mut fit = EvidenceFit::new(Some(SPLIT_US));
+            for batch in batches(&calls, batch_calls) {
+                fit.take(&batch);
+                pass.take(Arc::new(batch));
+            }
+            let (first, second, report) = pass.finish();
+            let (first_alone, second_alone) = fit.finish();
+            prop_assert_eq!(format!("{first:?} {second:?}"), format!("{first_alone:?} {second_alone:?}"));
+            let tested: Vec<Call> = calls.iter().filter(|call| call.stamped_start_us() >= SPLIT_US).copied().collect();
+            let mut test = prepare(&first).start(&stored);
+            for batch in batches(&tested, batch_calls) {
+                test.take(&Arc::new(batch.clone()), batch.started());
+            }
+            prop_assert_eq!(report, test.finish());
+        }
+    }
+}
