@@ -102,8 +102,13 @@ mod tests {
             starts in prop::collection::vec(0i64..50, 0..200),
             unit in prop::sample::select(vec![1i64, 1_000, 77_777, 1_000_003, 1 << 25, 1 << 40]),
             offset in prop::sample::select(vec![0i64, -25, i64::MIN, 1_780_000_000_000_000]),
+            // One time far away leaves the others equal in all bits that are distributed by.
+            far in prop::sample::select(vec![0i64, 1 << 24, 1 << 31]),
         ) {
-            let starts: Vec<i64> = starts.iter().map(|start| offset.saturating_add(start * unit)).collect();
+            let mut starts: Vec<i64> = starts.iter().map(|start| offset.saturating_add(start * unit)).collect();
+            if let Some(last) = starts.last_mut() {
+                *last = last.saturating_add(far);
+            }
             let mut expected: Vec<usize> = (0..starts.len()).collect();
             expected.sort_by_key(|position| starts[*position]);
             let mut order = TimeOrder::default();

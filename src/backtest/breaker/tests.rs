@@ -4,6 +4,7 @@ use super::*;
 use crate::backtest::call::Call;
 use crate::backtest::timeline::tests::batches;
 use proptest::prelude::*;
+use std::collections::BTreeMap;
 
 /// One breaker per endpoint that is told each start and each end, one by one.
 fn told_everything(calls: &[Call], timeout_us: u64, knobs: &Knobs, end_us: i64) -> (Tally, Option<u64>) {
