@@ -5,6 +5,10 @@
 //! one chunk of lines; [`OpenPanes`] adds the results up until no more can come for a pane. The order of
 //! additions must not show in the result.
 
+mod builder;
+
+pub use builder::PaneBuilder;
+
 use super::value_run::{ValueRun, ValueRuns};
 use std::collections::BTreeMap;
 
@@ -112,141 +116,6 @@ pub struct PanePart {
     pub values_ns: Vec<u64>,
     /// The panes touched, [`NO_PANE`] left out.
     pub spans: Vec<Span>,
-}
-
-#[derive(Clone, Copy)]
-struct LastCell {
-    pane: i64,
-    cell: u32,
-    chunk: u32,
-}
-
-/// Collects one chunk's requests into a [`PanePart`]; reused from chunk to chunk.
-pub struct PaneBuilder {
-    pane_ms: i64,
-    chunk: u32,
-    /// The bounds of the pane of the last request, so that the usual case needs no division.
-    pane_start_ms: i64,
-    pane_end_ms: i64,
-    pane: i64,
-    span: usize,
-    last_cells: Vec<LastCell>,
-    part: PanePart,
-    records: Vec<(u32, u64)>,
-    offsets: Vec<u32>,
-}
-
-impl PaneBuilder {
-    /// A builder for panes of `pane_ms` milliseconds.
-    pub fn new(pane_ms: i64) -> Self {
-        PaneBuilder {
-            pane_ms,
-            chunk: 0,
-            pane_start_ms: i64::MAX,
-            pane_end_ms: i64::MIN,
-            pane: NO_PANE,
-            span: 0,
-            last_cells: Vec::new(),
-            part: PanePart::default(),
-            records: Vec::new(),
-            offsets: Vec::new(),
-        }
-    }
-
-    /// Counts a request in the pane of its timestamp.
-    #[inline(always)]
-    pub fn add(&mut self, timestamp_ms: i64, endpoint: u32, answer: Answer, duration_ns: Option<u64>) {
-        if timestamp_ms <= self.pane_start_ms || timestamp_ms > self.pane_end_ms {
-            self.enter_pane(timestamp_ms);
-        }
-        let span = &mut self.part.spans[self.span];
-        span.last_ms = span.last_ms.max(timestamp_ms);
-        span.first_ms = span.first_ms.min(timestamp_ms);
-        self.count(self.pane, timestamp_ms, endpoint, answer, duration_ns);
-    }
-
-    /// Counts a request in the totals only.
-    pub fn add_late(&mut self, timestamp_ms: i64, endpoint: u32, answer: Answer, duration_ns: Option<u64>) {
-        self.count(NO_PANE, timestamp_ms, endpoint, answer, duration_ns);
-    }
-
-    #[inline(always)]
-    fn count(&mut self, pane: i64, timestamp_ms: i64, endpoint: u32, answer: Answer, duration_ns: Option<u64>) {
-        let cell = self.cell_of(pane, endpoint);
-        let Cell { counts, max_ns, found_ms, .. } = &mut self.part.cells[cell as usize];
-        counts.requests += 1;
-        counts.errors += u64::from(answer == Answer::Failed);
-        if answer != Answer::NotFound {
-            *found_ms = (*found_ms).min(timestamp_ms);
-        }
-        if let Some(nanos) = duration_ns {
-            counts.timed += 1;
-            counts.duration_ns += u128::from(nanos);
-            *max_ns = (*max_ns).max(nanos);
-            self.records.push((cell, nanos));
-        }
-    }
-
-    #[inline(always)]
-    fn cell_of(&mut self, pane: i64, endpoint: u32) -> u32 {
-        if let Some(last) = self.last_cells.get(endpoint as usize)
-            && last.chunk == self.chunk
-            && last.pane == pane
-        {
-            return last.cell;
-        }
-        self.open_cell(pane, endpoint)
-    }
-
-    #[cold]
-    fn open_cell(&mut self, pane: i64, endpoint: u32) -> u32 {
-        let index = endpoint as usize;
-        if index >= self.last_cells.len() {
-            let unused = LastCell { pane: NO_PANE, cell: 0, chunk: self.chunk.wrapping_sub(1) };
-            self.last_cells.resize(index + 1, unused);
-        }
-        let cell = self.part.cells.len() as u32;
-        self.part.cells.push(Cell { pane, endpoint, counts: Counts::default(), max_ns: 0, found_ms: i64::MAX });
-        self.last_cells[index] = LastCell { pane, cell, chunk: self.chunk };
-        cell
-    }
-
-    #[cold]
-    fn enter_pane(&mut self, timestamp_ms: i64) {
-        self.pane = pane_of(timestamp_ms, self.pane_ms);
-        self.pane_end_ms = self.pane * self.pane_ms;
-        self.pane_start_ms = self.pane_end_ms - self.pane_ms;
-        let known = self.part.spans.iter().position(|span| span.pane == self.pane);
-        self.span = known.unwrap_or_else(|| {
-            self.part.spans.push(Span { pane: self.pane, first_ms: timestamp_ms, last_ms: timestamp_ms });
-            self.part.spans.len() - 1
-        });
-    }
-
-    /// The chunk's part; the builder is empty afterwards.
-    pub fn finish(&mut self) -> PanePart {
-        self.group_values();
-        self.records.clear();
-        self.chunk = self.chunk.wrapping_add(1);
-        (self.pane_start_ms, self.pane_end_ms) = (i64::MAX, i64::MIN);
-        std::mem::take(&mut self.part)
-    }
-
-    /// Sorts the durations by cell (a counting sort), so that the merge copies runs.
-    fn group_values(&mut self) {
-        self.offsets.clear();
-        let mut next = 0u32;
-        for cell in &self.part.cells {
-            self.offsets.push(next);
-            next += cell.counts.timed as u32;
-        }
-        self.part.values_ns.resize(self.records.len(), 0);
-        for &(cell, nanos) in &self.records {
-            let slot = &mut self.offsets[cell as usize];
-            self.part.values_ns[*slot as usize] = nanos;
-            *slot += 1;
-        }
-    }
 }
 
 /// One endpoint's part of a pane, all chunks together.
@@ -366,50 +235,5 @@ mod tests {
         assert_eq!(pane_of(1, 60_000), 1);
         assert_eq!(pane_of(-59_999, 60_000), 0);
         assert_eq!(pane_of(-60_000, 60_000), -1);
-    }
-
-    #[test]
-    fn values_stay_with_their_cell() {
-        let mut builder = PaneBuilder::new(60_000);
-        builder.add(10, 7, Answer::Found, Some(1));
-        builder.add(20, 3, Answer::Failed, Some(2));
-        builder.add(30, 7, Answer::Found, None);
-        builder.add(70_000, 7, Answer::Found, Some(3));
-        builder.add(40, 7, Answer::Failed, Some(4));
-        builder.add_late(50, 3, Answer::NotFound, Some(5));
-        let part = builder.finish();
-
-        let mut rest = &part.values_ns[..];
-        let mut rows = Vec::new();
-        for cell in &part.cells {
-            let (values, tail) = rest.split_at(cell.counts.timed as usize);
-            rest = tail;
-            rows.push((cell.pane, cell.endpoint, cell.counts.requests, cell.counts.errors, values.to_vec()));
-        }
-        rows.sort();
-        assert_eq!(
-            rows,
-            [
-                (NO_PANE, 3, 1, 0, vec![5]),
-                (1, 3, 1, 1, vec![2]),
-                (1, 7, 1, 1, vec![4]),
-                (1, 7, 2, 0, vec![1]),
-                (2, 7, 1, 0, vec![3]),
-            ]
-        );
-        assert_eq!(
-            part.spans,
-            [Span { pane: 1, first_ms: 10, last_ms: 40 }, Span { pane: 2, first_ms: 70_000, last_ms: 70_000 }]
-        );
-    }
-
-    #[test]
-    fn a_builder_starts_anew_after_finish() {
-        let mut builder = PaneBuilder::new(1000);
-        builder.add(10, 0, Answer::Found, Some(1));
-        builder.finish();
-        builder.add(11, 0, Answer::Found, Some(2));
-        let part = builder.finish();
-        assert_eq!((part.cells.len(), part.values_ns, part.spans.len()), (1, vec![2], 1));
     }
 }
