@@ -73,15 +73,27 @@ fn status_of(code: u64) -> Result<Option<u16>, Malformed> {
 /// One duration, a number in units of `10^unit_exponent` milliseconds; `None` for `-` and nothing.
 #[inline(always)]
 pub(super) fn duration(text: &[u8], unit_exponent: i8) -> Result<Option<DecimalMs>, Malformed> {
-    // `0.123`, as nginx writes nearly all of them.
-    if let &[a, b'.', b, c, d] = text {
-        let [a, b, c, d] = [a, b, c, d].map(|digit| u64::from(digit.wrapping_sub(b'0')));
-        if a <= 9 && b <= 9 && c <= 9 && d <= 9 {
-            let mantissa = a * 1000 + b * 100 + c * 10 + d;
-            return decimal_ms(mantissa, i32::from(unit_exponent) - 3).map(Some);
-        }
+    if let Some(text) = text.as_array()
+        && let Some(duration) = short_duration(*text, unit_exponent)
+    {
+        return Ok(Some(duration));
     }
     any_duration(text, unit_exponent)
+}
+
+/// [`duration`] of the form `0.123`, in which nginx writes nearly all of them.
+#[inline(always)]
+pub(super) fn short_duration([a, dot, b, c, d]: [u8; 5], unit_exponent: i8) -> Option<DecimalMs> {
+    const FORM: u64 = u64::from_le_bytes(*b"0.000\0\0\0");
+    // Added to a byte, these reach its highest bit where it is more than 9, and more than 0 for the point.
+    const LIMITS: u64 = u64::from_le_bytes([0x76, 0x7F, 0x76, 0x76, 0x76, 0, 0, 0]);
+    const HIGHEST: u64 = u64::from_le_bytes([0x80, 0x80, 0x80, 0x80, 0x80, 0, 0, 0]);
+    let digits = u64::from_le_bytes([a, dot, b, c, d, 0, 0, 0]) ^ FORM;
+    if (digits.wrapping_add(LIMITS) | digits) & HIGHEST != 0 {
+        return None;
+    }
+    let at = |place: u32| digits >> (8 * place) & 0xFF;
+    decimal_ms(at(0) * 1000 + at(2) * 100 + at(3) * 10 + at(4), i32::from(unit_exponent) - 3).ok()
 }
 
 fn any_duration(text: &[u8], unit_exponent: i8) -> Result<Option<DecimalMs>, Malformed> {
@@ -185,9 +197,8 @@ pub(super) fn is_method(text: &[u8]) -> bool {
 /// The target in ` TARGET PROTOCOL` or ` TARGET`; it may hold spaces itself.
 #[inline(always)]
 fn request_target(text: &[u8]) -> Option<&[u8]> {
-    if let Some((target, protocol)) = text.split_last_chunk::<{ " HTTP/1.1".len() }>()
-        && protocol.starts_with(b" HTTP/")
-        && let [b'0'..=b'9', b'.', b'0'..=b'9'] = protocol[" HTTP/".len()..]
+    if let Some((target, protocol)) = text.split_last_chunk()
+        && is_protocol(*protocol)
         && let [b' ', target @ ..] = target
         && target.first().is_some_and(|&byte| byte != b' ')
         && target.last() != Some(&b' ')
@@ -195,6 +206,15 @@ fn request_target(text: &[u8]) -> Option<&[u8]> {
         return Some(target);
     }
     any_request_target(text)
+}
+
+/// Whether this is ` HTTP/1.1` or the like.
+#[inline(always)]
+fn is_protocol([head @ .., last]: [u8; " HTTP/1.1".len()]) -> bool {
+    const FORM: u64 = u64::from_le_bytes(*b" HTTP/0.");
+    const DIGIT: u64 = 0xFF << 48;
+    let difference = u64::from_le_bytes(head) ^ FORM;
+    difference & !DIGIT == 0 && difference >> 48 <= 9 && last.is_ascii_digit()
 }
 
 fn any_request_target(text: &[u8]) -> Option<&[u8]> {
