@@ -8,6 +8,9 @@ pub const MAX_LEN: usize = 64;
 /// Bytes looked at together.
 const BLOCK: usize = 16;
 
+/// Bytes that [`outline_masks`] and [`equal`] look at.
+pub const HALF: usize = MAX_LEN / 2;
+
 /// One bit per byte of the text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Classes {
@@ -101,6 +104,82 @@ impl Classes {
     }
 }
 
+/// What tells a path's outline; a bit for each byte, as in [`Classes`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OutlineMasks {
+    /// `/`.
+    pub slash: u64,
+    /// `?` or `#`, where a path ends.
+    pub stop: u64,
+    /// `0` to `9`.
+    pub digit: u64,
+}
+
+/// The masks of half a text.
+#[inline(always)]
+pub fn outline_masks(text: &[u8; HALF]) -> OutlineMasks {
+    let mut masks = OutlineMasks::default();
+    let (blocks, _) = text.as_chunks::<BLOCK>();
+    for (number, block) in blocks.iter().enumerate() {
+        masks.add(block, BLOCK * number);
+    }
+    masks
+}
+
+impl OutlineMasks {
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn add(&mut self, bytes: &[u8; BLOCK], start: usize) {
+        use std::arch::x86_64::*;
+        // SAFETY: SSE2 belongs to every x86-64 processor, and the load reads exactly the array's 16 bytes.
+        unsafe {
+            let text = _mm_loadu_si128(bytes.as_ptr().cast());
+            let is = |byte: u8| _mm_cmpeq_epi8(text, _mm_set1_epi8(byte as i8));
+            let mask = |vector: __m128i| u64::from(_mm_movemask_epi8(vector) as u16) << start;
+            let offset = _mm_sub_epi8(text, _mm_set1_epi8(b'0' as i8));
+            self.slash |= mask(is(b'/'));
+            self.stop |= mask(_mm_or_si128(is(b'?'), is(b'#')));
+            self.digit |= mask(_mm_cmpeq_epi8(_mm_min_epu8(offset, _mm_set1_epi8(9)), offset));
+        }
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    fn add(&mut self, bytes: &[u8; BLOCK], start: usize) {
+        for (place, byte) in (start..).zip(bytes) {
+            self.slash |= u64::from(*byte == b'/') << place;
+            self.stop |= u64::from(matches!(byte, b'?' | b'#')) << place;
+            self.digit |= u64::from(byte.is_ascii_digit()) << place;
+        }
+    }
+
+    /// Adds the masks of the second half.
+    #[inline(always)]
+    pub fn add_behind(&mut self, half: OutlineMasks) {
+        self.slash |= half.slash << HALF;
+        self.stop |= half.stop << HALF;
+        self.digit |= half.digit << HALF;
+    }
+}
+
+/// A bit for each byte that is the same in both.
+#[inline(always)]
+pub fn equal(a: &[u8; HALF], b: &[u8; HALF]) -> u32 {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::*;
+        // SAFETY: SSE2 belongs to every x86-64 processor, and each text has the 32 bytes that two loads read.
+        unsafe {
+            let same = |at: usize| {
+                let [a, b] = [a, b].map(|text| _mm_loadu_si128(text.as_ptr().add(at).cast()));
+                _mm_movemask_epi8(_mm_cmpeq_epi8(a, b)) as u32
+            };
+            same(0) | same(BLOCK) << BLOCK
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    a.iter().zip(b).rev().fold(0, |same, (a, b)| same << 1 | u32::from(a == b))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -132,6 +211,24 @@ mod tests {
         for byte in 0..=255u8 {
             let text = [b'x', byte];
             assert_eq!(classify(&text), naive(&text), "{byte}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn outlines_and_equality_agree_with_a_look_at_every_byte(
+            a in prop::array::uniform32(prop::sample::select(b"/?#09:.aF@".to_vec())),
+            changed in any::<u32>(),
+        ) {
+            let Classes { slash, stop, digit, .. } = naive(&a);
+            let mut masks = outline_masks(&a);
+            prop_assert_eq!(masks, OutlineMasks { slash, stop, digit });
+            masks.add_behind(masks);
+            let twice = |mask: u64| mask | mask << HALF;
+            prop_assert_eq!(masks, OutlineMasks { slash: twice(slash), stop: twice(stop), digit: twice(digit) });
+            let mut b = a;
+            (0..HALF).filter(|at| changed >> at & 1 == 1).for_each(|at| b[at] ^= 1);
+            prop_assert_eq!(equal(&a, &b), !changed);
         }
     }
 }

@@ -27,6 +27,9 @@ const MIN_HEX_LEN: usize = 8;
 const MIN_TOKEN_LEN: usize = 20;
 
 const UUID_LEN: usize = 36;
+/// Where a UUID has its hexadecimal digits; elsewhere it has dashes.
+const UUID_HEX: u64 = ((1 << UUID_LEN) - 1) & !UUID_DASHES;
+const UUID_DASHES: u64 = 1 << 8 | 1 << 13 | 1 << 18 | 1 << 23;
 const ULID_LEN: usize = 26;
 const DATE_LEN: usize = 10;
 
@@ -148,6 +151,9 @@ fn replace_identifiers<'a>(path: &'a [u8], traits: Telling, scratch: &'a mut Vec
         let is_identifier = match segment {
             _ if digit & segment == segment => true,
             _ if hex & segment == segment => len >= MIN_HEX_LEN,
+            _ if len == UUID_LEN && hex >> start & UUID_HEX == UUID_HEX && digit & segment != 0 => {
+                has_uuid_dashes(&path[start..end]) || is_long_identifier(&path[start..end])
+            }
             _ => !is_word && is_long_identifier(&path[start..end]),
         };
         if is_identifier {
@@ -203,11 +209,14 @@ fn is_long_identifier(segment: &[u8]) -> bool {
 }
 
 fn is_uuid(segment: &[u8]) -> bool {
+    let is_dash = |at: usize| UUID_DASHES >> at & 1 == 1;
     segment.len() == UUID_LEN
-        && segment.iter().enumerate().all(|(i, byte)| match i {
-            8 | 13 | 18 | 23 => *byte == b'-',
-            _ => byte.is_ascii_hexdigit(),
-        })
+        && has_uuid_dashes(segment)
+        && segment.iter().enumerate().all(|(at, byte)| is_dash(at) || byte.is_ascii_hexdigit())
+}
+
+fn has_uuid_dashes(segment: &[u8]) -> bool {
+    [8, 13, 18, 23].iter().all(|at| segment.get(*at) == Some(&b'-'))
 }
 
 /// 26 characters of Crockford's base 32; the first is at most 7, or the 128 bits would overflow.

@@ -4,6 +4,7 @@
 //! (is a request late, is its clock astray) is decided by an assumption that `merge` checks; where it does
 //! not hold, the chunk is read again with the facts.
 
+mod names;
 mod part;
 mod plan;
 
@@ -11,7 +12,7 @@ pub use part::ChunkPart;
 pub use plan::{Before, ChunkPlan, Keeps};
 
 use super::ParseLine;
-use super::filter::{admits, passes_filter};
+use super::filter::passes_filter;
 use super::lines::MAX_LINE_BYTES;
 use super::marks::{LineMarks, Marks, for_each_line, for_each_marked_line};
 use super::rejected::RejectedLine;
@@ -19,8 +20,8 @@ use crate::advise::trace::fields::Visits;
 use crate::backtest::call::Call;
 use crate::request::{DecimalMs, FIRST_ERROR_STATUS, Line, NOT_FOUND, Rejection, Request, SWITCHING_PROTOCOLS};
 use crate::route::endpoint::Interner;
+use crate::route::path_of;
 use crate::route::recent::RecentTargets;
-use crate::route::{path_of, route_of};
 use crate::rules::published::Arrival;
 use crate::rules::zscore::Observation;
 use crate::usage::count::UsageBuilder;
@@ -30,11 +31,8 @@ use crate::window::pane::{Answer, PaneBuilder};
 /// Rejected lines of one chunk whose reason is kept when they are not all asked for.
 const KEPT_REJECTS: usize = 5;
 
-/// Endpoints, or developers, that a worker remembers from chunk to chunk: more than there are where paths have templates.
-const KEPT_NAMES: usize = 1 << 16;
-
-/// And the bytes of their names.
-const KEPT_NAME_BYTES: usize = 16 << 20;
+/// A time before all that can be stamped.
+const NEVER_MS: i64 = i64::MIN;
 
 /// Turns chunks into parts; one per worker.
 pub struct ChunkReader {
@@ -45,7 +43,7 @@ pub struct ChunkReader {
     pub developers: Interner,
     /// What breakers are kept by, in the worker's numbering; empty where that is the endpoint.
     pub breakers: Interner,
-    /// Targets without identifiers and their endpoints; not in use where a field is part of an endpoint.
+    /// Targets and their endpoints; not in use where a field is part of an endpoint.
     recent: RecentTargets,
     /// Whether an endpoint passes the method and route filters.
     admitted: Vec<bool>,
@@ -58,6 +56,12 @@ pub struct ChunkReader {
     part: ChunkPart,
     /// Requests of this chunk so far, clocks astray included.
     seen: u32,
+    /// Whether a stamp can come again in this sense: see [`ChunkPlan::counts_only`].
+    counts_only: bool,
+    /// The stamp of the last request, where all that follows from it holds for the next one with the same.
+    again_ms: i64,
+    /// Requests of this chunk that had it; not yet in any other count.
+    again: u32,
     last_ms: i64,
     newest_ms: i64,
     earliest_timely_ms: i64,
@@ -72,7 +76,7 @@ impl ChunkReader {
             endpoints: Interner::default(),
             developers: Interner::default(),
             breakers: Interner::default(),
-            recent: RecentTargets::default(),
+            recent: RecentTargets::new(plan.numbers()),
             admitted: Vec::new(),
             panes: PaneBuilder::new(plan.pane_ms),
             minutes: MinuteBuilder::default(),
@@ -82,6 +86,9 @@ impl ChunkReader {
             marks: Marks::default(),
             part: ChunkPart::default(),
             seen: 0,
+            counts_only: plan.counts_only(),
+            again_ms: NEVER_MS,
+            again: 0,
             last_ms: 0,
             newest_ms: i64::MIN,
             earliest_timely_ms: i64::MAX,
@@ -96,6 +103,7 @@ impl ChunkReader {
         // What an earlier chunk left behind when reading it failed.
         self.finish();
         self.seen = 0;
+        self.again_ms = NEVER_MS;
         self.newest_ms = before.newest_ms.unwrap_or(i64::MIN);
         self.earliest_timely_ms = i64::MAX;
         (self.kept_first_ms, self.kept_last_ms) = (i64::MAX, i64::MIN);
@@ -104,30 +112,72 @@ impl ChunkReader {
     /// Reads the next lines of the chunk. `developer_is_key` marks developers whose ids are secrets.
     pub fn read<P: ParseLine>(&mut self, parser: &mut P, lines: &[u8], developer_is_key: bool, before: &Before) {
         let key_mark: &[u8] = if developer_is_key { b"key" } else { b"" };
-        let mut marks = std::mem::take(&mut self.marks);
-        let mut read = |line: &[u8], line_marks: LineMarks| {
-            self.part.lines += 1;
-            if line.len() > MAX_LINE_BYTES {
-                self.reject_overlong(line);
-                return;
-            }
-            match &parser.parse_marked(line, line_marks) {
-                Line::Request(request) => self.take(request, key_mark, before),
-                Line::NotRequest => self.part.not_requests += 1,
-                Line::Rejected(rejection) if !is_blank(line) => self.reject(line, rejection),
-                Line::Comment | Line::Rejected(_) => {}
-            }
-        };
-        if P::USES_MARKS {
-            for_each_marked_line(lines, &mut marks, read);
-        } else {
-            for_each_line(lines, |line| read(line, LineMarks::UNKNOWN));
+        if !P::USES_MARKS {
+            for_each_line(lines, |line| self.read_line(parser, line, LineMarks::UNKNOWN, key_mark, before));
+            return;
         }
+        let mut marks = std::mem::take(&mut self.marks);
+        for_each_marked_line(lines, &mut marks, |line, line_marks| match parser.parse_usual(line, &line_marks) {
+            Some(request) => {
+                self.part.lines += 1;
+                self.take(&request, line_marks.text(), key_mark, before);
+            }
+            None => self.read_unusual_line(parser, line, line_marks, key_mark, before),
+        });
         self.marks = marks;
     }
 
+    /// [`Self::read_line`] where it is not the way of most lines.
+    #[inline(never)]
+    fn read_unusual_line<P: ParseLine>(
+        &mut self,
+        parser: &mut P,
+        line: &[u8],
+        line_marks: LineMarks,
+        key_mark: &[u8],
+        before: &Before,
+    ) {
+        self.read_line(parser, line, line_marks, key_mark, before);
+    }
+
     #[inline(always)]
-    fn take(&mut self, request: &Request, key_mark: &[u8], before: &Before) {
+    fn read_line<P: ParseLine>(
+        &mut self,
+        parser: &mut P,
+        line: &[u8],
+        line_marks: LineMarks,
+        key_mark: &[u8],
+        before: &Before,
+    ) {
+        self.part.lines += 1;
+        if line.len() > MAX_LINE_BYTES {
+            self.reject_overlong(line);
+            return;
+        }
+        match &parser.parse_marked(line, line_marks) {
+            Line::Request(request) => self.take(request, line, key_mark, before),
+            Line::NotRequest => self.part.not_requests += 1,
+            Line::Rejected(rejection) if !is_blank(line) => self.reject(line, rejection),
+            Line::Comment | Line::Rejected(_) => {}
+        }
+    }
+
+    #[inline(always)]
+    fn take(&mut self, request: &Request, text: &[u8], key_mark: &[u8], before: &Before) {
+        if request.timestamp_ms == self.again_ms {
+            self.again += 1;
+            let endpoint = self.endpoint_of(request, text);
+            self.count_again(request, endpoint, key_mark);
+        } else {
+            self.take_first(request, text, key_mark, before);
+        }
+    }
+
+    /// Takes a request that has a stamp of its own.
+    #[inline(always)]
+    fn take_first(&mut self, request: &Request, text: &[u8], key_mark: &[u8], before: &Before) {
+        self.again_ms = NEVER_MS;
+        self.count_those_again();
         let timestamp_ms = request.timestamp_ms;
         if self.is_astray(timestamp_ms, before) {
             self.reject_astray(timestamp_ms);
@@ -147,12 +197,23 @@ impl ChunkReader {
             self.part.filtered_out += 1;
             return;
         }
-        let endpoint = self.endpoint_of(request);
+        let endpoint = self.endpoint_of(request, text);
         if !self.admitted[endpoint as usize] {
             self.part.filtered_out += 1;
             return;
         }
         self.count(request, endpoint, is_late, key_mark);
+        if !is_late && before.astray.is_empty() && self.counts_only {
+            self.again_ms = timestamp_ms;
+        }
+    }
+
+    /// Adds the requests with a stamp that came again to the counts that they are to be in.
+    fn count_those_again(&mut self) {
+        let again = std::mem::take(&mut self.again);
+        self.seen += again;
+        self.part.requests += u64::from(again);
+        self.part.kept += u64::from(again);
     }
 
     /// Notes the request's place among its neighbours; whether its clock is astray.
@@ -175,49 +236,12 @@ impl ChunkReader {
     }
 
     #[inline(always)]
-    fn endpoint_of(&mut self, request: &Request) -> u32 {
-        match self.recent.find(request.method, request.path) {
-            Some(endpoint) => endpoint,
-            None => self.work_out_endpoint(request),
-        }
-    }
-
-    #[inline(always)]
-    fn work_out_endpoint(&mut self, request: &Request) -> u32 {
-        let declared = self.plan.declared.as_ref();
-        let route = match declared.and_then(|routes| routes.find(request.method, path_of(request.path))) {
-            Some(pattern) => pattern,
-            None if self.plan.raw_paths => path_of(request.path),
-            None => route_of(request.path, &mut self.route),
-        };
-        // Targets with identifiers are too many to come again soon.
-        let is_lasting = self.plan.group_by.is_none() && std::ptr::eq(route.as_ptr(), request.path.as_ptr());
-        let group = match self.plan.group_by {
-            Some(index) => request.extras.get(index).unwrap_or(b"-"),
-            None => b"",
-        };
-        let endpoint = self.endpoints.intern([request.method, route, group]);
-        if endpoint as usize == self.admitted.len() {
-            let is_admitted = self.plan.filters.iter().all(|filter| admits(filter, request.method, route));
-            self.admitted.push(is_admitted);
-        }
-        if is_lasting {
-            self.recent.remember(request.method, request.path, endpoint);
-        }
-        endpoint
-    }
-
-    #[inline(always)]
     fn count(&mut self, request: &Request, endpoint: u32, is_late: bool, key_mark: &[u8]) {
         let timestamp_ms = request.timestamp_ms;
         self.part.kept += 1;
         self.kept_first_ms = self.kept_first_ms.min(timestamp_ms);
         self.kept_last_ms = self.kept_last_ms.max(timestamp_ms);
-        let answer = match request.status {
-            FIRST_ERROR_STATUS.. => Answer::Failed,
-            NOT_FOUND if !self.plan.raw_paths => Answer::NotFound,
-            _ => Answer::Found,
-        };
+        let answer = self.answer_of(request);
         if self.plan.keeps_paths {
             self.part.paths.entry(endpoint).or_default().note(answer, timestamp_ms, path_of(request.path));
         }
@@ -256,12 +280,30 @@ impl ChunkReader {
         }
     }
 
-    /// What the request's breaker is kept by: its endpoint, or the value of a field; all without one share a breaker.
+    /// [`Self::count`] for a request whose stamp is that of the one before, where nothing else is kept of requests.
     #[inline(always)]
-    fn breaker_of(&mut self, request: &Request, endpoint: u32) -> u32 {
-        let Some((index, listing)) = self.plan.breaker_by else { return endpoint };
-        let value = request.extras.get(index).map_or(&b"-"[..], |value| listing.last(value));
-        self.breakers.intern([b"", value, b""])
+    fn count_again(&mut self, request: &Request, endpoint: u32, key_mark: &[u8]) {
+        let timestamp_ms = request.timestamp_ms;
+        let answer = self.answer_of(request);
+        let duration_ns = self.latency_of(request).map(DecimalMs::nanos);
+        if self.plan.keeps == Keeps::Calls {
+            let breaker = self.breaker_of(request, endpoint);
+            self.part.calls.push(Call::ended(timestamp_ms, duration_ns, breaker, request.status));
+        }
+        self.panes.add_again(timestamp_ms, endpoint, answer, duration_ns);
+        if let Some(id) = request.developer {
+            let developer = self.developers.intern([key_mark, id, b""]);
+            self.usage.add(timestamp_ms, developer);
+        }
+    }
+
+    #[inline(always)]
+    fn answer_of(&self, request: &Request) -> Answer {
+        match request.status {
+            FIRST_ERROR_STATUS.. => Answer::Failed,
+            NOT_FOUND if !self.plan.raw_paths => Answer::NotFound,
+            _ => Answer::Found,
+        }
     }
 
     fn observe(&mut self, request: &Request, endpoint: u32, answer: Answer, duration_ns: Option<u64>) {
@@ -315,23 +357,9 @@ impl ChunkReader {
         self.plan.keeps_all_rejects || self.part.rejects.len() < KEPT_REJECTS
     }
 
-    /// Forgets the endpoints, whose numbers begin anew, when there are many; whether it did.
-    pub fn forget_endpoints(&mut self) -> bool {
-        let forgets = forget_if_many(&mut self.endpoints);
-        if forgets {
-            self.admitted.clear();
-            self.recent.clear();
-        }
-        forgets
-    }
-
-    /// The same of the developers.
-    pub fn forget_developers(&mut self) -> bool {
-        forget_if_many(&mut self.developers)
-    }
-
     /// What the chunk adds up to.
     pub fn finish(&mut self) -> ChunkPart {
+        self.count_those_again();
         let mut part = std::mem::take(&mut self.part);
         part.last_ms = (self.seen > 0).then_some(self.last_ms);
         part.newest_ms = (self.newest_ms > i64::MIN).then_some(self.newest_ms);
@@ -343,14 +371,6 @@ impl ChunkReader {
         part.usage = self.usage.finish();
         part
     }
-}
-
-fn forget_if_many(names: &mut Interner) -> bool {
-    let are_many = names.len() > KEPT_NAMES || names.text_bytes() > KEPT_NAME_BYTES;
-    if are_many {
-        *names = Interner::default();
-    }
-    are_many
 }
 
 /// Adds the times of the requests in these lines, in order.

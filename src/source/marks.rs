@@ -8,37 +8,64 @@ use crate::source::scan;
 /// Bytes marked at a time; little enough to be still in the cache when they are parsed.
 const BATCH_BYTES: usize = 32 << 10;
 
+/// How many stops can be told of a line, the line feeds at its ends included.
+pub(crate) const STOPS: usize = 16;
+
 /// Positions in a batch, each kind ascending.
 #[derive(Debug, Default)]
 pub(crate) struct Marks {
     pub(super) line_feeds: Vec<u32>,
-    pub(super) quotes: Vec<u32>,
+    /// The line feeds and the quotes, behind [`Marks::BEFORE`].
+    pub(super) stops: Vec<u32>,
     pub(super) backslashes: Vec<u32>,
+}
+
+impl Marks {
+    /// Stands for the line feed before the first line: one byte behind it, the line begins.
+    pub(super) const BEFORE: u32 = u32::MAX;
 }
 
 /// What is known of one line.
 #[derive(Clone, Copy, Debug)]
-pub struct LineMarks<'m> {
-    /// Where the line begins in what the quotes count from.
-    start: usize,
-    quotes: &'m [u32],
+pub struct LineMarks<'t, 'm> {
+    /// The text that the line is from.
+    text: &'t [u8],
+    /// The stops of the text from the line feed before the line on.
+    stops: &'m [u32],
+    /// How many quotes the line has.
+    quotes: usize,
     may_hold_backslash: bool,
 }
 
-impl LineMarks<'_> {
+impl<'t, 'm> LineMarks<'t, 'm> {
     /// Nothing is known.
-    pub(crate) const UNKNOWN: LineMarks<'static> = LineMarks { start: 0, quotes: &[], may_hold_backslash: true };
+    pub(crate) const UNKNOWN: LineMarks<'static, 'static> =
+        LineMarks { text: &[], stops: &[Marks::BEFORE], quotes: 0, may_hold_backslash: true };
+
+    /// The text that the line is from, which goes on behind it.
+    #[inline(always)]
+    pub(crate) fn text(&self) -> &'t [u8] {
+        self.text
+    }
+
+    /// The line feed before the line, its quotes, its own line feed, and what comes next, as positions in the text; the
+    /// place before the text is `u32::MAX`. `None` where nothing is known.
+    #[inline(always)]
+    pub(crate) fn stops(&self) -> Option<&'m [u32; STOPS]> {
+        self.stops.first_chunk()
+    }
 
     /// How many quotes the line has; right only where it cannot hold a backslash.
     #[inline(always)]
     pub(crate) fn quotes(&self) -> usize {
-        self.quotes.len()
+        self.quotes
     }
 
     /// Where a quote stands in the line, counted from 0.
     #[inline(always)]
     pub(crate) fn quote(&self, number: usize) -> Option<usize> {
-        self.quotes.get(number).map(|&at| at as usize - self.start)
+        let (before, stop) = (self.stops.first()?, self.stops.get(number + 1)?);
+        (number < self.quotes).then(|| stop.wrapping_sub(*before).wrapping_sub(1) as usize)
     }
 
     /// Whether there may be a backslash in the line.
@@ -63,7 +90,11 @@ pub(crate) fn for_each_line(text: &[u8], mut take: impl FnMut(&[u8])) {
 
 /// The same with what is known of each line.
 #[inline(always)]
-pub(crate) fn for_each_marked_line(text: &[u8], marks: &mut Marks, mut take: impl FnMut(&[u8], LineMarks)) {
+pub(crate) fn for_each_marked_line<'t>(
+    text: &'t [u8],
+    marks: &mut Marks,
+    mut take: impl FnMut(&'t [u8], LineMarks<'t, '_>),
+) {
     let mut rest = text;
     while !rest.is_empty() {
         let (batch, after) = rest.split_at(batch_len(rest));
@@ -75,16 +106,19 @@ pub(crate) fn for_each_marked_line(text: &[u8], marks: &mut Marks, mut take: imp
         scan::mark(batch, marks);
         if !batch.ends_with(b"\n") {
             marks.line_feeds.push(batch.len() as u32);
+            marks.stops.push(batch.len() as u32);
         }
-        let (mut quotes, mut backslashes) = (&marks.quotes[..], &marks.backslashes[..]);
+        // So that no line has fewer.
+        marks.stops.extend([0; STOPS]);
+        let (mut stops, mut backslashes) = (&marks.stops[..], &marks.backslashes[..]);
         let (mut start, mut usual_quotes) = (0, 0);
         for &end in &marks.line_feeds {
-            let in_line = before(quotes, end, usual_quotes);
-            usual_quotes = in_line;
+            let quotes = before(&stops[1..], end, usual_quotes);
+            usual_quotes = quotes;
             let escapes = if backslashes.is_empty() { 0 } else { before(backslashes, end, 0) };
-            let line_marks = LineMarks { start, quotes: &quotes[..in_line], may_hold_backslash: escapes > 0 };
+            let line_marks = LineMarks { text: batch, stops, quotes, may_hold_backslash: escapes > 0 };
             take(&batch[start..end as usize], line_marks);
-            (quotes, backslashes) = (&quotes[in_line..], &backslashes[escapes..]);
+            (stops, backslashes) = (&stops[quotes + 1..], &backslashes[escapes..]);
             start = end as usize + 1;
         }
     }
@@ -102,8 +136,7 @@ fn batch_len(text: &[u8]) -> usize {
 /// How many of the ascending positions lie before `end`, most likely `usual` of them.
 #[inline(always)]
 fn before(positions: &[u32], end: u32, usual: usize) -> usize {
-    let is_before = |index: usize| positions.get(index).is_some_and(|&at| at < end);
-    if usual > 0 && is_before(usual - 1) && !is_before(usual) {
+    if positions.get(usual) == Some(&end) {
         return usual;
     }
     positions.iter().take_while(|&&at| at < end).count()

@@ -99,6 +99,12 @@ pub trait ParseLine {
     /// Parses one line, without its line end.
     fn parse_line<'a>(&'a mut self, line: &'a [u8]) -> crate::request::Line<'a>;
 
+    /// The request of a line that is as most are, which is then what [`Self::parse_marked`] would say; `None` tells
+    /// nothing.
+    fn parse_usual<'a>(&mut self, _line: &[u8], _marks: &LineMarks<'a, '_>) -> Option<crate::request::Request<'a>> {
+        None
+    }
+
     /// The same for a line of which something may be known beforehand.
     fn parse_marked<'a>(&'a mut self, line: &'a [u8], marks: LineMarks) -> crate::request::Line<'a>;
 }

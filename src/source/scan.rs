@@ -6,11 +6,13 @@
 
 #[cfg(target_arch = "x86_64")]
 mod wide;
+#[cfg(target_arch = "x86_64")]
+mod widest;
 
 use super::marks::Marks;
 
 /// Bytes that are compared at a time.
-const BLOCK: usize = 16;
+pub(crate) const BLOCK: usize = 16;
 const WORD: usize = size_of::<u64>();
 
 /// The position of the first `needle` at or after `from`; `None` when there is none, or when `from`
@@ -21,13 +23,18 @@ pub fn find_byte(haystack: &[u8], from: usize, needle: u8) -> Option<usize> {
 }
 
 /// A byte to search for, prepared once for many searches.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Needle([u8; BLOCK]);
 
 impl Needle {
     #[inline(always)]
     pub(crate) fn new(byte: u8) -> Needle {
         Needle([byte; BLOCK])
+    }
+
+    /// Different bytes, for [`Haystack::holds`].
+    pub(crate) fn of(bytes: [u8; BLOCK]) -> Needle {
+        Needle(bytes)
     }
 }
 
@@ -51,6 +58,30 @@ impl Stretch {
         }
         let bits = (1u64 << len) - 1;
         Some(Stretch { first: (bits & 0xFFFF) as u32, second: (bits >> BLOCK) as u32 })
+    }
+}
+
+/// What is known of sixteen bytes, to be compared with them at once.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Pattern {
+    bytes: Needle,
+    /// Where the byte has to be the one above.
+    required: u32,
+    /// Where it is known at all: elsewhere among these it has to be another.
+    known: u32,
+}
+
+impl Pattern {
+    /// Says what byte has to stand at a place below [`BLOCK`].
+    pub(crate) fn require(&mut self, at: usize, byte: u8) {
+        self.forbid(at, byte);
+        self.required |= 1 << at;
+    }
+
+    /// Says what byte must not stand there.
+    pub(crate) fn forbid(&mut self, at: usize, byte: u8) {
+        self.bytes.0[at] = byte;
+        self.known |= 1 << at;
     }
 }
 
@@ -139,6 +170,35 @@ impl<'a> Haystack<'a> {
         false
     }
 
+    /// Whether the bytes from `at` on are such; `false` where there are fewer than sixteen.
+    #[inline(always)]
+    pub(crate) fn fits(&self, at: usize, pattern: &Pattern) -> bool {
+        // SAFETY: just compared.
+        at < self.blocks_end && (unsafe { self.block_hits(at, &pattern.bytes) } ^ pattern.required) & pattern.known == 0
+    }
+
+    /// Whether the bytes from `at` on are those of `needle`; `false` where there are fewer than sixteen.
+    #[inline(always)]
+    pub(crate) fn holds(&self, at: usize, needle: &Needle) -> bool {
+        // SAFETY: just compared.
+        at < self.blocks_end && (unsafe { self.block_hits(at, needle) }) == (1 << BLOCK) - 1
+    }
+
+    /// Whether `needle` is not among the bytes from `start` to `end`; may be wrong about "no" near the end of all.
+    #[inline(always)]
+    pub(crate) fn lacks_between(&self, start: usize, end: usize, needle: &Needle) -> bool {
+        let mut at = start;
+        while at < end {
+            let own = u32::MAX.unbounded_shr(u32::BITS.saturating_sub((end - at).min(BLOCK) as u32));
+            // SAFETY: just compared.
+            if at >= self.blocks_end || unsafe { self.block_hits(at, needle) } & own != 0 {
+                return false;
+            }
+            at += BLOCK;
+        }
+        true
+    }
+
     /// Bit `i` is set where the needle is at `at + i`; there are 16 of them.
     #[inline(always)]
     fn hits(&self, at: usize, needle: &Needle) -> u32 {
@@ -166,7 +226,8 @@ impl<'a> Haystack<'a> {
     #[inline(never)]
     fn short_hits(&self, at: usize, needle: &Needle) -> u32 {
         let rest = self.bytes.get(at..).unwrap_or_default();
-        rest.iter().take(BLOCK).rev().fold(0, |hits, byte| hits << 1 | u32::from(*byte == needle.0[0]))
+        let bytes = rest.iter().zip(needle.0);
+        bytes.enumerate().fold(0, |hits, (place, (byte, sought))| hits | u32::from(*byte == sought) << place)
     }
 
     /// [`Self::hits`] of a whole block.
@@ -201,6 +262,11 @@ impl<'a> Haystack<'a> {
 /// Replaces the marks by those of `text`, which is shorter than 4 GiB.
 pub(super) fn mark(text: &[u8], marks: &mut Marks) {
     #[cfg(target_arch = "x86_64")]
+    if widest::is_available() {
+        // SAFETY: just asked for.
+        return unsafe { widest::mark(text, marks) };
+    }
+    #[cfg(target_arch = "x86_64")]
     if wide::is_available() {
         // SAFETY: just asked for.
         return unsafe { wide::mark(text, marks) };
@@ -210,12 +276,16 @@ pub(super) fn mark(text: &[u8], marks: &mut Marks) {
 
 /// [`mark`] on any processor.
 fn mark_bytes(text: &[u8], marks: &mut Marks) {
-    let Marks { line_feeds, quotes, backslashes } = marks;
-    [&mut *line_feeds, quotes, backslashes].into_iter().for_each(Vec::clear);
+    let Marks { line_feeds, stops, backslashes } = marks;
+    [&mut *line_feeds, stops, backslashes].into_iter().for_each(Vec::clear);
+    stops.push(Marks::BEFORE);
     for at in memchr::memchr3_iter(b'\n', b'"', b'\\', text) {
         match text[at] {
-            b'\n' => line_feeds.push(at as u32),
-            b'"' => quotes.push(at as u32),
+            b'\n' => {
+                line_feeds.push(at as u32);
+                stops.push(at as u32);
+            }
+            b'"' => stops.push(at as u32),
             _ => backslashes.push(at as u32),
         }
     }
@@ -223,7 +293,7 @@ fn mark_bytes(text: &[u8], marks: &mut Marks) {
 
 #[cfg(test)]
 mod tests {
-    use super::{BLOCK, Haystack, Marks, Needle, Stretch, find_byte, mark, mark_bytes};
+    use super::*;
     use proptest::prelude::*;
 
     fn naive(haystack: &[u8], from: usize, needle: u8) -> Option<usize> {
@@ -270,13 +340,64 @@ mod tests {
 
     proptest! {
         #[test]
-        fn wide_and_narrow_marks_are_the_same(text in prop::collection::vec(prop::sample::select(b"\n\"\\abc".to_vec()), 0..400)) {
-            let (mut wide, mut narrow) = (Marks::default(), Marks::default());
-            // What stood there before is gone.
-            mark(b"\"\\\n\"", &mut wide);
-            mark(&text, &mut wide);
-            mark_bytes(&text, &mut narrow);
-            prop_assert_eq!(format!("{:?}", wide), format!("{:?}", narrow));
+        fn all_marks_are_the_same(
+            text in prop::collection::vec(prop::sample::select(b"\n\"\\abcdefghijklmnopqrstuvwxyz".to_vec()), 0..600),
+            crowded in prop::collection::vec(prop::sample::select(b"\n\"\\a".to_vec()), 0..200),
+        ) {
+            for text in [text, crowded] {
+                let told = |mark: &dyn Fn(&[u8], &mut Marks)| {
+                    let mut marks = Marks::default();
+                    // What stood there before is gone.
+                    mark(b"\"\\\n\"", &mut marks);
+                    mark(&text, &mut marks);
+                    format!("{marks:?}")
+                };
+                let narrow = told(&mark_bytes);
+                prop_assert_eq!(&told(&mark), &narrow);
+                #[cfg(target_arch = "x86_64")]
+                if wide::is_available() {
+                    // SAFETY: just asked for.
+                    prop_assert_eq!(&told(&|text, marks| unsafe { wide::mark(text, marks) }), &narrow);
+                }
+            }
+        }
+
+        #[test]
+        fn patterns_agree_with_a_look_at_every_byte(
+            text in prop::collection::vec(prop::sample::select(b"ab".to_vec()), 0..60),
+            at in 0usize..70,
+            known in prop::collection::vec((0..BLOCK, prop::sample::select(b"ab".to_vec()), any::<bool>()), 0..4),
+        ) {
+            let mut known = known;
+            known.sort_unstable();
+            known.dedup_by_key(|(place, ..)| *place);
+            let mut pattern = Pattern::default();
+            for (place, byte, is_required) in &known {
+                if *is_required { pattern.require(*place, *byte) } else { pattern.forbid(*place, *byte) }
+            }
+            let block = text.get(at..).and_then(|rest| rest.first_chunk::<BLOCK>());
+            let expected =
+                block.is_some_and(|block| known.iter().all(|(place, byte, required)| (block[*place] == *byte) == *required));
+            prop_assert_eq!(Haystack::new(&text).fits(at, &pattern), expected);
+            if let Some(block) = block {
+                prop_assert!(Haystack::new(&text).holds(at, &Needle::of(*block)));
+                let mut other = *block;
+                other[known.len()] ^= 1;
+                prop_assert!(!Haystack::new(&text).holds(at, &Needle::of(other)));
+            }
+        }
+
+        #[test]
+        fn what_is_lacking_is_not_there(
+            text in prop::collection::vec(0u8..20, 0..80),
+            start in 0usize..90,
+            len in 0usize..60,
+        ) {
+            let is_there = text.iter().skip(start).take(len).any(|byte| *byte == 7);
+            let lacks = Haystack::new(&text).lacks_between(start, start + len, &Needle::new(7));
+            prop_assert!(!(lacks && is_there));
+            // Nearer to the end it may not know.
+            prop_assert!(lacks || is_there || start + len.next_multiple_of(BLOCK) > text.len());
         }
 
         #[test]

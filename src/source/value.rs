@@ -73,8 +73,8 @@ fn status_of(code: u64) -> Result<Option<u16>, Malformed> {
 /// One duration, a number in units of `10^unit_exponent` milliseconds; `None` for `-` and nothing.
 #[inline(always)]
 pub(super) fn duration(text: &[u8], unit_exponent: i8) -> Result<Option<DecimalMs>, Malformed> {
-    if let Some(text) = text.as_array()
-        && let Some(duration) = short_duration(*text, unit_exponent)
+    if let Ok(text) = text.try_into()
+        && let Some(duration) = short_duration(text, unit_exponent)
     {
         return Ok(Some(duration));
     }

@@ -5,6 +5,7 @@
 use crate::plan::{Filter, ReplayPlan, RuleSet};
 use crate::replay::Replay;
 use crate::route::declared::DeclaredRoutes;
+use crate::route::recent::Numbers;
 use crate::source::asked::Listing;
 use std::sync::Arc;
 
@@ -74,6 +75,19 @@ impl ChunkPlan {
             pane_ms: Replay::geometry(&plan.rules).pane_ms,
             usage_window_ms: plan.rules.usage.window_ms,
         }
+    }
+}
+
+impl ChunkPlan {
+    /// Whether paths that differ in their numbers alone are of one endpoint.
+    pub(super) fn numbers(&self) -> Numbers {
+        if self.raw_paths || self.declared.is_some() { Numbers::Apart } else { Numbers::Alike }
+    }
+
+    /// Whether nothing is looked at of a request but what every run counts.
+    pub(super) fn counts_only(&self) -> bool {
+        let looks_closer = self.notes_fields || self.keeps_arrivals || self.keeps_observations || self.keeps_paths;
+        self.filters.is_empty() && !looks_closer && matches!(self.keeps, Keeps::Counts | Keeps::Calls)
     }
 }
 

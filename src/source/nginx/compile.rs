@@ -8,6 +8,7 @@ use super::FormatError;
 use super::kept::Kept;
 use super::matcher::{Exempt, Last, Layout, Literal, SLOTS, Slot, Step, Usual};
 use super::syntax::{Escape, Piece, Template};
+use super::usual::{Upstream, UsualLine};
 use super::variable::{self, Clock, Form};
 use crate::plan::{FieldOverride, Latency, Role, Unit, Wanted};
 use crate::request::{EXTRA_VALUES, MAX_EXTRA_FIELDS};
@@ -70,6 +71,8 @@ pub(super) struct Duration {
 #[derive(Debug)]
 pub(super) struct Compiled {
     pub(super) layout: Layout,
+    /// What most lines look like.
+    pub(super) usual: Vec<UsualLine>,
     pub(super) roles: Roles,
     pub(super) info: FormatInfo,
 }
@@ -116,7 +119,10 @@ pub(super) fn compile(title: &str, template: &Template, wanted: &Wanted) -> Resu
         extras,
         escape: template.escape,
     };
-    Ok(Compiled { layout: layout(template, &kept), roles, info })
+    let layout = layout(template, &kept);
+    let usual =
+        [Upstream::Asked, Upstream::Spared].iter().filter_map(|upstream| UsualLine::of(&layout, &roles, *upstream));
+    Ok(Compiled { usual: usual.collect(), layout, roles, info })
 }
 
 fn check_separated(pieces: &[Piece]) -> Result<(), FormatError> {

@@ -67,7 +67,7 @@ impl Spans {
 /// What a slot that was never set holds; apart, so that reading the others stays a mere comparison.
 #[cold]
 #[inline(never)]
-fn nothing<'a>() -> &'a [u8] {
+pub(super) fn nothing<'a>() -> &'a [u8] {
     &[]
 }
 
@@ -129,6 +129,11 @@ pub(super) struct Usual {
 }
 
 impl Usual {
+    /// The length, in bytes.
+    pub(super) fn len(self) -> usize {
+        self.len
+    }
+
     /// `None` for a length that is too long to be judged at once.
     pub(super) fn new(len: usize) -> Option<Usual> {
         Some(Usual { len, stretch: Stretch::new(len)? })
@@ -156,7 +161,7 @@ pub(super) enum Shape {
 impl Shape {
     /// Where a value that begins at `start` must end; what follows belongs to another format.
     #[inline(always)]
-    fn end(self, line: &[u8], start: usize) -> usize {
+    pub(super) fn end(self, line: &[u8], start: usize) -> usize {
         let value = line.get(start..).unwrap_or_default();
         let stranger = match self {
             Shape::Text => None,
@@ -259,7 +264,7 @@ pub(super) enum Exempt {
 }
 
 /// Where `01/May/2025:00:00:00 +0000` has its space.
-const STAMP_SPACE_AT: usize = 20;
+pub(super) const STAMP_SPACE_AT: usize = 20;
 
 /// A literal of the format, ready to be searched for.
 #[derive(Clone, Debug)]
@@ -301,6 +306,16 @@ impl Literal {
         }
     }
 
+    /// Its bytes.
+    pub(super) fn text(&self) -> &[u8] {
+        &self.text
+    }
+
+    /// Which occurrences do not end the value before it.
+    pub(super) fn exempt(&self) -> Exempt {
+        self.exempt
+    }
+
     /// The first occurrence at or after `from`.
     #[inline(always)]
     fn find(&self, line: &Haystack, from: usize) -> Option<usize> {
@@ -330,6 +345,11 @@ impl Literal {
         let quote_at =
             self.text.iter().position(|&byte| byte == b'"').filter(|_| self.exempt != Exempt::ListSeparator)?;
         Some(Anchor { quote: quotes, quote_at })
+    }
+
+    /// How many bytes there are from its last quote on; all of them where it has none.
+    pub(super) fn bytes_from_last_quote(&self) -> usize {
+        self.text.len() - self.text.iter().rposition(|&byte| byte == b'"').unwrap_or(0)
     }
 
     /// How many quotes the literal has.

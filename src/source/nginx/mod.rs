@@ -15,6 +15,7 @@ mod syntax;
 #[cfg(test)]
 mod tests;
 mod unescape;
+mod usual;
 mod variable;
 
 pub use error::FormatError;
@@ -34,6 +35,7 @@ use matcher::{Slot, Spans};
 use std::ops::Range;
 use std::sync::Arc;
 use syntax::{Escape, Template};
+use usual::LastStamp;
 use variable::{Clock, Form};
 
 /// A compiled `log_format`.
@@ -76,6 +78,7 @@ impl LogFormat {
         NginxParser {
             compiled: Arc::clone(&self.compiled),
             time: TimeParser::new(self.timezone),
+            last_stamp: LastStamp::default(),
             spans: Spans::default(),
             scratch: Vec::new(),
             extras: Vec::new(),
@@ -87,6 +90,7 @@ impl LogFormat {
 pub struct NginxParser {
     compiled: Arc<Compiled>,
     time: TimeParser,
+    last_stamp: LastStamp,
     /// The current line's values.
     spans: Spans,
     /// Holds what had to be unescaped of the current line.
@@ -101,6 +105,11 @@ impl ParseLine for NginxParser {
     #[inline(never)]
     fn parse_line<'a>(&'a mut self, line: &'a [u8]) -> Line<'a> {
         self.parse_marked(line, LineMarks::UNKNOWN)
+    }
+
+    #[inline(always)]
+    fn parse_usual<'a>(&mut self, line: &[u8], marks: &LineMarks<'a, '_>) -> Option<Request<'a>> {
+        self.compiled.usual.iter().find_map(|usual| usual.read(line, marks, (&mut self.time, &mut self.last_stamp)))
     }
 
     #[inline(always)]

@@ -14,7 +14,7 @@ const GROUP: usize = 64;
 /// The masks of a group of blocks.
 struct Masks {
     line_feeds: [u64; GROUP],
-    quotes: [u64; GROUP],
+    stops: [u64; GROUP],
 }
 
 pub(super) fn is_available() -> bool {
@@ -29,19 +29,20 @@ pub(super) fn is_available() -> bool {
 #[target_feature(enable = "avx2,bmi1,popcnt")]
 pub(super) unsafe fn mark(text: &[u8], marks: &mut Marks) {
     let mut line_feeds = Positions::start(&mut marks.line_feeds, text.len());
-    let mut quotes = Positions::start(&mut marks.quotes, text.len());
+    let mut stops = Positions::start(&mut marks.stops, text.len());
+    stops.push(Marks::BEFORE);
     marks.backslashes.clear();
     let (blocks, rest) = text.as_chunks::<MASKED>();
     let mut last = [0; MASKED];
     last[..rest.len()].copy_from_slice(rest);
     let mut base = 0;
     for group in blocks.chunks(GROUP).chain([&[last][..]]) {
-        let mut masks = Masks { line_feeds: [0; GROUP], quotes: [0; GROUP] };
+        let mut masks = Masks { line_feeds: [0; GROUP], stops: [0; GROUP] };
         let mut backslashes = _mm256_setzero_si256();
         for (index, block) in group.iter().enumerate() {
             let halves = halves(block);
             masks.line_feeds[index] = mask(&halves, b'\n');
-            masks.quotes[index] = mask(&halves, b'"');
+            masks.stops[index] = masks.line_feeds[index] | mask(&halves, b'"');
             for half in halves {
                 backslashes = _mm256_or_si256(backslashes, is(half, b'\\'));
             }
@@ -49,7 +50,7 @@ pub(super) unsafe fn mark(text: &[u8], marks: &mut Marks) {
         // SAFETY: every byte of the text is in one block, which is what the positions have room for.
         unsafe {
             line_feeds.add_all::<1>(base, &masks.line_feeds[..group.len()]);
-            quotes.add_all::<4>(base, &masks.quotes[..group.len()]);
+            stops.add_all::<4>(base, &masks.stops[..group.len()]);
         }
         if _mm256_movemask_epi8(backslashes) != 0 {
             add_rare(&mut marks.backslashes, base, group.as_flattened(), b'\\');
@@ -59,7 +60,7 @@ pub(super) unsafe fn mark(text: &[u8], marks: &mut Marks) {
     // SAFETY: all positions up to the length were written.
     unsafe {
         line_feeds.finish();
-        quotes.finish();
+        stops.finish();
     }
 }
 
@@ -105,8 +106,14 @@ impl<'v> Positions<'v> {
     /// An empty list with room for every byte of the blocks of a text, and what is written too many.
     fn start(list: &'v mut Vec<u32>, text_len: usize) -> Self {
         list.clear();
-        list.reserve(text_len + 2 * MASKED);
+        list.reserve(text_len + 1 + 2 * MASKED);
         Positions { list, len: 0 }
+    }
+
+    /// Adds one position before all that are in the text.
+    fn push(&mut self, position: u32) {
+        self.list.push(position);
+        self.len = self.list.len();
     }
 
     /// Adds the set bits of masks, counted from `base`; up to `USUAL` of each mask without a branch.
@@ -121,8 +128,8 @@ impl<'v> Positions<'v> {
         let (mut len, mut start) = (self.len, base);
         for &mask in masks {
             let mut bits = mask;
-            // SAFETY: `len` is at most the text's length rounded up to a block less this block's bits, and there is
-            // room for another block and more behind it.
+            // SAFETY: `len` is at most one more than the text's length rounded up to a block less this block's bits, and
+            // there is room for another block and more behind it.
             unsafe {
                 let end = list.add(len);
                 for index in 0..USUAL {
