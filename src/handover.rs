@@ -6,10 +6,9 @@ use crate::deliver::redis::RedisPlan;
 use crate::diff::tolerance::Tolerances;
 use crate::diff::{Comparison, compare, is_beyond};
 use crate::plan::ReplayPlan;
-use crate::plan::diff::{Action, DiffPlan, Origin, PublishPlan, Source, Unsupported};
+use crate::plan::diff::{Action, DiffPlan, Origin, PublishPlan, Source};
 use crate::render::{self, diff::DiffReport};
 use crate::report::Report;
-use crate::tuning::setting::{Values, values};
 use crate::tuning::{TunableConfig, reader};
 use anyhow::{Context, ensure};
 use std::process::ExitCode;
@@ -27,8 +26,8 @@ pub(crate) fn diff(
     write: &mut impl FnMut(&[u8]) -> anyhow::Result<()>,
     tell: &mut impl FnMut(&str),
 ) -> anyhow::Result<ExitCode> {
-    let old = values_of(&plan.old, replay, tell)?;
-    let new = values_of(&plan.new, replay, tell)?;
+    let old = config(&plan.old, replay, tell)?;
+    let new = config(&plan.new, replay, tell)?;
     let comparisons = compare(&old, &new, &plan.tolerances);
     let report =
         DiffReport { command: "diff", old: Some(&plan.old.name), new: &plan.new.name, comparisons: &comparisons };
@@ -36,19 +35,18 @@ pub(crate) fn diff(
     Ok(if is_beyond(&comparisons) { ExitCode::from(MOVED) } else { ExitCode::SUCCESS })
 }
 
-fn values_of(
+fn config(
     origin: &Origin,
     replay: &mut impl FnMut(&ReplayPlan) -> anyhow::Result<Report>,
     tell: &mut impl FnMut(&str),
-) -> anyhow::Result<Values> {
+) -> anyhow::Result<TunableConfig> {
     match &origin.source {
-        Source::Config(config) => Ok(values(config)),
+        Source::Config(config) => Ok(*config),
         Source::Redis(redis) => {
             let value = redis.connect()?.read()?;
-            let value = value.with_context(|| format!("{}: there is no such key; check --prefix", redis.name()))?;
-            Ok(values(&parse(redis, &value)?))
+            parse(redis, &value.with_context(|| format!("{}: there is no such key; check --prefix", redis.name()))?)
         }
-        Source::Log(plan, unsupported) => {
+        Source::Log(plan) => {
             let report = replay(plan)?;
             if let Some(error) = report.inputs.iter().find_map(|input| input.error.as_ref()) {
                 ensure!(
@@ -59,14 +57,10 @@ fn values_of(
                 tell(&format!("{}: {error}; what was read before is compared", origin.name));
             }
             report.summary.notes.iter().for_each(|note| tell(&format!("{}: {note}", origin.name)));
-            let (values, consequence) = match unsupported {
-                Unsupported::IsCurrent => (values(&render::complete(&report)), "the current value is compared"),
-                Unsupported::IsAbsent => (render::supported(&report), "it is not compared without --current"),
-            };
             for setting in render::carried_over(&report) {
-                tell(&format!("{}: {setting} could not be recommended; {consequence}", origin.name));
+                tell(&format!("{}: {setting} could not be recommended; the current value is compared", origin.name));
             }
-            Ok(values)
+            Ok(render::complete(&report))
         }
     }
 }
@@ -93,8 +87,7 @@ pub(crate) fn publish(
             None
         }
     });
-    let comparisons: Vec<Comparison> =
-        compare(&values(&old.unwrap_or(plan.config)), &values(&plan.config), &Tolerances::default());
+    let comparisons: Vec<Comparison> = compare(&old.unwrap_or(plan.config), &plan.config, &Tolerances::default());
     let report = DiffReport {
         command: "publish",
         old: old.is_some().then_some(name.as_str()),

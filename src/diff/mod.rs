@@ -2,7 +2,8 @@
 
 pub mod tolerance;
 
-use crate::tuning::setting::{SETTINGS, Setting, Values};
+use crate::tuning::TunableConfig;
+use crate::tuning::setting::{SETTINGS, Setting};
 use tolerance::{Tolerance, Tolerances};
 
 /// Numbers this close, relative to the larger, differ by rounding alone: far above what a sum of doubles loses, far
@@ -18,8 +19,6 @@ pub enum Verdict {
     Within,
     /// It moved by more.
     Beyond,
-    /// There is nothing to compare: a log does not support a value.
-    NotRecommended,
 }
 
 /// One setting in both configs.
@@ -27,10 +26,10 @@ pub enum Verdict {
 pub struct Comparison {
     /// Which setting.
     pub setting: &'static Setting,
-    /// Its old value; `None`: there is none.
-    pub old: Option<f64>,
-    /// Its new value; `None`: there is none.
-    pub new: Option<f64>,
+    /// Its old value.
+    pub old: f64,
+    /// Its new value.
+    pub new: f64,
     /// How far it may move; `None`: not at all.
     pub tolerance: Option<Tolerance>,
     /// What it did.
@@ -38,24 +37,20 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// The change relative to the old value; `None` from 0, and where one of them is missing.
+    /// The change relative to the old value; `None` from 0.
     pub fn change_ratio(&self) -> Option<f64> {
-        let old = self.old.filter(|old| *old != 0.0)?;
-        Some((self.new? - old) / old)
+        (self.old != 0.0).then(|| (self.new - self.old) / self.old)
     }
 }
 
-/// Every setting, in the order of the config's keys.
-pub(crate) fn compare(old: &Values, new: &Values, tolerances: &Tolerances) -> Vec<Comparison> {
-    let compare = |(setting, (old, new)): (&'static Setting, (&Option<f64>, &Option<f64>))| {
+/// Every setting in both configs, in the order of the config's keys.
+pub fn compare(old: &TunableConfig, new: &TunableConfig, tolerances: &Tolerances) -> Vec<Comparison> {
+    let compare = |setting: &'static Setting| {
+        let (old, new) = ((setting.value)(old), (setting.value)(new));
         let tolerance = tolerances.of(setting);
-        let verdict = match (*old, *new) {
-            (Some(old), Some(new)) => verdict(old, new, tolerance),
-            _ => Verdict::NotRecommended,
-        };
-        Comparison { setting, old: *old, new: *new, tolerance, verdict }
+        Comparison { setting, old, new, tolerance, verdict: verdict(old, new, tolerance) }
     };
-    SETTINGS.iter().zip(old.iter().zip(new)).map(compare).collect()
+    SETTINGS.iter().map(compare).collect()
 }
 
 /// Whether anything moved beyond its tolerance.
@@ -79,8 +74,6 @@ fn verdict(old: f64, new: f64, tolerance: Option<Tolerance>) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tuning::TunableConfig;
-    use crate::tuning::setting::values;
     use proptest::prelude::*;
 
     #[test]
@@ -104,30 +97,18 @@ mod tests {
     fn every_setting_is_compared_under_its_own_name() {
         let old = TunableConfig::default();
         let json = serde_json::to_value(old).unwrap();
-        for comparison in compare(&values(&old), &values(&old), &Tolerances::default()) {
+        for comparison in compare(&old, &old, &Tolerances::default()) {
             let pointer = format!("/{}", comparison.setting.name.replace('.', "/"));
-            assert_eq!(json.pointer(&pointer).and_then(serde_json::Value::as_f64), comparison.old, "{pointer}");
+            assert_eq!(json.pointer(&pointer).and_then(serde_json::Value::as_f64), Some(comparison.old), "{pointer}");
             assert_eq!(comparison.verdict, Verdict::Same);
         }
         let mut new = old;
         new.bulkhead.max_concurrent_calls = 12.0;
-        let comparisons = compare(&values(&old), &values(&new), &Tolerances::default());
+        let comparisons = compare(&old, &new, &Tolerances::default());
         assert!(is_beyond(&comparisons));
         assert_eq!(comparisons[2].change_ratio(), Some(0.2));
         let tolerances = Tolerances::from_given(&["bulkhead.maxConcurrentCalls=2".parse().unwrap()]).unwrap();
-        assert!(!is_beyond(&compare(&values(&old), &values(&new), &tolerances)));
-    }
-
-    #[test]
-    fn what_is_not_there_has_not_moved() {
-        let whole = values(&TunableConfig::default());
-        let mut part = whole;
-        part[3] = None;
-        for (old, new) in [(&whole, &part), (&part, &whole), (&part, &part)] {
-            let comparisons = compare(old, new, &Tolerances::default());
-            assert_eq!((comparisons[3].verdict, comparisons[3].change_ratio()), (Verdict::NotRecommended, None));
-            assert!(!is_beyond(&comparisons) && comparisons[2].verdict == Verdict::Same);
-        }
+        assert!(!is_beyond(&compare(&old, &new, &tolerances)));
     }
 
     /// Values as configs have them.

@@ -52,16 +52,7 @@ pub enum Source {
     /// It is what services read in Redis.
     Redis(Box<RedisPlan>),
     /// It is what a log supports.
-    Log(Box<ReplayPlan>, Unsupported),
-}
-
-/// What stands for a value that a log does not support.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unsupported {
-    /// The one in force, which the user gave.
-    IsCurrent,
-    /// Nothing: the libraries' default says nothing of the service.
-    IsAbsent,
+    Log(Box<ReplayPlan>),
 }
 
 /// A `learn publish` run.

@@ -53,11 +53,6 @@ pub fn carried_over(report: &Report) -> Vec<&'static str> {
     settings(report).iter().filter(|setting| setting.recommended.is_none()).map(|setting| setting.name).collect()
 }
 
-/// What the run supports, without what would be the current value whatever that was.
-pub fn supported(report: &Report) -> setting::Values {
-    settings(report).map(|setting| setting.recommended.filter(|_| !setting.reason.is_current))
-}
-
 /// The config with a number for every key: what the log does not support is the current value.
 pub fn complete(report: &Report) -> TunableConfig {
     let [failure_threshold, open_timeout_ms, max_concurrent_calls, timeout_ms, max_retries] =

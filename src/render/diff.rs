@@ -40,7 +40,6 @@ impl Serialize for JsonVerdict {
             Verdict::Same => "same",
             Verdict::Within => "within",
             Verdict::Beyond => "beyond",
-            Verdict::NotRecommended => "notRecommended",
         })
     }
 }
@@ -51,8 +50,8 @@ struct JsonSetting {
     setting: &'static str,
     #[serde(serialize_with = "crate::tuning::optional_number")]
     old: Option<f64>,
-    #[serde(serialize_with = "crate::tuning::optional_number")]
-    new: Option<f64>,
+    #[serde(serialize_with = "crate::tuning::number")]
+    new: f64,
     change_ratio: Option<f64>,
     tolerance: Option<Tolerance>,
     verdict: JsonVerdict,
@@ -84,7 +83,7 @@ fn json_document<'a>(report: &DiffReport<'a>) -> JsonDocument<'a> {
     let had_old = report.old.is_some();
     let setting = |comparison: &Comparison| JsonSetting {
         setting: comparison.setting.name,
-        old: comparison.old.filter(|_| had_old),
+        old: had_old.then_some(comparison.old),
         new: comparison.new,
         change_ratio: comparison.change_ratio().filter(|_| had_old),
         tolerance: comparison.tolerance,
@@ -131,7 +130,7 @@ fn document(report: &DiffReport<'_>) -> Document {
 fn sentence(report: &DiffReport<'_>) -> &'static str {
     match (report.old, report.command, overall(report)) {
         (None, ..) => "There was no config before.",
-        (_, _, Verdict::Same | Verdict::NotRecommended) => "Nothing moved.",
+        (_, _, Verdict::Same) => "Nothing moved.",
         (_, "publish", _) => "Values are replaced.",
         (_, _, Verdict::Within) => "All that moved is within its tolerance.",
         (_, _, Verdict::Beyond) => "Values moved beyond their tolerance.",
@@ -144,20 +143,15 @@ fn row(comparison: &Comparison, had_old: bool) -> Row {
         Verdict::Same => ("same", Tone::Normal),
         Verdict::Within => ("within", Tone::Normal),
         Verdict::Beyond => ("moved", Tone::Strong),
-        Verdict::NotRecommended => ("not recommended", Tone::Normal),
     };
     let (old, change, verdict) = if had_old {
-        (optional(old, setting), change(comparison), verdict)
+        (with_unit(old, setting), change(comparison), verdict)
     } else {
         ("-".to_owned(), "-".to_owned(), "new")
     };
     let tolerance = tolerance.map_or_else(|| "-".to_owned(), |tolerance| tolerance_text(tolerance, setting));
-    let cells = [old, optional(new, setting), change, verdict.to_owned(), tolerance].map(Span::plain);
+    let cells = [old, with_unit(new, setting), change, verdict.to_owned(), tolerance].map(Span::plain);
     Row { cells: [vec![Span::name(setting.name)], cells.to_vec()].concat(), tone, note: None }
-}
-
-fn optional(value: Option<f64>, setting: &Setting) -> String {
-    value.map_or_else(|| "-".to_owned(), |value| with_unit(value, setting))
 }
 
 fn with_unit(value: f64, setting: &Setting) -> String {
@@ -175,19 +169,17 @@ fn tolerance_text(tolerance: Tolerance, setting: &Setting) -> String {
 }
 
 fn change(comparison: &Comparison) -> String {
-    let (Some(old), Some(new)) = (comparison.old, comparison.new) else { return "-".to_owned() };
-    let sign = if new > old { "+" } else { "-" };
+    let sign = if comparison.new > comparison.old { "+" } else { "-" };
     match (comparison.verdict, comparison.change_ratio()) {
         (Verdict::Same, _) => "-".to_owned(),
         (_, Some(ratio)) => format!("{sign}{}", share(ratio.abs())),
-        (_, None) => format!("{sign}{}", number((new - old).abs())),
+        (_, None) => format!("{sign}{}", number((comparison.new - comparison.old).abs())),
     }
 }
 
 /// One workflow command for each setting that moved: an error beyond the tolerance, else a warning.
 fn annotations(report: &DiffReport<'_>) -> String {
-    let has_moved = |comparison: &&Comparison| matches!(comparison.verdict, Verdict::Within | Verdict::Beyond);
-    let moved = report.comparisons.iter().filter(has_moved);
+    let moved = report.comparisons.iter().filter(|comparison| comparison.verdict != Verdict::Same);
     moved.map(|comparison| annotation(comparison, report)).collect()
 }
 
@@ -198,7 +190,7 @@ fn annotation(comparison: &Comparison, report: &DiffReport<'_>) -> String {
         Some(tolerance) => format!("; the tolerance is {}", tolerance_text(tolerance, setting)),
         None => String::new(),
     };
-    let (from, to, change) = (optional(old, setting), optional(new, setting), change(comparison));
+    let (from, to, change) = (with_unit(old, setting), with_unit(new, setting), change(comparison));
     let text = match report.old {
         Some(name) => format!("{from} in {name}, {to} in {} ({change}{allowed})", report.new),
         None => format!("{to} in {}", report.new),
@@ -223,13 +215,12 @@ mod tests {
     use crate::diff::compare;
     use crate::diff::tolerance::Tolerances;
     use crate::tuning::TunableConfig;
-    use crate::tuning::setting::values;
 
     #[test]
     fn annotations_cannot_be_broken_out_of() {
         let (old, mut new) = (TunableConfig::default(), TunableConfig::default());
         new.http_client.timeout_ms = 12_000.0;
-        let comparisons = compare(&values(&old), &values(&new), &Tolerances::default());
+        let comparisons = compare(&old, &new, &Tolerances::default());
         let report =
             DiffReport { command: "diff", old: Some("a:b,c%\r\n::error"), new: "n", comparisons: &comparisons };
         assert_eq!(
@@ -244,13 +235,13 @@ mod tests {
         let (old, mut new) = (TunableConfig::default(), TunableConfig::default());
         new.http_client.max_retries = 4.0;
         let tolerances = Tolerances::from_given(&["httpClient.maxRetries=1".parse().unwrap()]).unwrap();
-        let comparisons = compare(&values(&old), &values(&new), &tolerances);
+        let comparisons = compare(&old, &new, &tolerances);
         let report = DiffReport { command: "diff", old: Some("a"), new: "b", comparisons: &comparisons };
         assert_eq!(
             annotations(&report),
             "::warning file=a,title=httpClient.maxRetries::3 in a, 4 in b (+33.3 %25; the tolerance is 1)\n"
         );
-        let comparisons = compare(&values(&old), &values(&old), &tolerances);
+        let comparisons = compare(&old, &old, &tolerances);
         assert_eq!(annotations(&DiffReport { comparisons: &comparisons, ..report }), "");
     }
 }

@@ -34,7 +34,6 @@ mod time;
 pub(crate) mod window_table;
 
 pub(crate) use crate::figure;
-pub(crate) use config::supported;
 pub use config::{carried_over, complete};
 
 use crate::plan::{OutputFormat, OutputPlan};

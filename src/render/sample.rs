@@ -86,7 +86,6 @@ pub(crate) fn busy() -> Report {
         "10 less for each high or critical anomaly, 5 more in a calm cycle".to_owned();
     report.reasons.timeout_ms = Reason {
         text: "2 x p95 of GET /api/search = 1 240 ms, smoothed 0.3 over 14 changes".to_owned(),
-        is_current: false,
         changes: 14,
         endpoint: text("GET /api/search"),
         without_endpoint: Some(1_000.0),

@@ -99,7 +99,6 @@ impl Trace {
     pub(super) fn reasons(&self, plan: &RulesPlan, no_latency: Option<&str>, names: &EndpointNames) -> Reasons {
         let untuned = || Reason {
             text: format!("kept from the current config: the {} rules never change it", plan.rules.name()),
-            is_current: true,
             ..Reason::default()
         };
         Reasons {
@@ -127,7 +126,7 @@ impl Trace {
                 dropped(self.threshold_dropped)
             )
         };
-        Reason { text, changes: self.threshold_changes, is_current: self.threshold_changes == 0, ..Reason::default() }
+        Reason { text, changes: self.threshold_changes, ..Reason::default() }
     }
 
     fn timeout_reason(&self, plan: &RulesPlan, names: &EndpointNames) -> Reason {
@@ -138,7 +137,7 @@ impl Trace {
                 }
                 RuleSet::Published => "kept from the current config: no window had enough requests",
             };
-            return Reason { text: text.to_owned(), is_current: true, ..Reason::default() };
+            return Reason { text: text.to_owned(), ..Reason::default() };
         };
         let endpoint = names.name(slowest.endpoint).to_string();
         let without_endpoint = slowest.runner_up_ms.map(|p95_ms| timeout::target_ms(p95_ms, &plan.tuner));
@@ -162,8 +161,7 @@ impl Trace {
         } else {
             format!(", within {} ms of the current value", fine(plan.tuner.adjustment_step_ms))
         };
-        let is_current = self.timeout_changes == 0;
-        Reason { text, changes: self.timeout_changes, is_current, endpoint: Some(endpoint), without_endpoint }
+        Reason { text, changes: self.timeout_changes, endpoint: Some(endpoint), without_endpoint }
     }
 
     fn retries_reason(&self, rules: RuleSet) -> Reason {
@@ -187,7 +185,7 @@ impl Trace {
                 self.retries_ratio * 100.0
             )
         };
-        Reason { text, changes, is_current: changes == 0, ..Reason::default() }
+        Reason { text, changes, ..Reason::default() }
     }
 }
 

@@ -71,11 +71,7 @@ impl Replay {
         let routes = plan.explains_routes.then(|| explained.rows(&self.intake.naming, &self.names, &endpoints));
         let supported = evidence.as_ref().filter(|_| rules.choice == RuleChoice::Evidence);
         let (recommended, reasons) = match supported {
-            Some(evidence) => {
-                let mut reasons = evidence.global.reasons();
-                reasons.open_timeout_ms.is_current = evidence.global.open_timeout_ms.value.is_none();
-                (evidence.global.recommended(&rules.current), reasons)
-            }
+            Some(evidence) => (evidence.global.recommended(&rules.current), evidence.global.reasons()),
             None => {
                 let why = (!has_latency).then(|| no_latency(&reading.inputs));
                 let reasons = self.feedback.trace.reasons(rules, why.as_deref(), &self.names);

@@ -72,9 +72,6 @@ pub struct Reason {
     pub text: String,
     /// How often the value moved.
     pub changes: u64,
-    /// Whether it is the one that was in force, and would be whatever that was.
-    #[serde(skip)]
-    pub is_current: bool,
     /// The endpoint that decided it, where one did.
     pub endpoint: Option<String>,
     /// What the value would head for without that endpoint.

@@ -35,14 +35,6 @@ pub struct Setting {
     pub value: fn(&TunableConfig) -> f64,
 }
 
-/// The settings' values in the order of [`SETTINGS`]; `None`: there is none.
-pub(crate) type Values = [Option<f64>; COUNT];
-
-/// Every value of a config.
-pub(crate) fn values(config: &TunableConfig) -> Values {
-    std::array::from_fn(|index| Some((SETTINGS[index].value)(config)))
-}
-
 /// How many settings there are.
 pub const COUNT: usize = 5;
 

@@ -2,7 +2,7 @@
 //!
 //! Reads configs; opens no log beyond its first lines and connects to nothing.
 
-use super::super::diff::{Action, DiffPlan, Origin, PublishPlan, Source, Unsupported};
+use super::super::diff::{Action, DiffPlan, Origin, PublishPlan, Source};
 use super::super::{OutputPlan, ReplayPlan};
 use super::reading::ReadingFlags;
 use super::{is_same_file, output_plan};
@@ -111,11 +111,7 @@ fn origin(
     };
     let source = match kind(&content) {
         Kind::Config => Source::Config(parse(&content).with_context(|| name.clone())?),
-        Kind::Log => {
-            let current = args.rules.current.as_ref().or(settings.current.as_ref());
-            let unsupported = if current.is_some() { Unsupported::IsCurrent } else { Unsupported::IsAbsent };
-            Source::Log(Box::new(replay(text, &name, args, settings, environment, warnings)?), unsupported)
-        }
+        Kind::Log => Source::Log(Box::new(replay(text, &name, args, settings, environment, warnings)?)),
     };
     Ok(Origin { name, source })
 }
