@@ -54,6 +54,8 @@ pub struct ChunkReader {
     route: Vec<u8>,
     marks: Marks,
     part: ChunkPart,
+    /// Room for the next chunk's calls.
+    calls: Vec<Call>,
     /// Requests of this chunk so far, clocks astray included.
     seen: u32,
     /// Whether a stamp can come again in this sense: see [`ChunkPlan::counts_only`].
@@ -85,6 +87,7 @@ impl ChunkReader {
             route: Vec::new(),
             marks: Marks::default(),
             part: ChunkPart::default(),
+            calls: Vec::new(),
             seen: 0,
             counts_only: plan.counts_only(),
             again_ms: NEVER_MS,
@@ -102,6 +105,7 @@ impl ChunkReader {
     pub fn start(&mut self, before: &Before) {
         // What an earlier chunk left behind when reading it failed.
         self.finish();
+        self.part.calls = std::mem::take(&mut self.calls);
         self.seen = 0;
         self.again_ms = NEVER_MS;
         self.newest_ms = before.newest_ms.unwrap_or(i64::MIN);
@@ -355,6 +359,12 @@ impl ChunkReader {
 
     fn keeps_reject(&self) -> bool {
         self.plan.keeps_all_rejects || self.part.rejects.len() < KEPT_REJECTS
+    }
+
+    /// Takes the calls of a chunk back once they are of no more use: the next one's need as much room.
+    pub(super) fn keep_room(&mut self, mut calls: Vec<Call>) {
+        calls.clear();
+        self.calls = calls;
     }
 
     /// What the chunk adds up to.

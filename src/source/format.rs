@@ -278,6 +278,7 @@ impl InputFormat {
         let mut part = reader.finish();
         let calls = std::mem::take(&mut part.calls);
         let block = if calls.is_empty() { None } else { Some(Block::new(&calls, self.stamps)) };
+        reader.keep_room(calls);
         Ok((part, block))
     }
 

@@ -12,7 +12,7 @@ mod second;
 mod tests;
 
 use anyhow::Context;
-use page::Page;
+use page::{Page, RECORD_BYTES, Record};
 use second::SecondCounts;
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -29,6 +29,8 @@ const WRITE_BYTES: usize = 1 << 18;
 /// Requests on their way into the file.
 pub(crate) struct Spool {
     out: BufWriter<File>,
+    /// A page's records as they are written.
+    records: Vec<[u8; RECORD_BYTES]>,
     index: Vec<PageEntry>,
     /// By input.
     seconds: Vec<SecondCounts>,
@@ -62,6 +64,7 @@ impl Spool {
         let file = tempfile::tempfile().with_context(unable)?;
         Ok(Spool {
             out: BufWriter::with_capacity(WRITE_BYTES, file),
+            records: Vec::new(),
             index: Vec::new(),
             seconds: Vec::new(),
             written_bytes: 0,
@@ -110,9 +113,9 @@ impl Spool {
             first_ranks: first_ranks.len() as u32,
             stamps: page.stamps,
         });
-        for record in &page.records {
-            self.out.write_all(&record.to_bytes())?;
-        }
+        self.records.clear();
+        self.records.extend(page.records.iter().copied().map(Record::to_bytes));
+        self.out.write_all(self.records.as_flattened())?;
         for long_us in &page.long_us {
             self.out.write_all(&long_us.to_le_bytes())?;
         }

@@ -109,7 +109,9 @@ impl ParseLine for NginxParser {
 
     #[inline(always)]
     fn parse_usual<'a>(&mut self, line: &[u8], marks: &LineMarks<'a, '_>) -> Option<Request<'a>> {
-        self.compiled.usual.iter().find_map(|usual| usual.read(line, marks, (&mut self.time, &mut self.last_stamp)))
+        // Which one it is like is found first, so that a request is put together in one place only.
+        let usual = self.compiled.usual.iter().find(|usual| usual.is_like(line, marks))?;
+        usual.request(marks, (&mut self.time, &mut self.last_stamp))
     }
 
     #[inline(always)]

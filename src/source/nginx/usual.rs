@@ -198,22 +198,15 @@ impl LastStamp {
 }
 
 impl UsualLine {
-    /// The request in a line that is as most are; `None` for any other. The marks are the line's.
+    /// The request in a line that this is like; `None` where a value is not what it should be.
     #[inline(always)]
-    pub(super) fn read<'a>(
+    pub(super) fn request<'a>(
         &self,
-        line: &[u8],
         marks: &LineMarks<'a, '_>,
         (time, last): (&mut TimeParser, &mut LastStamp),
     ) -> Option<Request<'a>> {
-        if marks.may_hold_backslash() || marks.quotes() != self.quotes {
-            return None;
-        }
         let stops = marks.stops()?;
         let text = Haystack::new(marks.text());
-        if !self.fits(line, &text, stops) {
-            return None;
-        }
         let values = &self.values;
         let timestamp_ms = match last.again(&text, values.stamp, stops) {
             Some(timestamp_ms) => timestamp_ms,
@@ -234,9 +227,14 @@ impl UsualLine {
         Some(Request { timestamp_ms, method, path, status, duration, long_lived: false, developer, extras })
     }
 
-    /// Whether the line is as most are.
+    /// Whether a line is like this. The marks are the line's.
     #[inline(always)]
-    fn fits(&self, line: &[u8], text: &Haystack, stops: &[u32; STOPS]) -> bool {
+    pub(super) fn is_like(&self, line: &[u8], marks: &LineMarks) -> bool {
+        if marks.may_hold_backslash() || marks.quotes() != self.quotes {
+            return false;
+        }
+        let Some(stops) = marks.stops() else { return false };
+        let text = Haystack::new(marks.text());
         let is_usual = self.patterns.iter().all(|(place, pattern)| text.fits(place.resolve(stops), pattern))
             && self.gaps.iter().all(|ends| ends.from.resolve(stops) <= ends.to.resolve(stops))
             && self.words.iter().all(|(ends, stranger)| {
