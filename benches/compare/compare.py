@@ -29,6 +29,8 @@ def main():
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         for kind in options.kinds.split(","):
             log = write_log(folder, kind, options.mib)
+            # Or the first tools would run while it is still being written to the disk.
+            os.sync()
             commands = {"learn": learn(options.learn, log)} | peers(options.peers, kind, log)
             show(kind, log, run_in_turn(commands, options.runs))
             os.remove(log)

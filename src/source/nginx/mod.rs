@@ -2,8 +2,9 @@
 //!
 //! In go a `log_format` as it stands in nginx.conf and the lines written with it, out come requests or
 //! the column where a line stops to fit. A format is compiled once: `syntax` takes the string apart,
-//! `compile` gives variables their roles, `matcher` splits a line, `unescape` undoes what nginx did to
-//! a value; `json_template` says what the keys mean of a format that writes JSON. Nothing here does I/O, and no line allocates.
+//! `compile` gives variables their roles, `matcher` splits a line, `usual` reads one that is as most are without
+//! splitting it, `unescape` undoes what nginx did to a value; `json_template` says what the keys mean of a format that
+//! writes JSON. Nothing here does I/O, and no line allocates.
 
 mod compile;
 pub mod conf;

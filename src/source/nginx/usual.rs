@@ -12,14 +12,13 @@ pub(super) use draft::Upstream;
 
 use super::compile::Roles;
 use super::matcher::{Shape, Slot};
-use draft::Value;
-
 use super::variable::{Clock, Form};
 use crate::request::{DecimalMs, Extras, Request};
 use crate::source::marks::{LineMarks, STOPS};
 use crate::source::scan::{BLOCK, Haystack, Needle, Pattern};
 use crate::source::time::TimeParser;
 use crate::source::value;
+use draft::Value;
 
 /// A place in a line: so many bytes behind one of its stops. The first stop is the line feed before the line, then come
 /// its quotes, then its own line feed.
