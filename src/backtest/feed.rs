@@ -47,7 +47,8 @@ pub(crate) fn for_each_batch(
             read.iter().for_each(|calls| timeline.take(&calls, send));
             send(timeline.finish());
         });
-        made.iter().for_each(each);
+        // Taken for good: when `each` panics, the threads must find that nobody listens.
+        made.into_iter().for_each(each);
         maker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })

@@ -226,6 +226,11 @@ impl Layout {
 }
 
 impl Step {
+    /// Whether its value is a list, which may hold the literal's first byte.
+    pub(super) fn ends_list(&self) -> bool {
+        self.literal.exempt == Exempt::ListSeparator
+    }
+
     /// [`Self::find_end`] of a line whose quotes are known.
     #[inline(always)]
     fn end_at_quote(&self, line: &Haystack, start: usize, marks: LineMarks) -> Option<usize> {

@@ -6,7 +6,7 @@
 use super::{Ends, Place, RequestValues, START, UsualLine};
 use crate::source::marks::STOPS;
 use crate::source::nginx::compile::Roles;
-use crate::source::nginx::matcher::{Exempt, Layout, Literal, STAMP_SPACE_AT, Slot};
+use crate::source::nginx::matcher::{Exempt, Layout, Literal, STAMP_SPACE_AT, Slot, Step};
 use crate::source::scan::{BLOCK, Needle, Pattern};
 
 /// Whether there are durations of an upstream in a line, or `-` stands for them.
@@ -17,9 +17,10 @@ pub(in crate::source::nginx) enum Upstream {
 }
 
 impl UsualLine {
-    /// The usual lines of a layout; `None` where too few of its values have a usual length.
+    /// The usual lines of a layout; `None` where too few of its values have a usual length, or it has no durations of an
+    /// upstream that could be spared.
     pub(in crate::source::nginx) fn of(layout: &Layout, roles: &Roles, upstream: Upstream) -> Option<UsualLine> {
-        if layout.quotes + 2 > STOPS {
+        if layout.quotes + 2 > STOPS || (upstream == Upstream::Spared && !layout.steps.iter().any(Step::ends_list)) {
             return None;
         }
         let line_end = Place::quote(layout.quotes);
@@ -64,6 +65,10 @@ impl UsualLine {
         let first = literal.and_then(|literal| literal.text().first()).copied();
         let exempt = literal.map_or(Exempt::Nothing, |literal| literal.exempt());
         if let Some(len) = value.len.filter(|len| ends.are_apart(*len)) {
+            // Of dashes alone, the literal would begin where the value does.
+            if value.is_dash && literal.is_some_and(|literal| literal.text().iter().all(|byte| *byte == b'-')) {
+                return None;
+            }
             match exempt {
                 Exempt::Padding => return None,
                 Exempt::ListSeparator
@@ -151,7 +156,7 @@ impl Token<'_> {
 fn tokens(layout: &Layout, upstream: Upstream) -> Vec<Token<'_>> {
     let mut tokens = vec![Token::Literal(&layout.lead, None)];
     for step in &layout.steps {
-        let is_spared = upstream == Upstream::Spared && step.literal.exempt() == Exempt::ListSeparator;
+        let is_spared = upstream == Upstream::Spared && step.ends_list();
         let len = if is_spared { Some(1) } else { step.usual.map(|usual| usual.len()) };
         // What has one byte is `-`.
         tokens.push(Token::Value(Value { slot: step.slot, len, is_dash: len == Some(1) }));

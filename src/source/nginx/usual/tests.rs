@@ -120,6 +120,17 @@ fn a_spared_upstream_is_usual_and_a_list_or_a_user_is_not() {
 }
 
 #[test]
+fn a_dash_before_a_literal_of_dashes_is_part_of_that() {
+    for dashes in ["-", "--", " -", "-x"] {
+        let log_format = format!(r#"$remote_addr [$time_local] $remote_user{dashes}$status "$request" $request_time"#);
+        let line = render(&log_format, &usual());
+        let expected = if dashes.trim_matches('-').is_empty() { 0 } else { 4 };
+        let found = count_usual(&log_format, Latency::Request, [&line[..]; 4].join("\n").as_bytes());
+        assert_eq!(found, expected, "{line}");
+    }
+}
+
+#[test]
 fn no_line_depends_on_the_stamp_before_it() {
     let stamps = ["01/May/2025:00:00:00 +0000", "01/May/2025:00:00:01 +0000", "01/Mai/2025:00:00:00 +0000"];
     let line = |stamp: &&str| {
