@@ -65,43 +65,70 @@ fn padded(text: &[u8]) -> [u8; BLOCK] {
 
 impl Classes {
     /// Adds the classes of a block that begins at `start`, its first `skipped` bytes left out.
-    #[cfg(target_arch = "x86_64")]
     #[inline(always)]
     fn add(&mut self, bytes: &[u8; BLOCK], start: usize, skipped: usize) {
-        use std::arch::x86_64::*;
-        // SAFETY: SSE2 belongs to every x86-64 processor, and the load reads exactly the array's 16 bytes.
-        unsafe {
-            let text = _mm_loadu_si128(bytes.as_ptr().cast());
-            let is = |byte: u8| _mm_cmpeq_epi8(text, _mm_set1_epi8(byte as i8));
-            // min(x - low, span) == x - low, unsigned, where x lies within low..=low + span.
-            let within = |text: __m128i, low: u8, span: u8| {
-                let offset = _mm_sub_epi8(text, _mm_set1_epi8(low as i8));
-                _mm_cmpeq_epi8(_mm_min_epu8(offset, _mm_set1_epi8(span as i8)), offset)
-            };
-            let mask = |vector: __m128i| (u64::from(_mm_movemask_epi8(vector) as u16) >> skipped) << start;
-            let lower = _mm_or_si128(text, _mm_set1_epi8(0x20));
-            self.slash |= mask(is(b'/'));
-            self.stop |= mask(_mm_or_si128(is(b'?'), is(b'#')));
-            self.digit |= mask(within(text, b'0', 9));
-            self.hex_letter |= mask(within(lower, b'a', 5));
-            self.at_sign |= mask(_mm_or_si128(is(b'@'), is(b'%')));
-        }
+        let place = |mask: u64| mask >> skipped << start;
+        let OutlineMasks { slash, stop, digit } = OutlineMasks::of(bytes);
+        let (hex_letter, at_sign) = identifier_masks(bytes);
+        self.slash |= place(slash);
+        self.stop |= place(stop);
+        self.digit |= place(digit);
+        self.hex_letter |= place(hex_letter);
+        self.at_sign |= place(at_sign);
     }
+}
 
-    #[cfg(not(target_arch = "x86_64"))]
-    fn add(&mut self, bytes: &[u8; BLOCK], start: usize, skipped: usize) {
-        for (i, byte) in bytes[skipped..].iter().enumerate() {
-            let bit = 1 << (start + i);
-            match byte {
-                b'/' => self.slash |= bit,
-                b'?' | b'#' => self.stop |= bit,
-                b'0'..=b'9' => self.digit |= bit,
-                b'a'..=b'f' | b'A'..=b'F' => self.hex_letter |= bit,
-                b'@' | b'%' => self.at_sign |= bit,
-                _ => {}
-            }
-        }
+/// The hexadecimal letters and the at signs of a block, as in [`Classes`].
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn identifier_masks(bytes: &[u8; BLOCK]) -> (u64, u64) {
+    use std::arch::x86_64::*;
+    // SAFETY: SSE2 belongs to every x86-64 processor, and the load reads exactly the array's 16 bytes.
+    unsafe {
+        let text = _mm_loadu_si128(bytes.as_ptr().cast());
+        let lower = _mm_or_si128(text, _mm_set1_epi8(0x20));
+        (mask(within(lower, b'a', 5)), mask(_mm_or_si128(is(text, b'@'), is(text, b'%'))))
     }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn identifier_masks(bytes: &[u8; BLOCK]) -> (u64, u64) {
+    let hex_letter = mask(bytes, |byte| matches!(byte, b'a'..=b'f' | b'A'..=b'F'));
+    (hex_letter, mask(bytes, |byte| matches!(byte, b'@' | b'%')))
+}
+
+/// Which bytes are `byte`.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn is(text: std::arch::x86_64::__m128i, byte: u8) -> std::arch::x86_64::__m128i {
+    use std::arch::x86_64::*;
+    // SAFETY: SSE2 belongs to every x86-64 processor.
+    unsafe { _mm_cmpeq_epi8(text, _mm_set1_epi8(byte as i8)) }
+}
+
+/// Which bytes lie within `low..=low + span`: min(x - low, span) == x - low, unsigned.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn within(text: std::arch::x86_64::__m128i, low: u8, span: u8) -> std::arch::x86_64::__m128i {
+    use std::arch::x86_64::*;
+    // SAFETY: SSE2 belongs to every x86-64 processor.
+    unsafe {
+        let offset = _mm_sub_epi8(text, _mm_set1_epi8(low as i8));
+        _mm_cmpeq_epi8(_mm_min_epu8(offset, _mm_set1_epi8(span as i8)), offset)
+    }
+}
+
+/// A bit for each byte.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn mask(bytes: std::arch::x86_64::__m128i) -> u64 {
+    // SAFETY: SSE2 belongs to every x86-64 processor.
+    u64::from(unsafe { std::arch::x86_64::_mm_movemask_epi8(bytes) } as u16)
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn mask(bytes: &[u8; BLOCK], is_such: impl Fn(u8) -> bool) -> u64 {
+    (0..).zip(bytes).fold(0, |mask, (place, byte)| mask | u64::from(is_such(*byte)) << place)
 }
 
 /// What tells a path's outline; a bit for each byte, as in [`Classes`].
@@ -121,43 +148,45 @@ pub fn outline_masks(text: &[u8; HALF]) -> OutlineMasks {
     let mut masks = OutlineMasks::default();
     let (blocks, _) = text.as_chunks::<BLOCK>();
     for (number, block) in blocks.iter().enumerate() {
-        masks.add(block, BLOCK * number);
+        masks.add(OutlineMasks::of(block), BLOCK * number);
     }
     masks
 }
 
 impl OutlineMasks {
+    /// Those of a block.
     #[cfg(target_arch = "x86_64")]
     #[inline(always)]
-    fn add(&mut self, bytes: &[u8; BLOCK], start: usize) {
+    fn of(bytes: &[u8; BLOCK]) -> OutlineMasks {
         use std::arch::x86_64::*;
         // SAFETY: SSE2 belongs to every x86-64 processor, and the load reads exactly the array's 16 bytes.
-        unsafe {
-            let text = _mm_loadu_si128(bytes.as_ptr().cast());
-            let is = |byte: u8| _mm_cmpeq_epi8(text, _mm_set1_epi8(byte as i8));
-            let mask = |vector: __m128i| u64::from(_mm_movemask_epi8(vector) as u16) << start;
-            let offset = _mm_sub_epi8(text, _mm_set1_epi8(b'0' as i8));
-            self.slash |= mask(is(b'/'));
-            self.stop |= mask(_mm_or_si128(is(b'?'), is(b'#')));
-            self.digit |= mask(_mm_cmpeq_epi8(_mm_min_epu8(offset, _mm_set1_epi8(9)), offset));
-        }
+        let text = unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) };
+        // SAFETY: as above.
+        let stop = unsafe { _mm_or_si128(is(text, b'?'), is(text, b'#')) };
+        OutlineMasks { slash: mask(is(text, b'/')), stop: mask(stop), digit: mask(within(text, b'0', 9)) }
     }
 
     #[cfg(not(target_arch = "x86_64"))]
-    fn add(&mut self, bytes: &[u8; BLOCK], start: usize) {
-        for (place, byte) in (start..).zip(bytes) {
-            self.slash |= u64::from(*byte == b'/') << place;
-            self.stop |= u64::from(matches!(byte, b'?' | b'#')) << place;
-            self.digit |= u64::from(byte.is_ascii_digit()) << place;
+    fn of(bytes: &[u8; BLOCK]) -> OutlineMasks {
+        OutlineMasks {
+            slash: mask(bytes, |byte| byte == b'/'),
+            stop: mask(bytes, |byte| matches!(byte, b'?' | b'#')),
+            digit: mask(bytes, |byte| byte.is_ascii_digit()),
         }
+    }
+
+    /// Adds the masks of what begins at `start`.
+    #[inline(always)]
+    fn add(&mut self, other: OutlineMasks, start: usize) {
+        self.slash |= other.slash << start;
+        self.stop |= other.stop << start;
+        self.digit |= other.digit << start;
     }
 
     /// Adds the masks of the second half.
     #[inline(always)]
     pub fn add_behind(&mut self, half: OutlineMasks) {
-        self.slash |= half.slash << HALF;
-        self.stop |= half.stop << HALF;
-        self.digit |= half.digit << HALF;
+        self.add(half, HALF);
     }
 }
 
