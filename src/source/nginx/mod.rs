@@ -242,14 +242,21 @@ impl Roles {
 impl Duration {
     #[inline(always)]
     fn read(&self, values: Values) -> Result<Option<DecimalMs>, &Judged> {
-        let text = values.get(self.value.slot);
-        let read = match self.form {
-            Form::Single => value::duration(text, self.unit_exponent),
-            Form::List => value::upstream_duration(text, self.unit_exponent),
-            Form::Whole => value::whole_duration(text, self.unit_exponent),
-            Form::Phase => value::phase_duration(text, self.unit_exponent),
-        };
+        let read = self.form.read(values.get(self.value.slot), self.unit_exponent);
         read.map_err(|Malformed| &self.value)
+    }
+}
+
+impl Form {
+    /// A duration written like this, in units of `10^unit_exponent` milliseconds.
+    #[inline(always)]
+    fn read(self, text: &[u8], unit_exponent: i8) -> Result<Option<DecimalMs>, Malformed> {
+        match self {
+            Form::Single => value::duration(text, unit_exponent),
+            Form::List => value::upstream_duration(text, unit_exponent),
+            Form::Whole => value::whole_duration(text, unit_exponent),
+            Form::Phase => value::phase_duration(text, unit_exponent),
+        }
     }
 }
 
