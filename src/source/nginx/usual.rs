@@ -133,40 +133,24 @@ impl RequestValues {
             Some(_) => return None,
             None => None,
         };
-        let is_absent =
-            |found: &Option<(&Value, Ends)>| found.is_some_and(|(value, ends)| value.is_dash && ends.are_apart(1));
-        let developer = roles.developer.map(&find).filter(|found| !is_absent(found));
+        let developer = match roles.developer.map(&find) {
+            None => None,
+            Some(found) => {
+                let (value, ends) = found?;
+                let is_absent = value.is_dash && ends.are_apart(1);
+                (!is_absent).then_some(ends)
+            }
+        };
         Some(RequestValues {
             clock: roles.clock,
             stamp: ends(roles.time.slot)?,
             status: ends(roles.status.slot).filter(|status| status.are_apart(3))?.from,
             request: ends(roles.request?)?,
             duration,
-            developer: match developer {
-                Some(found) => Some(found?.1),
-                None => None,
-            },
+            developer,
         })
     }
-}
 
-impl DurationPlace {
-    #[inline(always)]
-    fn read(&self, text: &[u8], stops: &[u32; STOPS]) -> Option<Option<DecimalMs>> {
-        if self.is_short {
-            let text = text.get(self.ends.from.resolve(stops)..)?.first_chunk()?;
-            return value::short_duration(*text, self.unit_exponent).map(Some);
-        }
-        let text = self.ends.value(text, stops)?;
-        let read = match self.form {
-            Form::List => value::upstream_duration(text, self.unit_exponent),
-            _ => value::duration(text, self.unit_exponent),
-        };
-        read.ok()
-    }
-}
-
-impl RequestValues {
     #[cold]
     #[inline(never)]
     fn read_stamp(
@@ -183,6 +167,17 @@ impl RequestValues {
             .filter(|_| stamp.len() <= 2 * BLOCK && self.stamp.are_apart(stamp.len()))
             .map(|(first, last)| (Needle::of(*first), Needle::of(*last)));
         Some(last.utc_ms)
+    }
+}
+
+impl DurationPlace {
+    #[inline(always)]
+    fn read(&self, text: &[u8], stops: &[u32; STOPS]) -> Option<Option<DecimalMs>> {
+        if self.is_short {
+            let text = text.get(self.ends.from.resolve(stops)..)?.first_chunk()?;
+            return value::short_duration(*text, self.unit_exponent).map(Some);
+        }
+        self.form.read(self.ends.value(text, stops)?, self.unit_exponent).ok()
     }
 }
 

@@ -42,21 +42,21 @@ impl UsualLine {
             end: places.last().filter(|end| **end != line_end).map(|end| Ends { from: *end, to: line_end }),
             values: RequestValues::of(roles, find)?,
         };
-        let mut stretch = Stretch { end: START, bytes: Vec::new() };
+        let mut run = Run { end: START, bytes: Vec::new() };
         for (index, token) in tokens.iter().enumerate() {
             match token {
                 Token::Literal(literal, _) => {
-                    stretch.push(ends(index).to, literal.text().iter().map(|byte| Byte::Is(*byte)));
+                    run.push(ends(index).to, literal.text().iter().map(|byte| Byte::Is(*byte)));
                 }
-                Token::Value(value) => line.add_value(value, tokens.get(index + 1), ends(index), &mut stretch)?,
+                Token::Value(value) => line.add_value(value, tokens.get(index + 1), ends(index), &mut run)?,
             }
         }
-        line.close(&mut stretch, line_end);
+        line.close(&mut run, line_end);
         Some(line)
     }
 
     /// Adds what holds of a value: that it has its usual bytes, or that the literal behind it comes as soon as it can.
-    fn add_value(&mut self, value: &Value, next: Option<&Token>, ends: Ends, stretch: &mut Stretch) -> Option<()> {
+    fn add_value(&mut self, value: &Value, next: Option<&Token>, ends: Ends, run: &mut Run) -> Option<()> {
         let literal = match next {
             // No value holds a quote where there are as many as in the literals.
             Some(Token::Literal(literal, None)) => Some(literal),
@@ -87,10 +87,10 @@ impl UsualLine {
                 Some(first) if !is_spared(at) => Byte::IsNot(first),
                 _ => Byte::Any,
             };
-            stretch.push(ends.to, (0..len).map(byte));
+            run.push(ends.to, (0..len).map(byte));
             return Some(());
         }
-        self.close(stretch, ends.to);
+        self.close(run, ends.to);
         let Ends { from, to } = ends;
         match first {
             Some(first) if exempt == Exempt::Nothing => self.words.push((ends, Needle::new(first))),
@@ -102,9 +102,9 @@ impl UsualLine {
         Some(())
     }
 
-    /// Turns a stretch into patterns; the next one begins at `start`.
-    fn close(&mut self, stretch: &mut Stretch, start: Place) {
-        let Stretch { end, bytes } = std::mem::replace(stretch, Stretch { end: start, bytes: Vec::new() });
+    /// Turns a run into patterns; the next one begins at `start`.
+    fn close(&mut self, run: &mut Run, start: Place) {
+        let Run { end, bytes } = std::mem::replace(run, Run { end: start, bytes: Vec::new() });
         let begin = end.minus(bytes.len());
         let is_known = |byte: &Byte| !matches!(byte, Byte::Any);
         let mut from = 0;
@@ -112,7 +112,7 @@ impl UsualLine {
             from += unknown;
             let block = &bytes[from..bytes.len().min(from + BLOCK)];
             let len = block.iter().rposition(is_known).map_or(0, |last| last + 1);
-            // Sixteen bytes that end with the stretch are sooner in the line than sixteen that begin with it.
+            // Sixteen bytes that end with the run are sooner in the line than sixteen that begin with it.
             let lead = if begin.stop == START.stop { 0 } else { BLOCK - len };
             let mut pattern = Pattern::default();
             for (at, byte) in (lead..).zip(&block[..len]) {
@@ -198,12 +198,12 @@ enum Byte {
 }
 
 /// Bytes that stand next to one another.
-struct Stretch {
+struct Run {
     end: Place,
     bytes: Vec<Byte>,
 }
 
-impl Stretch {
+impl Run {
     fn push(&mut self, end: Place, bytes: impl Iterator<Item = Byte>) {
         self.bytes.extend(bytes);
         self.end = end;
