@@ -257,17 +257,16 @@ impl ChunkReader {
         }
         let developer = request.developer.map(|id| self.developers.intern([key_mark, id, b""]));
         self.part.late += u64::from(is_late);
-        let call = |breaker| Call::ended(timestamp_ms, duration_ns, breaker, request.status);
         if self.plan.keeps == Keeps::Visits {
             self.visits.push(request, self.plan.optional_at, endpoint, duration);
         }
         if matches!(self.plan.keeps, Keeps::Calls | Keeps::Visits) {
-            let breaker = self.breaker_of(request, endpoint);
-            self.part.calls.push(call(breaker));
+            self.keep_call(request, endpoint, duration_ns);
         }
         match self.plan.keeps {
             Keeps::Minutes => {
-                let (call, is_long) = (&call(endpoint), is_long_connection(request));
+                let call = &Call::ended(timestamp_ms, duration_ns, endpoint, request.status);
+                let is_long = is_long_connection(request);
                 self.minutes.add(&MinuteRequest { timestamp_ms, call, duration_ns, answer, is_late, is_long });
             }
             _ if is_late => self.panes.add_late(timestamp_ms, endpoint, answer, duration_ns),
@@ -291,14 +290,19 @@ impl ChunkReader {
         let answer = self.answer_of(request);
         let duration_ns = self.latency_of(request).map(DecimalMs::nanos);
         if self.plan.keeps == Keeps::Calls {
-            let breaker = self.breaker_of(request, endpoint);
-            self.part.calls.push(Call::ended(timestamp_ms, duration_ns, breaker, request.status));
+            self.keep_call(request, endpoint, duration_ns);
         }
         self.panes.add_again(timestamp_ms, endpoint, answer, duration_ns);
         if let Some(id) = request.developer {
             let developer = self.developers.intern([key_mark, id, b""]);
             self.usage.add(timestamp_ms, developer);
         }
+    }
+
+    #[inline(always)]
+    fn keep_call(&mut self, request: &Request, endpoint: u32, duration_ns: Option<u64>) {
+        let breaker = self.breaker_of(request, endpoint);
+        self.part.calls.push(Call::ended(request.timestamp_ms, duration_ns, breaker, request.status));
     }
 
     #[inline(always)]
