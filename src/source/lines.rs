@@ -22,11 +22,14 @@ pub(in crate::source) fn without_byte_order_mark(text: &[u8]) -> &[u8] {
 /// Read of a file at once: little enough to be still in the cache when it is parsed.
 const PIECE_BYTES: usize = 128 << 10;
 
-/// Read behind a piece's end at once, in the hope that its last line ends there.
+/// Read behind a chunk's end at once, in the hope that its last line ends there.
 const OVERLAP_BYTES: usize = 4 << 10;
 
 /// Read at once when a line goes on further than that.
 const EXTENSION_BYTES: usize = 64 << 10;
+
+/// Pieces are read to where the file's pages would lie in memory, which the kernel copies faster.
+const PAGE_BYTES: usize = 4 << 10;
 
 /// A chunk of an input, to be turned into lines by [`Chunk::lines`].
 pub struct Chunk {
@@ -39,7 +42,8 @@ pub struct Chunk {
 }
 
 enum Body {
-    /// The lines that begin within `start..end` of a file of `len` bytes.
+    /// What lies between the first line feeds from `start` and from `end` on, in a file of `len` bytes; its start and its
+    /// end count as such.
     Offsets { file: Arc<File>, start: u64, end: u64, len: u64 },
     /// Whole lines.
     Bytes(Vec<u8>),
@@ -214,66 +218,119 @@ impl Chunk {
         match &self.body {
             Body::Bytes(bytes) => take(bytes),
             Body::Offsets { file, start, end, len } => {
-                for piece in (*start..*end).step_by(PIECE_BYTES) {
-                    take(read_lines(file, piece, (piece + PIECE_BYTES as u64).min(*end), *len, buffer)?);
-                }
+                LineReader::new(file, *start, *len, buffer).read(*end, take)?;
             }
         }
         Ok(())
     }
 }
 
-/// The lines of `file` that begin within `start..end`.
-fn read_lines<'a>(file: &File, start: u64, end: u64, len: u64, buffer: &'a mut Vec<u8>) -> io::Result<&'a [u8]> {
-    // The byte before the start tells whether a line begins there.
-    let from = start.saturating_sub(1);
-    let own = (end - from) as usize;
-    let mut filled = fill_at(file, from, own.saturating_add(OVERLAP_BYTES), len, buffer, 0)?;
-    let own = own.min(filled);
-    let first = match start {
-        0 => 0,
-        _ => match memchr(b'\n', &buffer[..own]) {
-            Some(line_end) => line_end + 1,
-            None => return Ok(&[]),
-        },
-    };
-    if first >= own {
-        return Ok(&[]);
+/// Reads a part of a file, in which lines are longer than what is read at once, or begin before it.
+struct LineReader<'a> {
+    file: &'a File,
+    /// Where to read on.
+    at: u64,
+    len: u64,
+    buffer: &'a mut Vec<u8>,
+    /// Where in the buffer a piece begins.
+    piece: usize,
+    /// Bytes before it: the start of a line that the piece goes on with.
+    begun: usize,
+    /// Whether the piece begins in a line that is another's, or was cut short.
+    is_inside: bool,
+}
+
+impl<'a> LineReader<'a> {
+    fn new(file: &'a File, start: u64, len: u64, buffer: &'a mut Vec<u8>) -> Self {
+        let mut reader = LineReader { file, at: start, len, buffer, piece: 0, begun: 0, is_inside: start > 0 };
+        reader.make_room(PAGE_BYTES);
+        reader
     }
-    let last_start = memrchr(b'\n', &buffer[first..own - 1]).map_or(first, |line_end| first + line_end + 1);
-    let mut searched = own - 1;
-    loop {
-        if let Some(line_end) = memchr(b'\n', &buffer[searched..filled]) {
-            return Ok(&buffer[first..searched + line_end + 1]);
+
+    /// Makes a buffer with room for so many bytes before a piece.
+    fn make_room(&mut self, room: usize) {
+        let needed = room + PAGE_BYTES + PIECE_BYTES.max(EXTENSION_BYTES) + OVERLAP_BYTES;
+        if self.buffer.len() < needed {
+            *self.buffer = vec![0; needed];
         }
-        if filled - last_start > MAX_LINE_BYTES || from + filled as u64 >= len {
-            return Ok(&buffer[first..filled]);
+        let after_room = self.buffer[room..].as_ptr().align_offset(PAGE_BYTES);
+        self.piece = room + after_room.min(PAGE_BYTES);
+    }
+
+    /// Calls `take` with the lines up to the first line feed from `end` on.
+    fn read(mut self, end: u64, mut take: impl FnMut(&[u8])) -> io::Result<()> {
+        while !(self.is_inside && self.at >= end) {
+            let filled = self.fill(self.piece_end(end))?;
+            let stop = self.piece + filled;
+            if filled == 0 {
+                take_some(&self.buffer[self.piece - self.begun..stop], &mut take);
+                return Ok(());
+            }
+            let mut from = self.piece - self.begun;
+            if self.is_inside {
+                let line_end = memchr(b'\n', &self.buffer[self.piece..stop]);
+                from = line_end.map_or(stop, |line_end| self.piece + line_end + 1);
+                self.is_inside = line_end.is_none();
+            }
+            let to_end = usize::try_from(end.saturating_sub(self.at)).unwrap_or(usize::MAX);
+            if to_end < filled {
+                let closing = self.piece + to_end;
+                if let Some(line_end) = memchr(b'\n', &self.buffer[closing..stop]) {
+                    take_some(self.buffer.get(from..closing + line_end + 1).unwrap_or_default(), &mut take);
+                    return Ok(());
+                }
+            }
+            if let Some(line_end) = memrchr(b'\n', &self.buffer[from..stop]) {
+                take_some(&self.buffer[from..from + line_end + 1], &mut take);
+                from += line_end + 1;
+            }
+            if stop - from > MAX_LINE_BYTES {
+                take_some(&self.buffer[from..stop], &mut take);
+                (from, self.is_inside) = (stop, true);
+            }
+            self.at += filled as u64;
+            self.put_aside(from, stop);
         }
-        searched = filled;
-        let more = fill_at(file, from + filled as u64, EXTENSION_BYTES, len, buffer, filled)?;
-        if more == 0 {
-            return Ok(&buffer[first..filled]);
+        Ok(())
+    }
+
+    /// How far to read now.
+    fn piece_end(&self, end: u64) -> u64 {
+        if self.at >= end {
+            return self.at + EXTENSION_BYTES as u64;
         }
-        filled += more;
+        let piece_end = (self.at / PIECE_BYTES as u64 + 1) * PIECE_BYTES as u64;
+        if piece_end < end { piece_end } else { end + OVERLAP_BYTES as u64 }
+    }
+
+    /// Reads a piece up to `end`; how many bytes came, none at the end of the file.
+    fn fill(&mut self, end: u64) -> io::Result<usize> {
+        let count = end.min(self.len).saturating_sub(self.at) as usize;
+        loop {
+            match self.file.read_at(&mut self.buffer[self.piece..self.piece + count], self.at) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => return read,
+            }
+        }
+    }
+
+    /// Puts the start of a line before the next piece.
+    fn put_aside(&mut self, from: usize, to: usize) {
+        self.begun = to - from;
+        if self.begun > self.piece {
+            let begun = self.buffer[from..to].to_vec();
+            self.make_room(begun.len().next_power_of_two());
+            self.buffer[self.piece - begun.len()..self.piece].copy_from_slice(&begun);
+        } else {
+            self.buffer.copy_within(from..to, self.piece - self.begun);
+        }
     }
 }
 
-/// Reads up to `count` bytes at `offset` to `buffer[at..]`; how many came.
-fn fill_at(file: &File, offset: u64, count: usize, len: u64, buffer: &mut Vec<u8>, at: usize) -> io::Result<usize> {
-    let count = count.min(usize::try_from(len - offset).unwrap_or(usize::MAX));
-    if buffer.len() < at + count {
-        buffer.resize(at + count, 0);
+fn take_some(lines: &[u8], take: &mut impl FnMut(&[u8])) {
+    if !lines.is_empty() {
+        take(lines);
     }
-    let mut filled = 0;
-    while filled < count {
-        match file.read_at(&mut buffer[at + filled..at + count], offset + filled as u64) {
-            Ok(0) => break,
-            Ok(read) => filled += read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(filled)
 }
 
 #[cfg(test)]
