@@ -3,13 +3,13 @@
 //! Shown only where the plan asks for it, and gone when the run is over or ended. It knows bytes, not what they mean.
 
 use crate::plan::ReplayPlan;
-use crate::source;
+use crate::source::{self, Progress};
 use indicatif::{ProgressBar, ProgressStyle};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 /// Reads with a progress bar, which is told the bytes and goes when it is over.
-pub(crate) fn with_progress<T>(plan: &ReplayPlan, read: impl FnOnce(&dyn Fn(u64)) -> T) -> T {
+pub(crate) fn with_progress<T>(plan: &ReplayPlan, read: impl FnOnce(Progress) -> T) -> T {
     let bar = progress_bar(plan);
     let read = read(&|bytes| bar.inc(bytes));
     bar.finish_and_clear();

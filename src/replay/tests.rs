@@ -6,7 +6,7 @@ use crate::route::naming::NOT_FOUND;
 use crate::settings::knob::Knobs;
 use crate::tuning::TunableConfig;
 use crate::window::pane::Counts;
-use std::rc::Rc;
+use std::sync::Arc;
 
 const MAX_ROUTES: usize = 100;
 
@@ -53,7 +53,7 @@ fn count_pane(replay: &mut Replay, pane: i64, path: &mut [u8]) {
     let geometry = Replay::geometry(&replay.plan);
     let end_ms = pane * geometry.pane_ms;
     replay.open_pane(Span { pane, first_ms: end_ms, last_ms: end_ms });
-    let no_values = Rc::new(Vec::new());
+    let no_values = Arc::new(Vec::new());
     for number in 0..PATHS_PER_PANE {
         step(path);
         let endpoint = replay.leaf([b"GET", path, b""], false);

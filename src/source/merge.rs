@@ -22,7 +22,7 @@ use crate::window::value_run::ValueRun;
 use anyhow::Context;
 use input::{Neighbour, Waiting, has_jump};
 use numbering::{Numbering, for_each_endpoint};
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// A worker's result.
 pub struct Delivery {
@@ -269,7 +269,7 @@ impl<'a> Merge<'a> {
 
     fn merge(&mut self, input: usize, mut part: ChunkPart, file_bytes: u64) {
         part.panes.spans.iter().for_each(|span| self.replay.open_pane(*span));
-        let chunk_ns = Rc::new(std::mem::take(&mut part.panes.values_ns));
+        let chunk_ns = Arc::new(std::mem::take(&mut part.panes.values_ns));
         let mut start = 0;
         for cell in &part.panes.cells {
             let end = start + cell.counts.timed as usize;

@@ -2,7 +2,7 @@
 //! cores. A bad line never ends a run: it is counted, with its place and reason.
 //!
 //! ```text
-//! lines -> schedule -> chunk (workers) -> merge (this thread) -> Replay
+//! lines -> schedule -> chunk (workers) -> merge (one worker at a time) -> Replay
 //! ```
 
 pub mod apache;
@@ -10,6 +10,7 @@ mod asked;
 mod chunk;
 mod compression;
 mod conclusion;
+mod crew;
 pub mod detect;
 mod end;
 pub mod explain;
@@ -59,18 +60,20 @@ use inputs::{Inputs, Recognised, recognise_all};
 use marks::LineMarks;
 use merge::{Grouping, InputMerge, Keep, Merge};
 use probe::Probe;
-use schedule::{Queued, Schedule, StopOnPanic};
+use schedule::{Queued, Schedule};
 use std::io;
-use std::sync::mpsc::sync_channel;
 use tally::InputTally;
 use window_table::{Layout, TableSink};
-use worker::{Message, Worker};
+use worker::Worker;
 
 /// Bytes that a worker takes at once; large enough that merging costs little, small enough for caches.
 pub const CHUNK_BYTES: usize = 4 << 20;
 
 /// Chunks of one input under way at once, beside two for each worker: enough to look ahead.
 const SPARE_CHUNKS: u64 = 4;
+
+/// Is told how many bytes of the inputs have been read since it was told last.
+pub type Progress<'a> = &'a (dyn Fn(u64) + Sync);
 
 /// What a compiled format tells about itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -116,7 +119,7 @@ pub trait ParseLine {
 /// An input that cannot be opened or recognised, no request in any input, too many rejected lines, a window table that
 /// the plan asks too much of. An input that breaks off is none: what was read of it counts, and [`Reading::inputs`] says
 /// what happened.
-pub fn read(plan: &ReplayPlan, replay: &mut Replay, progress: &dyn Fn(u64)) -> anyhow::Result<Reading> {
+pub fn read(plan: &ReplayPlan, replay: &mut Replay, progress: Progress) -> anyhow::Result<Reading> {
     let inputs = recognise_all(plan)?;
     let Some((table, _)) = inputs.tables.first() else {
         let keeps = if plan.looks_again() { Keeps::Calls } else { Keeps::Counts };
@@ -132,7 +135,7 @@ pub fn read(plan: &ReplayPlan, replay: &mut Replay, progress: &dyn Fn(u64)) -> a
 ///
 /// # Errors
 /// Those of [`read`].
-pub fn read_minutes(plan: &ReplayPlan, replay: &mut Replay, progress: &dyn Fn(u64)) -> anyhow::Result<Reading> {
+pub fn read_minutes(plan: &ReplayPlan, replay: &mut Replay, progress: Progress) -> anyhow::Result<Reading> {
     read_recognised(plan, recognise_all(plan)?, Keeps::Minutes, replay, progress)
 }
 
@@ -143,7 +146,7 @@ pub fn read_minutes(plan: &ReplayPlan, replay: &mut Replay, progress: &dyn Fn(u6
 pub(crate) fn read_visits(
     plan: &ReplayPlan,
     replay: &mut Replay,
-    progress: &dyn Fn(u64),
+    progress: Progress,
 ) -> anyhow::Result<(Stored, Trace, Reading)> {
     let inputs = recognise_all(plan)?;
     if let Some((table, _)) = inputs.tables.first() {
@@ -166,7 +169,7 @@ fn read_recognised(
     Inputs { logs, tables }: Inputs,
     keeps: Keeps,
     replay: &mut Replay,
-    progress: &dyn Fn(u64),
+    progress: Progress,
 ) -> anyhow::Result<Reading> {
     if let Some((table, _)) = tables.first() {
         window_table::refuse_selection(&plan.input, &table.shown)?;
@@ -236,7 +239,7 @@ fn read_tables(
     tables: Vec<(Probe, Layout)>,
     keep: &mut Keep,
     replay: &mut Replay,
-    progress: &dyn Fn(u64),
+    progress: Progress,
 ) -> anyhow::Result<(Tallies, Vec<Repeats>)> {
     let Keep::Minutes(minutes) = keep else { return Ok(Default::default()) };
     let mut sink = TableSink {
@@ -282,7 +285,7 @@ fn read_chunks(
     formats: &[Option<(LineFormat, Stamps)>],
     keep: Keep,
     replay: &mut Replay,
-    progress: &dyn Fn(u64),
+    progress: Progress,
 ) -> anyhow::Result<(Vec<InputTally>, Keep)> {
     let keeps_all = plan.input.rejects.is_some();
     let tally = |input: &Recognised| {
@@ -313,76 +316,9 @@ fn read_chunks(
     let own_reader = ChunkReader::new(chunk_plan.clone());
     let grouping = Grouping::by(plan.input.as_given.group_by.as_deref());
     let mut merge = Merge::new(merges, replay, own_reader, workers, bounds, grouping, keep);
-    let new_worker = |number| Worker::new(number, &schedule, formats, chunk_plan.clone());
-    if workers == 1 {
-        // One thread is what was asked for, so it reads and merges in turn.
-        let mut worker = new_worker(0);
-        merge_all(&mut merge, std::iter::from_fn(|| worker.next()), &schedule, progress)?;
-    } else {
-        merge_side_by_side(&mut merge, (0..workers).map(new_worker).collect(), &schedule, progress)?;
-    }
+    let workers = (0..workers).map(|number| Worker::new(number, &schedule, formats, chunk_plan.clone())).collect();
+    crew::read_and_merge(&mut merge, workers, &schedule, progress)?;
     Ok((merge.inputs.into_iter().map(|input| input.tally).collect(), merge.keep))
-}
-
-/// Merges what workers on threads of their own deliver.
-fn merge_side_by_side(
-    merge: &mut Merge,
-    workers: Vec<Worker>,
-    schedule: &Schedule,
-    progress: &dyn Fn(u64),
-) -> anyhow::Result<()> {
-    let (sender, receiver) = sync_channel(workers.len() + 1);
-    std::thread::scope(|scope| {
-        for mut worker in workers {
-            let sender = sender.clone();
-            scope.spawn(move || {
-                let _guard = StopOnPanic(schedule);
-                while let Some(message) = worker.next() {
-                    if sender.send(message).is_err() {
-                        return;
-                    }
-                }
-            });
-        }
-        drop(sender);
-        let _guard = StopOnPanic(schedule);
-        merge_all(merge, receiver, schedule, progress)
-    })
-}
-
-fn merge_all(
-    merge: &mut Merge,
-    messages: impl IntoIterator<Item = Message>,
-    schedule: &Schedule,
-    progress: &dyn Fn(u64),
-) -> anyhow::Result<()> {
-    let mut failure = None;
-    for message in messages {
-        let merged = |input, newest_ms| schedule.merged(input, newest_ms);
-        let outcome = match message {
-            Message::Part(delivery) => {
-                progress(delivery.chunk.file_bytes);
-                merge.take(*delivery, merged)
-            }
-            Message::Ended(input, chunks, error) => {
-                if let Some(error) = error {
-                    merge.inputs[input].tally.input.error = Some(describe(&error));
-                }
-                merge.end(input, chunks, merged)
-            }
-            Message::Failed(input, number, error) => {
-                let chunks = schedule.end_early(input);
-                let failed = merge.fail(input, number, describe(&error), merged);
-                failed.and_then(|()| merge.end(input, chunks, merged))
-            }
-        };
-        if let Err(error) = outcome {
-            // The other workers must not wait for a merge that will not come.
-            schedule.stop();
-            failure.get_or_insert(error);
-        }
-    }
-    failure.map_or(Ok(()), Err)
 }
 
 fn describe(error: &io::Error) -> String {

@@ -56,11 +56,18 @@ impl Drop for StopOnPanic<'_> {
 
 /// The inputs' places, shared by all workers.
 pub struct Schedule {
-    inputs: Mutex<Vec<Place>>,
+    board: Mutex<Board>,
     changed: Condvar,
     chunk_bytes: usize,
     /// Chunks of one input that may be under way at once.
     max_in_flight: u64,
+}
+
+struct Board {
+    /// By input.
+    places: Vec<Place>,
+    /// Workers that wait for a change.
+    waiting: usize,
 }
 
 struct Place {
@@ -92,45 +99,54 @@ impl Schedule {
             next_number: 0,
             in_flight: 0,
         });
-        Schedule { inputs: Mutex::new(places.collect()), changed: Condvar::new(), chunk_bytes, max_in_flight }
+        let board = Mutex::new(Board { places: places.collect(), waiting: 0 });
+        Schedule { board, changed: Condvar::new(), chunk_bytes, max_in_flight }
     }
 
     /// The next chunk; waits while too much is under way.
     pub fn next(&self) -> Next {
-        let mut places = self.lock();
+        let mut board = self.lock();
         loop {
-            let unfinished = places.iter().enumerate().filter(|(_, place)| !matches!(place.state, State::Ended));
+            let unfinished = board.places.iter().enumerate().filter(|(_, place)| !matches!(place.state, State::Ended));
             let Some(input) = unfinished.min_by_key(|(_, place)| place.frontier_ms).map(|(input, _)| input) else {
                 return Next::Done;
             };
-            let place = &mut places[input];
+            let place = &mut board.places[input];
             let is_busy = matches!(place.state, State::Reading) || place.in_flight >= self.max_in_flight;
             if is_busy {
-                places = self.changed.wait(places).unwrap_or_else(PoisonError::into_inner);
+                board.waiting += 1;
+                board = self.changed.wait(board).unwrap_or_else(PoisonError::into_inner);
+                board.waiting -= 1;
                 continue;
             }
             match std::mem::replace(&mut place.state, State::Reading) {
-                State::Empty => return self.end(input, place, None),
+                State::Empty => return self.end(input, board, None),
                 State::Waiting(probe, heading) => match probe.into_chunker() {
                     Ok(chunker) => place.state = State::Open(chunker.headed(heading)),
-                    Err(error) => return self.end(input, place, Some(error)),
+                    Err(error) => return self.end(input, board, Some(error)),
                 },
                 State::Open(mut chunker) if chunker.reads() => {
-                    drop(places);
+                    drop(board);
                     let read = chunker.next(self.chunk_bytes);
-                    places = self.lock();
-                    return self.take(input, &mut places[input], chunker, read);
+                    return self.take(input, self.lock(), chunker, read);
                 }
                 State::Open(mut chunker) => {
                     let read = chunker.next(self.chunk_bytes);
-                    return self.take(input, place, chunker, read);
+                    return self.take(input, board, chunker, read);
                 }
                 State::Reading | State::Ended => {}
             }
         }
     }
 
-    fn take(&self, input: usize, place: &mut Place, chunker: Chunker, read: io::Result<Option<Chunk>>) -> Next {
+    fn take(
+        &self,
+        input: usize,
+        mut board: MutexGuard<Board>,
+        chunker: Chunker,
+        read: io::Result<Option<Chunk>>,
+    ) -> Next {
+        let place = &mut board.places[input];
         if matches!(place.state, State::Ended) {
             // Stopped while the chunk was being read.
             return Next::Done;
@@ -141,48 +157,62 @@ impl Schedule {
                 let number = place.next_number;
                 place.next_number += 1;
                 place.in_flight += 1;
-                self.changed.notify_all();
-                Next::Job(Job { input, number, newest_ms: place.newest_ms, chunk })
+                let job = Job { input, number, newest_ms: place.newest_ms, chunk };
+                self.tell(board);
+                Next::Job(job)
             }
-            Ok(None) => self.end(input, place, None),
-            Err(error) => self.end(input, place, Some(error)),
+            Ok(None) => self.end(input, board, None),
+            Err(error) => self.end(input, board, Some(error)),
         }
     }
 
-    fn end(&self, input: usize, place: &mut Place, error: Option<io::Error>) -> Next {
+    fn end(&self, input: usize, mut board: MutexGuard<Board>, error: Option<io::Error>) -> Next {
+        let place = &mut board.places[input];
         place.state = State::Ended;
-        self.changed.notify_all();
-        Next::Ended(input, place.next_number, error)
+        let chunks = place.next_number;
+        self.tell(board);
+        Next::Ended(input, chunks, error)
     }
 
     /// Says that a chunk has been merged, and how far its input has come.
     pub fn merged(&self, input: usize, newest_ms: Option<i64>) {
-        let mut places = self.lock();
-        let place = &mut places[input];
+        let mut board = self.lock();
+        let place = &mut board.places[input];
         place.in_flight -= 1;
         place.newest_ms = place.newest_ms.max(newest_ms);
         if let Some(newest_ms) = place.newest_ms {
             place.frontier_ms = newest_ms;
         }
-        self.changed.notify_all();
+        self.tell(board);
     }
 
     /// Ends one input where it is; how many chunks it had.
     pub fn end_early(&self, input: usize) -> u64 {
-        let mut places = self.lock();
-        let place = &mut places[input];
+        let mut board = self.lock();
+        let place = &mut board.places[input];
         place.state = State::Ended;
-        self.changed.notify_all();
-        place.next_number
+        let chunks = place.next_number;
+        self.tell(board);
+        chunks
     }
 
     /// Ends every input, so that no worker waits or starts anew.
     pub fn stop(&self) {
-        self.lock().iter_mut().for_each(|place| place.state = State::Ended);
-        self.changed.notify_all();
+        let mut board = self.lock();
+        board.places.iter_mut().for_each(|place| place.state = State::Ended);
+        self.tell(board);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Place>> {
-        self.inputs.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Wakes those who wait; a call to the kernel even where nobody does, so they are counted.
+    fn tell(&self, board: MutexGuard<Board>) {
+        let is_waited_for = board.waiting > 0;
+        drop(board);
+        if is_waited_for {
+            self.changed.notify_all();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Board> {
+        self.board.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

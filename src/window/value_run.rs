@@ -3,13 +3,13 @@
 //! Only to be read again, run by run: their order means nothing.
 
 use std::ops::Range;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// A stretch of one chunk's durations. The chunk's buffer is shared, because copying every duration into
 /// a place of its own would cost more than the whole merge.
 #[derive(Clone, Debug)]
 pub struct ValueRun {
-    chunk_ns: Rc<Vec<u64>>,
+    chunk_ns: Arc<Vec<u64>>,
     start: u32,
     end: u32,
     max_ns: u64,
@@ -17,8 +17,8 @@ pub struct ValueRun {
 
 impl ValueRun {
     /// The stretch `range` of a chunk's durations, which lies within them and has none longer than `max_ns`.
-    pub fn new(chunk_ns: &Rc<Vec<u64>>, range: Range<usize>, max_ns: u64) -> Self {
-        ValueRun { chunk_ns: Rc::clone(chunk_ns), start: range.start as u32, end: range.end as u32, max_ns }
+    pub fn new(chunk_ns: &Arc<Vec<u64>>, range: Range<usize>, max_ns: u64) -> Self {
+        ValueRun { chunk_ns: Arc::clone(chunk_ns), start: range.start as u32, end: range.end as u32, max_ns }
     }
 
     /// No duration is longer, in nanoseconds.
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn runs_keep_every_value() {
-        let chunk = Rc::new((0..10).collect::<Vec<u64>>());
+        let chunk = Arc::new((0..10).collect::<Vec<u64>>());
         let run = |range| ValueRun::new(&chunk, range, 9);
         let runs = ValueRuns::from_iter([run(0..2), run(2..2), run(4..7), run(9..10)]);
         let values: Vec<u64> = runs.iter().flat_map(ValueRun::values_ns).copied().collect();

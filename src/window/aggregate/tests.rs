@@ -2,7 +2,7 @@ use super::super::pane::Span;
 use super::*;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 fn pane(number: i64, endpoints: &[(u32, &[u64])]) -> Pane {
     let endpoints = endpoints.iter().map(|(endpoint, values)| {
@@ -10,7 +10,7 @@ fn pane(number: i64, endpoints: &[(u32, &[u64])]) -> Pane {
         let duration_ns = values.iter().map(|v| u128::from(*v)).sum();
         let counts = Counts { requests: n, errors: 0, timed: n, duration_ns };
         let max_ns = values.iter().copied().max().unwrap_or(0);
-        let run = ValueRun::new(&Rc::new(values.to_vec()), 0..values.len(), max_ns);
+        let run = ValueRun::new(&Arc::new(values.to_vec()), 0..values.len(), max_ns);
         (*endpoint, EndpointPane { counts, values: ValueRuns::from_iter([run]), found_ms: 0 })
     });
     Pane { span: Span { pane: number, first_ms: 0, last_ms: 0 }, endpoints: endpoints.collect() }
