@@ -12,18 +12,33 @@ pub struct Interner {
     hasher: DefaultHashBuilder,
     table: HashTable<u32>,
     entries: Vec<Entry>,
-    bytes: Vec<u8>,
+    /// The parts of the long ones, one behind the other.
+    long: Vec<u8>,
+    text_bytes: usize,
 }
 
-/// Less than a cache line, as one is read for every request.
+/// A name as it is looked up: a cache line, which holds all of it unless it is long. Where names are many each is seldom
+/// seen, so that every place in memory that a look goes to is a wait.
+#[repr(align(64))]
 struct Entry {
     hash: u64,
-    /// [`short_word`] of the first part.
-    word: u64,
-    /// Where the parts lie in `bytes`, one behind the other.
-    start: u64,
-    lens: [u32; 3],
+    name: Name,
 }
+
+/// The parts of a name, one behind the other, and how long each is.
+enum Name {
+    Short {
+        lens: [u8; 3],
+        text: [u8; Name::MAX_SHORT],
+    },
+    /// They lie in `long`, from `start` on.
+    Long {
+        start: u64,
+        lens: [u32; 3],
+    },
+}
+
+const _: () = assert!(size_of::<Entry>() == 64);
 
 impl Interner {
     /// The number of `parts`, new or known.
@@ -31,14 +46,14 @@ impl Interner {
     pub fn intern(&mut self, parts: [&[u8]; 3]) -> u32 {
         let word = short_word(parts[0]);
         let hash = self.hash(word, parts);
-        let (entries, bytes) = (&self.entries, &self.bytes);
+        let (entries, long) = (&self.entries, &self.long);
         let same = |number: &u32| {
             let entry = &entries[*number as usize];
-            entry.hash == hash && entry.word == word && entry.holds(parts, bytes)
+            entry.hash == hash && entry.name.holds(parts, long)
         };
         match self.table.find(hash, same) {
             Some(number) => *number,
-            None => self.insert(hash, word, parts),
+            None => self.insert(hash, parts),
         }
     }
 
@@ -64,11 +79,10 @@ impl Interner {
     }
 
     #[cold]
-    fn insert(&mut self, hash: u64, word: u64, parts: [&[u8]; 3]) -> u32 {
+    fn insert(&mut self, hash: u64, parts: [&[u8]; 3]) -> u32 {
         let number = self.entries.len() as u32;
-        let start = self.bytes.len() as u64;
-        parts.iter().for_each(|part| self.bytes.extend_from_slice(part));
-        self.entries.push(Entry { hash, word, start, lens: parts.map(|part| part.len() as u32) });
+        self.entries.push(Entry { hash, name: Name::new(parts, &mut self.long) });
+        self.text_bytes += parts.map(<[u8]>::len).iter().sum::<usize>();
         let entries = &self.entries;
         self.table.insert_unique(hash, number, |other| entries[*other as usize].hash);
         number
@@ -76,7 +90,7 @@ impl Interner {
 
     /// The parts that a number stands for.
     pub fn parts(&self, number: u32) -> [&[u8]; 3] {
-        self.entries[number as usize].parts(&self.bytes)
+        self.entries[number as usize].name.parts(&self.long)
     }
 
     /// How many numbers were given.
@@ -86,7 +100,7 @@ impl Interner {
 
     /// Bytes of all parts.
     pub fn text_bytes(&self) -> usize {
-        self.bytes.len()
+        self.text_bytes
     }
 
     /// Whether nothing was interned.
@@ -131,31 +145,45 @@ pub(super) fn short_word(text: &[u8]) -> u64 {
     }
 }
 
-impl Entry {
-    /// Whether these are the parts, their first one's word being the same.
-    #[inline(always)]
-    fn holds(&self, parts: [&[u8]; 3], bytes: &[u8]) -> bool {
-        let [method, route, group] = parts;
-        let lens = [method.len(), route.len(), group.len()];
-        if self.lens.map(|len| len as usize) != lens {
-            return false;
+impl Name {
+    const MAX_SHORT: usize = 52;
+
+    fn new(parts: [&[u8]; 3], long: &mut Vec<u8>) -> Name {
+        let len: usize = parts.map(<[u8]>::len).iter().sum();
+        if len <= Name::MAX_SHORT {
+            let mut text = [0; Name::MAX_SHORT];
+            text.iter_mut().zip(parts.into_iter().flatten()).for_each(|(place, byte)| *place = *byte);
+            return Name::Short { lens: parts.map(|part| part.len() as u8), text };
         }
-        let start = self.start as usize + method.len();
-        let is_same_route = bytes.get(start..start + route.len()).is_some_and(|known| are_equal(known, route));
-        // The word and the length tell short methods apart.
-        let is_plain = method.len() <= size_of::<u64>() && group.is_empty();
-        is_same_route && (is_plain || self.parts(bytes) == parts)
+        let start = long.len() as u64;
+        parts.iter().for_each(|part| long.extend_from_slice(part));
+        Name::Long { start, lens: parts.map(|part| part.len() as u32) }
     }
 
     #[inline(always)]
-    fn parts<'a>(&self, bytes: &'a [u8]) -> [&'a [u8]; 3] {
-        let mut end = self.start as usize;
-        self.lens.map(|len| {
-            let start = end;
-            end += len as usize;
-            &bytes[start..end]
-        })
+    fn parts<'a>(&'a self, long: &'a [u8]) -> [&'a [u8]; 3] {
+        match self {
+            Name::Short { lens, text } => split(text, lens.map(usize::from)),
+            Name::Long { start, lens } => split(&long[*start as usize..], lens.map(|len| len as usize)),
+        }
     }
+
+    /// Whether these are the parts.
+    #[inline(always)]
+    fn holds(&self, parts: [&[u8]; 3], long: &[u8]) -> bool {
+        self.parts(long).iter().zip(parts).all(|(known, part)| are_equal(known, part))
+    }
+}
+
+/// The pieces of these lengths that a text begins with.
+#[inline(always)]
+fn split(text: &[u8], lens: [usize; 3]) -> [&[u8]; 3] {
+    let mut end = 0;
+    lens.map(|len| {
+        let start = end;
+        end += len;
+        &text[start..end]
+    })
 }
 
 /// Who answers: a method, a route, and the value of the `--group-by` field when one is in force.
@@ -240,6 +268,21 @@ mod tests {
             }
         }
         assert_eq!(interner.len(), keys.len());
+    }
+
+    #[test]
+    fn names_of_every_length_are_kept() {
+        let mut interner = Interner::default();
+        let path = [b'/'; 100];
+        let of = |len: usize| [&path[..len % 7], &path[..len], &path[..len % 3]];
+        for _ in 0..2 {
+            for len in 0..path.len() {
+                assert_eq!(interner.intern(of(len)), len as u32);
+                assert_eq!(interner.parts(len as u32), of(len));
+            }
+        }
+        let bytes: usize = (0..path.len()).flat_map(|len| of(len).map(<[u8]>::len)).sum();
+        assert_eq!(interner.text_bytes(), bytes);
     }
 
     #[test]
