@@ -9,6 +9,7 @@ use super::nginx::{FormatError, LogFormat};
 use super::preset::{self, Detection, Preset};
 use crate::plan::{Unit, Wanted};
 use crate::request::{Line, Request};
+use std::cmp::Reverse;
 use std::fmt;
 use std::time::Duration;
 
@@ -77,7 +78,7 @@ impl fmt::Display for Guess {
 pub fn detect_text(sample_lines: &[&[u8]], wanted: &Wanted) -> Result<(LogFormat, usize), NoFormat> {
     let sample = Sample::new(sample_lines);
     let plain = plain(wanted);
-    let best = candidates(&sample, &plain).into_iter().next();
+    let best = best(&sample, &plain);
     match best {
         Some((preset, parsed)) if 2 * parsed >= sample.lines.len() => {
             check_unit(preset, &sample, &plain)?;
@@ -95,7 +96,12 @@ pub fn detect_text(sample_lines: &[&[u8]], wanted: &Wanted) -> Result<(LogFormat
 
 /// The presets that read any line of the sample and how many they read, the best first.
 pub fn rank(sample_lines: &[&[u8]], wanted: &Wanted) -> Vec<(&'static Preset, usize)> {
-    candidates(&Sample::new(sample_lines), &plain(wanted))
+    let (sample, plain) = (Sample::new(sample_lines), plain(wanted));
+    let read = |(preset, format): (&'static Preset, LogFormat)| (preset, sample.read(&format, preset.detection).0);
+    let mut candidates: Vec<_> = tried(&plain).map(read).filter(|(_, parsed)| *parsed > 0).collect();
+    // Of equals the earlier preset stays first.
+    candidates.sort_by_key(|(_, parsed)| Reverse(*parsed));
+    candidates
 }
 
 /// What is wanted beyond a request must not decide which format a log is in.
@@ -103,17 +109,30 @@ fn plain(wanted: &Wanted) -> Wanted {
     Wanted { timezone: wanted.timezone, ..Wanted::default() }
 }
 
-fn candidates(sample: &Sample, wanted: &Wanted) -> Vec<(&'static Preset, usize)> {
-    let read = |preset: &'static Preset| {
-        let format = LogFormat::compile(preset.title, preset.log_format, wanted).ok()?;
-        Some((preset, sample.read(&format, preset.detection).0)).filter(|(_, parsed)| *parsed > 0)
-    };
+/// The presets that a log is tried with.
+fn tried(wanted: &Wanted) -> impl Iterator<Item = (&'static Preset, LogFormat)> {
     let tried = preset::all().iter().filter(|preset| preset.detection != Detection::ByName);
-    let mut candidates: Vec<_> = tried.filter_map(read).collect();
-    // Of equals the earlier preset stays first.
-    candidates.sort_by_key(|(_, parsed)| std::cmp::Reverse(*parsed));
-    candidates
+    tried.filter_map(|preset| Some((preset, LogFormat::compile(preset.title, preset.log_format, wanted).ok()?)))
 }
+
+/// The first that [`rank`] gives.
+fn best(sample: &Sample, wanted: &Wanted) -> Option<(&'static Preset, usize)> {
+    // What reads the first lines comes first, so that most others can be given up soon.
+    let few = Sample { lines: sample.lines.iter().take(FEW_LINES).copied().collect() };
+    let mut tried: Vec<_> = tried(wanted).enumerate().collect();
+    tried.sort_by_key(|(_, (preset, format))| Reverse(few.read(format, preset.detection).0));
+    let mut best: Option<(usize, Reverse<usize>, &Preset)> = None;
+    for (number, (preset, format)) in tried {
+        let least = best.map_or(1, |(parsed, Reverse(earlier), _)| parsed + usize::from(number > earlier));
+        if let Some(parsed) = sample.read_at_least(least, &format, preset.detection) {
+            best = Some((parsed, Reverse(number), preset));
+        }
+    }
+    best.map(|(parsed, _, preset)| (preset, parsed))
+}
+
+/// Lines that tell which presets to look at first.
+const FEW_LINES: usize = 3;
 
 /// No request takes less than this in every line of a log, so smaller whole numbers count no microseconds.
 const LEAST_LIKELY_MAX: Duration = Duration::from_millis(1);
@@ -156,16 +175,28 @@ impl<'a> Sample<'a> {
         let mut rejection = None;
         for &(number, line) in &self.lines {
             match parser.parse_line(line) {
-                Line::Request(request) if detection == Detection::TriedWithPoint && is_whole_seconds(&request) => {}
-                Line::Request(_) | Line::NotRequest => parsed += 1,
+                read if is_read(&read, detection) => parsed += 1,
                 Line::Rejected(rejected) if rejection.is_none() => {
                     let (column, found, expected) = (rejected.column, rejected.found.escape_ascii(), rejected.expected);
                     rejection = Some(format!("line {number}, column {column}: found `{found}`, expected {expected}"));
                 }
-                Line::Comment | Line::Rejected(_) => {}
+                _ => {}
             }
         }
         (parsed, rejection)
+    }
+
+    /// How many lines a format reads, if that is at least `least`.
+    fn read_at_least(&self, least: usize, format: &LogFormat, detection: Detection) -> Option<usize> {
+        let mut parser = format.parser();
+        let mut parsed = self.lines.len();
+        for (_, line) in &self.lines {
+            parsed -= usize::from(!is_read(&parser.parse_line(line), detection));
+            if parsed < least {
+                return None;
+            }
+        }
+        (parsed >= least).then_some(parsed)
     }
 
     /// The longest latency of the lines that a preset reads.
@@ -186,6 +217,15 @@ impl<'a> Sample<'a> {
     }
 }
 
+/// Whether a line tells for the format that it was read by.
+fn is_read(line: &Line, detection: Detection) -> bool {
+    match line {
+        Line::Request(request) => detection != Detection::TriedWithPoint || !is_whole_seconds(request),
+        Line::NotRequest => true,
+        Line::Comment | Line::Rejected(_) => false,
+    }
+}
+
 /// Whether a latency was logged in whole seconds, without a point.
 fn is_whole_seconds(request: &Request) -> bool {
     request.duration.is_some_and(|duration| duration.exponent() == Unit::Seconds.millis_exponent())
@@ -195,6 +235,7 @@ fn is_whole_seconds(request: &Request) -> bool {
 mod tests {
     use super::*;
     use crate::plan::{FieldOverride, Role};
+    use proptest::prelude::*;
 
     const COMMON: &str = r#"192.0.2.7 - - [01/May/2025:00:00:00 +0000] "GET /a HTTP/1.1" 200 12"#;
     const AGENT: &str = r#" "https://example.com/" "Mozilla/5.0 (X11; Linux x86_64) rt=1""#;
@@ -226,6 +267,25 @@ mod tests {
         check("combined-xff-rt", &agent(r#" "-" rt=0.010 uct=0.001 urt=0.009"#));
         check("combined-xff-rt-only", &agent(r#" "-" rt=0.010"#));
         check("combined-xff-rt-urt", &agent(r#" "-" rt=0.010 urt=-"#));
+    }
+
+    proptest! {
+        #[test]
+        fn the_best_is_the_first_by_rank(
+            tails in prop::collection::vec(
+                prop::sample::select(vec![
+                    "", " 0.005", " 7", " x", r#" "-" "curl""#, r#" "-" "curl" 0.010"#, r#" "-" "curl" 10"#, r#" "-" "curl" "-""#,
+                    r#" "-" "curl" rt=0.010"#, r#" "-" "curl" rt=0.010 uct=- urt=-"#, r#" "-" "curl" rt=0.010 urt=-"#,
+                ]),
+                0..12,
+            ),
+        ) {
+            let lines: Vec<String> = tails.iter().map(|tail| format!("{COMMON}{tail}")).collect();
+            let lines: Vec<&[u8]> = lines.iter().map(|line| line.as_bytes()).collect();
+            let wanted = plain(&Wanted::default());
+            let name = |best: Option<(&Preset, usize)>| best.map(|(preset, parsed)| (preset.name, parsed));
+            prop_assert_eq!(name(best(&Sample::new(&lines), &wanted)), name(rank(&lines, &wanted).first().copied()));
+        }
     }
 
     /// What a line of another server is taken for, and what is read of it: the time after 2026-06-01T12:00:00Z, the
