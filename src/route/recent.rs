@@ -26,6 +26,7 @@ pub(crate) enum Numbers {
 
 /// What is remembered.
 pub(crate) struct RecentTargets {
+    /// None before there is anything.
     places: Box<[Place]>,
     /// The second half of each place's window; few are looked at.
     tails: Box<[Half]>,
@@ -129,7 +130,7 @@ fn whole_segments(digit: u64, slash: u64, end: u64) -> u64 {
 impl RecentTargets {
     /// Nothing is remembered yet.
     pub(crate) fn new(numbers: Numbers) -> Self {
-        RecentTargets { places: vec![FREE; PLACES].into(), tails: vec![[0; HALF]; PLACES].into(), numbers }
+        RecentTargets { places: Box::default(), tails: Box::default(), numbers }
     }
 
     /// Looks at a target and where it would be remembered; `None` for one that never is.
@@ -144,7 +145,7 @@ impl RecentTargets {
     #[inline(always)]
     pub(crate) fn find(&self, sight: &Sight) -> Option<u32> {
         let Sight { window, outline, method, method_len, place: number } = *sight;
-        let (place, (head, tail)) = (&self.places[number], halves(window));
+        let (place, (head, tail)) = (self.places.get(number)?, halves(window));
         let mut same = u64::from(equal(head, &place.head));
         if usize::from(outline.len) > HALF {
             same |= u64::from(equal(tail, &self.tails[number])) << HALF;
@@ -160,6 +161,9 @@ impl RecentTargets {
     pub(crate) fn remember(&mut self, sight: &Sight, endpoint: u32) {
         let Sight { window, outline, method, method_len, place: number } = *sight;
         if method_len <= MAX_METHOD_LEN {
+            if self.places.is_empty() {
+                (self.places, self.tails) = (vec![FREE; PLACES].into(), vec![[0; HALF]; PLACES].into());
+            }
             let ((head, tail), method_len) = (halves(window), method_len as u8);
             self.places[number] = Place { head: *head, outline, method, endpoint, method_len };
             self.tails[number] = *tail;

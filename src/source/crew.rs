@@ -10,24 +10,25 @@ use super::{Progress, describe};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-/// Reads and merges everything; one worker is this thread.
+/// Reads and merges everything with so many workers, of which this thread is one; `new_worker` is given their numbers.
 ///
 /// # Errors
 /// The first of merging.
-pub(super) fn read_and_merge(
+pub(super) fn read_and_merge<'s>(
     merge: &mut Merge,
-    mut workers: Vec<Worker>,
+    workers: usize,
+    new_worker: impl Fn(usize) -> Worker<'s> + Sync,
     schedule: &Schedule,
     progress: Progress,
 ) -> anyhow::Result<()> {
     let merger = Merger { merge, schedule, progress, failure: None };
     let crew = &Crew { read: Mutex::default(), merger: Mutex::new(merger), schedule };
-    let own = workers.pop();
+    let new_worker = &new_worker;
     thread::scope(|scope| {
-        for worker in workers {
-            scope.spawn(|| crew.work(worker));
+        for number in 1..workers {
+            scope.spawn(move || crew.work(new_worker(number)));
         }
-        own.into_iter().for_each(|worker| crew.work(worker));
+        crew.work(new_worker(0));
     });
     let mut merger = crew.merger.lock().unwrap_or_else(PoisonError::into_inner);
     merger.failure.take().map_or(Ok(()), Err)

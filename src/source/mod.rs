@@ -316,8 +316,8 @@ fn read_chunks(
     let own_reader = ChunkReader::new(chunk_plan.clone());
     let grouping = Grouping::by(plan.input.as_given.group_by.as_deref());
     let mut merge = Merge::new(merges, replay, own_reader, workers, bounds, grouping, keep);
-    let workers = (0..workers).map(|number| Worker::new(number, &schedule, formats, chunk_plan.clone())).collect();
-    crew::read_and_merge(&mut merge, workers, &schedule, progress)?;
+    let new_worker = |number| Worker::new(number, &schedule, formats, chunk_plan.clone());
+    crew::read_and_merge(&mut merge, workers, new_worker, &schedule, progress)?;
     Ok((merge.inputs.into_iter().map(|input| input.tally).collect(), merge.keep))
 }
 
