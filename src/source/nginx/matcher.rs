@@ -236,7 +236,7 @@ impl Step {
     fn end_at_quote(&self, line: &Haystack, start: usize, marks: LineMarks) -> Option<usize> {
         let Some(anchor) = self.anchor else { return self.find_end(line, start) };
         let end = marks.quote(anchor.quote)?.checked_sub(anchor.quote_at)?;
-        (end >= start && self.literal.stands_at(line, end)).then_some(end)
+        (end >= start && self.literal.ends_value(line, start, end)).then_some(end)
     }
 
     /// Where the value that begins at `start` ends: at the first occurrence of the literal.
@@ -334,16 +334,6 @@ impl Literal {
         }
     }
 
-    /// Whether the literal stands at `begin`.
-    #[inline(always)]
-    fn stands_at(&self, line: &Haystack, begin: usize) -> bool {
-        match line.word(begin) {
-            Some(word) if (word ^ self.word) & self.mask != 0 => false,
-            Some(_) if self.text.len() <= WORD_LEN => true,
-            _ => stands_in_full(line.bytes(), begin, &self.text),
-        }
-    }
-
     /// The quote of the literal by which it can be found, `quotes` standing in the literals before it.
     pub(super) fn anchor(&self, quotes: usize) -> Option<Anchor> {
         // A separator inside of a list spares occurrences that no quote tells apart.
@@ -381,13 +371,9 @@ impl Literal {
     /// [`Self::ends_value`] without shortcuts.
     #[inline(never)]
     fn ends_value_in_full(&self, line: &[u8], start: usize, begin: usize) -> bool {
-        stands_in_full(line, begin, &self.text) && !self.exempt.spares(line, start, begin)
+        let stands = line.get(begin..).is_some_and(|rest| rest.starts_with(&self.text));
+        stands && !self.exempt.spares(line, start, begin)
     }
-}
-
-#[inline(never)]
-fn stands_in_full(line: &[u8], begin: usize, text: &[u8]) -> bool {
-    line.get(begin..).is_some_and(|rest| rest.starts_with(text))
 }
 
 /// What is left to check before a word that fits is taken for the whole literal.

@@ -90,6 +90,12 @@ impl UsualLine {
             run.push(ends.to, (0..len).map(byte));
             return Some(());
         }
+        // Such a literal may stand where a value of any length must not end.
+        if let Some(Token::Literal(literal, Some(_))) = next
+            && matches!(literal.exempt(), Exempt::StampSpace | Exempt::Padding)
+        {
+            return None;
+        }
         self.close(run, ends.to);
         let Ends { from, to } = ends;
         match first {
