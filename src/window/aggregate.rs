@@ -31,21 +31,21 @@ impl Geometry {
     }
 }
 
-/// One endpoint's part of one pane; what else is known of it stands under the same number in `Horizon::links` and,
-/// as long as it is needed, in `Horizon::values`.
+/// One endpoint's part of one pane; its durations stand under the same number in `Horizon::values` as long as they are
+/// needed.
 #[derive(Debug)]
 struct Cell {
     endpoint: u32,
     counts: Counts,
 }
 
-/// What is read of an endpoint's cells in one cycle after the other.
-#[derive(Debug)]
+/// A cell as its endpoint knows it: what is read of it in one cycle after the other.
+#[derive(Clone, Copy, Debug)]
 struct Link {
+    /// The cell's number.
+    number: u64,
     pane: i64,
     requests: u64,
-    /// The number of the endpoint's cell before this one, plus one; 0 when there was none.
-    previous: u64,
 }
 
 /// One pane, all endpoints.
@@ -62,10 +62,10 @@ struct PastPane {
 struct Series {
     current: Counts,
     history: Counts,
-    /// The number of its newest cell, plus one; 0 when there was none.
-    newest: u64,
-    /// Cells within the horizon.
-    cells: u32,
+    /// Whether there ever was a cell.
+    is_known: bool,
+    /// The cells within the horizon, oldest first, side by side because rules read many of them at a time.
+    links: VecDeque<Link>,
     /// Position in `Horizon::active` plus one; 0 when not there.
     active: u32,
 }
@@ -82,7 +82,7 @@ struct Active {
 /// The sliding windows of every endpoint.
 ///
 /// Cells are numbered in the order in which they came, oldest pane first, so that whatever happens to a whole pane
-/// goes over memory in order. An endpoint's cells are chained, newest first.
+/// goes over memory in order.
 #[derive(Debug)]
 pub struct Horizon {
     geometry: Geometry,
@@ -95,7 +95,6 @@ pub struct Horizon {
     /// How many of them, the oldest, belong to the history.
     aged_panes: usize,
     cells: Numbered<Cell>,
-    links: Numbered<Link>,
     /// The durations of the current window's cells.
     values: Numbered<ValueRuns>,
     total: Series,
@@ -152,31 +151,28 @@ impl<'a> EndpointView<'a> {
     /// Fills `windows[k - 1]` with the requests of history window k, for as many as `windows` has.
     pub fn history_requests(&self, windows: &mut [u64]) {
         windows.fill(0);
-        let links = self.links().map(|(_, link)| (link.pane, link.requests));
+        let links = self.links().map(|link| (link.pane, link.requests));
         self.horizon.for_each_past_window(windows.len(), links, |window, requests| windows[window] += requests);
     }
 
     /// The first `windows` history windows together.
     pub fn history(&self, windows: usize) -> Counts {
         let cells = &self.horizon.cells;
-        let parts = self.links().filter_map(|(number, link)| Some((link.pane, &cells.get(number)?.counts)));
+        let parts = self.links().filter_map(|link| Some((link.pane, &cells.get(link.number)?.counts)));
         let mut sum = Counts::default();
         self.horizon.for_each_past_window(windows, parts, |_, counts| sum.add(counts));
         sum
     }
 
-    /// The endpoint's cells, newest first, with their numbers.
-    fn links(&self) -> impl Iterator<Item = (u64, &'a Link)> + use<'a> {
-        let links = &self.horizon.links;
-        let numbered = move |number: u64| Some((number, links.get(number)?));
-        let newest = self.series.newest.checked_sub(1).and_then(numbered);
-        std::iter::successors(newest, move |(_, link)| numbered(link.previous.checked_sub(1)?))
+    /// The endpoint's cells, newest first.
+    fn links(&self) -> impl Iterator<Item = &'a Link> + use<'a> {
+        self.series.links.iter().rev()
     }
 
     /// The durations of the current window.
     fn values(&self) -> impl Iterator<Item = &'a ValueRuns> + use<'a> {
         let values = &self.horizon.values;
-        self.links().map_while(|(number, _)| values.get(number))
+        self.links().map_while(|link| values.get(link.number))
     }
 
     /// Those that stand one by one.
@@ -235,7 +231,6 @@ impl Horizon {
             panes: VecDeque::new(),
             aged_panes: 0,
             cells: Numbered::new(),
-            links: Numbered::new(),
             values: Numbered::new(),
             total: Series::default(),
         }
@@ -253,18 +248,16 @@ impl Horizon {
                 self.series.resize_with(index + 1, Series::default);
             }
             let series = &mut self.series[index];
-            if series.newest == 0 {
+            if !std::mem::replace(&mut series.is_known, true) {
                 on_new(endpoint);
             }
-            if series.cells == 0 {
+            if series.links.is_empty() {
                 self.active.push(Active { endpoint, current_requests: 0, history_requests: 0 });
                 series.active = self.active.len() as u32;
             }
-            series.cells += 1;
             series.current.add(&counts);
             series.refresh(&mut self.active);
-            let previous = std::mem::replace(&mut series.newest, self.cells.end() + 1);
-            self.links.queue.push_back(Link { pane: number, requests: counts.requests, previous });
+            series.links.push_back(Link { number: self.cells.end(), pane: number, requests: counts.requests });
             self.cells.queue.push_back(Cell { endpoint, counts });
             self.values.queue.push_back(values);
         }
@@ -274,7 +267,7 @@ impl Horizon {
 
     /// Whether an endpoint ever had requests.
     pub fn has_seen(&self, endpoint: u32) -> bool {
-        self.series.get(endpoint as usize).is_some_and(|series| series.newest > 0)
+        self.series.get(endpoint as usize).is_some_and(|series| series.is_known)
     }
 
     /// Takes endpoints that had requests for parts of another from now on, with all that the horizon holds.
@@ -283,42 +276,25 @@ impl Horizon {
         if self.series.len() <= into_index {
             self.series.resize_with(into_index + 1, Series::default);
         }
-        let mut cells = self.cells_of(into);
-        for from in from {
-            let own = self.cells_of(*from);
-            own.iter().for_each(|number| self.cells.queue[(number - self.cells.first) as usize].endpoint = into);
-            cells.extend(own);
-        }
-        cells.sort_unstable();
-        let mut previous = 0;
-        for number in &cells {
-            self.links.queue[(number - self.links.first) as usize].previous = previous;
-            previous = number + 1;
-        }
         for from in from {
             self.leave_active(*from as usize);
             let from = std::mem::take(&mut self.series[*from as usize]);
+            for link in &from.links {
+                self.cells.queue[(link.number - self.cells.first) as usize].endpoint = into;
+            }
             let series = &mut self.series[into_index];
-            series.newest = series.newest.max(from.newest);
+            series.is_known |= from.is_known;
             series.current.add(&from.current);
             series.history.add(&from.history);
-            series.cells += from.cells;
+            series.links.extend(from.links);
         }
         let series = &mut self.series[into_index];
-        if !cells.is_empty() {
-            series.newest = previous;
-        }
-        if series.cells > 0 && series.active == 0 {
+        series.links.make_contiguous().sort_unstable_by_key(|link| link.number);
+        if !series.links.is_empty() && series.active == 0 {
             self.active.push(Active { endpoint: into, current_requests: 0, history_requests: 0 });
             series.active = self.active.len() as u32;
         }
         series.refresh(&mut self.active);
-    }
-
-    /// The numbers of an endpoint's cells in the horizon, newest first.
-    fn cells_of(&self, endpoint: u32) -> Vec<u64> {
-        let view = self.view(endpoint, &self.series[endpoint as usize]);
-        view.links().map(|(number, _)| number).collect()
     }
 
     /// Takes an endpoint out of those with a cell in the horizon, if it is there.
@@ -362,15 +338,15 @@ impl Horizon {
 
     fn forget_cells(&mut self, cells_end: u64) {
         while self.cells.first < cells_end {
-            self.links.pop();
             let Some(cell) = self.cells.pop() else { return };
             let series = &mut self.series[cell.endpoint as usize];
             series.history.subtract(&cell.counts);
-            series.cells -= 1;
-            if series.cells > 0 {
+            series.links.pop_front();
+            if !series.links.is_empty() {
                 series.refresh(&mut self.active);
                 continue;
             }
+            series.links = VecDeque::new();
             self.leave_active(cell.endpoint as usize);
         }
     }
@@ -385,7 +361,7 @@ impl Horizon {
     /// One endpoint; `None` when it has no request in the horizon.
     pub fn endpoint(&self, endpoint: u32) -> Option<EndpointView<'_>> {
         let series = self.series.get(endpoint as usize)?;
-        (series.cells > 0).then(|| self.view(endpoint, series))
+        (!series.links.is_empty()).then(|| self.view(endpoint, series))
     }
 
     /// The current window of all endpoints together.
