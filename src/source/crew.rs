@@ -21,55 +21,58 @@ pub(super) fn read_and_merge<'s>(
     schedule: &Schedule,
     progress: Progress,
 ) -> anyhow::Result<()> {
-    let merger = Merger { merge, schedule, progress, failure: None };
-    let crew = &Crew { read: Mutex::default(), merger: Mutex::new(merger), schedule };
-    let new_worker = &new_worker;
+    let mut merger = Merger { merge, schedule, progress, failure: None };
+    let crew = &Crew::new(|message| merger.take(message));
+    let work = |number| {
+        let _guard = StopOnPanic(schedule);
+        let mut worker = new_worker(number);
+        while let Some(message) = worker.next() {
+            crew.hand_in(message);
+        }
+    };
+    let work = &work;
     thread::scope(|scope| {
         for number in 1..workers {
-            scope.spawn(move || crew.work(new_worker(number)));
+            scope.spawn(move || work(number));
         }
-        crew.work(new_worker(0));
+        work(0);
     });
-    let mut merger = crew.merger.lock().unwrap_or_else(PoisonError::into_inner);
-    merger.failure.take().map_or(Ok(()), Err)
+    merger.failure.map_or(Ok(()), Err)
 }
 
-/// What the workers share.
-struct Crew<'a, 'm> {
+/// What the workers share: what was read, which is `T`s, and what merges one of them.
+struct Crew<T, M> {
     /// What was read and not merged.
-    read: Mutex<Vec<Message>>,
-    merger: Mutex<Merger<'a, 'm>>,
-    schedule: &'a Schedule,
+    read: Mutex<Vec<T>>,
+    merge: Mutex<M>,
 }
 
+impl<T, M: FnMut(T)> Crew<T, M> {
+    fn new(merge: M) -> Self {
+        Crew { read: Mutex::default(), merge: Mutex::new(merge) }
+    }
+
+    /// Merges this and all else that was read, in the order of handing in. Where another worker is merging, that one looks
+    /// for more once it is through.
+    fn hand_in(&self, read: T) {
+        self.with_read(|all| all.push(read));
+        while self.with_read(|all| !all.is_empty()) {
+            let Ok(mut merge) = self.merge.try_lock() else { return };
+            self.with_read(std::mem::take).into_iter().for_each(&mut *merge);
+        }
+    }
+
+    fn with_read<R>(&self, look: impl FnOnce(&mut Vec<T>) -> R) -> R {
+        look(&mut self.read.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Takes what workers tell into the merge.
 struct Merger<'a, 'm> {
     merge: &'a mut Merge<'m>,
     schedule: &'a Schedule,
     progress: Progress<'a>,
     failure: Option<anyhow::Error>,
-}
-
-impl Crew<'_, '_> {
-    fn work(&self, mut worker: Worker) {
-        let _guard = StopOnPanic(self.schedule);
-        while let Some(message) = worker.next() {
-            self.with_read(|read| read.push(message));
-            self.merge_what_was_read();
-        }
-    }
-
-    /// Merges until nothing is left. Where another worker is at it, that one looks for more once it is through.
-    fn merge_what_was_read(&self) {
-        while self.with_read(|read| !read.is_empty()) {
-            let Ok(mut merger) = self.merger.try_lock() else { return };
-            let messages = self.with_read(std::mem::take);
-            messages.into_iter().for_each(|message| merger.take(message));
-        }
-    }
-
-    fn with_read<T>(&self, look: impl FnOnce(&mut Vec<Message>) -> T) -> T {
-        look(&mut self.read.lock().unwrap_or_else(PoisonError::into_inner))
-    }
 }
 
 impl Merger<'_, '_> {
@@ -78,6 +81,7 @@ impl Merger<'_, '_> {
         let merged = |input, newest_ms| schedule.merged(input, newest_ms);
         let outcome = match message {
             Message::Part(delivery) => {
+                schedule.taken();
                 (self.progress)(delivery.chunk.file_bytes);
                 self.merge.take(*delivery, merged)
             }
@@ -88,6 +92,7 @@ impl Merger<'_, '_> {
                 self.merge.end(input, chunks, merged)
             }
             Message::Failed(input, number, error) => {
+                schedule.taken();
                 let chunks = schedule.end_early(input);
                 let failed = self.merge.fail(input, number, describe(&error), merged);
                 failed.and_then(|()| self.merge.end(input, chunks, merged))
@@ -98,5 +103,34 @@ impl Merger<'_, '_> {
             schedule.stop();
             self.failure.get_or_insert(error);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_is_merged_and_what_a_worker_hands_in_stays_in_order() {
+        const WORKERS: usize = 4;
+        const EACH: usize = 5000;
+        let mut merged = Vec::new();
+        let crew = &Crew::new(|item: (usize, usize)| merged.push(item));
+        thread::scope(|scope| {
+            for worker in 0..WORKERS {
+                scope.spawn(move || (0..EACH).for_each(|number| crew.hand_in((worker, number))));
+            }
+        });
+        for worker in 0..WORKERS {
+            let numbers = merged.iter().filter(|item| item.0 == worker).map(|item| item.1);
+            assert!(numbers.eq(0..EACH), "{worker}");
+        }
+    }
+
+    #[test]
+    fn nobody_waits_for_a_merge_that_panicked() {
+        let crew = &Crew::new(|item: u32| assert!(item > 0, "nothing to merge"));
+        assert!(thread::scope(|scope| scope.spawn(|| crew.hand_in(0)).join()).is_err());
+        (0..10).for_each(|item| crew.hand_in(item));
     }
 }

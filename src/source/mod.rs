@@ -69,7 +69,7 @@ use worker::Worker;
 /// Bytes that a worker takes at once; large enough that merging costs little, small enough for caches.
 pub const CHUNK_BYTES: usize = 4 << 20;
 
-/// Chunks of one input under way at once, beside two for each worker: enough to look ahead.
+/// Chunks under way at once, beside two for each worker: enough to look ahead.
 const SPARE_CHUNKS: u64 = 4;
 
 /// Is told how many bytes of the inputs have been read since it was told last.

@@ -59,13 +59,15 @@ pub struct Schedule {
     board: Mutex<Board>,
     changed: Condvar,
     chunk_bytes: usize,
-    /// Chunks of one input that may be under way at once.
+    /// Chunks that may be under way at once: of one input until they are merged, of all until the merge takes them.
     max_in_flight: u64,
 }
 
 struct Board {
     /// By input.
     places: Vec<Place>,
+    /// Chunks that were given and that the merge has not taken.
+    untaken: u64,
     /// Workers that wait for a change.
     waiting: usize,
 }
@@ -99,7 +101,7 @@ impl Schedule {
             next_number: 0,
             in_flight: 0,
         });
-        let board = Mutex::new(Board { places: places.collect(), waiting: 0 });
+        let board = Mutex::new(Board { places: places.collect(), untaken: 0, waiting: 0 });
         Schedule { board, changed: Condvar::new(), chunk_bytes, max_in_flight }
     }
 
@@ -111,9 +113,9 @@ impl Schedule {
             let Some(input) = unfinished.min_by_key(|(_, place)| place.frontier_ms).map(|(input, _)| input) else {
                 return Next::Done;
             };
+            let most_under_way = board.untaken.max(board.places[input].in_flight);
             let place = &mut board.places[input];
-            let is_busy = matches!(place.state, State::Reading) || place.in_flight >= self.max_in_flight;
-            if is_busy {
+            if matches!(place.state, State::Reading) || most_under_way >= self.max_in_flight {
                 board.waiting += 1;
                 board = self.changed.wait(board).unwrap_or_else(PoisonError::into_inner);
                 board.waiting -= 1;
@@ -146,7 +148,8 @@ impl Schedule {
         chunker: Chunker,
         read: io::Result<Option<Chunk>>,
     ) -> Next {
-        let place = &mut board.places[input];
+        let Board { places, untaken, .. } = &mut *board;
+        let place = &mut places[input];
         if matches!(place.state, State::Ended) {
             // Stopped while the chunk was being read.
             return Next::Done;
@@ -157,6 +160,7 @@ impl Schedule {
                 let number = place.next_number;
                 place.next_number += 1;
                 place.in_flight += 1;
+                *untaken += 1;
                 let job = Job { input, number, newest_ms: place.newest_ms, chunk };
                 self.tell(board);
                 Next::Job(job)
@@ -172,6 +176,14 @@ impl Schedule {
         let chunks = place.next_number;
         self.tell(board);
         Next::Ended(input, chunks, error)
+    }
+
+    /// Says that the merge has taken a chunk, which may wait there for its turn. Of many small inputs, all might be read
+    /// before that otherwise.
+    pub fn taken(&self) {
+        let mut board = self.lock();
+        board.untaken -= 1;
+        self.tell(board);
     }
 
     /// Says that a chunk has been merged, and how far its input has come.
@@ -214,5 +226,49 @@ impl Schedule {
 
     fn lock(&self) -> MutexGuard<'_, Board> {
         self.board.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::InputName;
+    use std::fs;
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+
+    const SOON: Duration = Duration::from_millis(50);
+    const AT_LAST: Duration = Duration::from_secs(30);
+
+    #[test]
+    fn small_inputs_are_not_read_far_ahead_of_the_merge() {
+        let folder = tempfile::tempdir().unwrap();
+        let inputs = (0..20).map(|number| {
+            let path = folder.path().join(number.to_string());
+            fs::write(&path, "a line\n").unwrap();
+            let probe = Probe::open(&InputName::Path(path)).unwrap();
+            Queued { probe, first_ms: Some(number), has_lines: true, heading: None }
+        });
+        let (schedule, (sender, given)) = (Schedule::new(inputs, 100, 4), channel());
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                loop {
+                    match schedule.next() {
+                        Next::Job(job) => sender.send(job.input).unwrap(),
+                        Next::Ended(..) => {}
+                        Next::Done => return,
+                    }
+                }
+            });
+            let _guard = StopOnPanic(&schedule);
+            let is_given = |input| given.recv_timeout(AT_LAST) == Ok(input);
+            assert!((0..4).all(is_given));
+            for next in 4..8 {
+                assert!(given.recv_timeout(SOON).is_err(), "before {next}");
+                schedule.taken();
+                assert!(is_given(next));
+            }
+            schedule.stop();
+        });
     }
 }
