@@ -33,7 +33,10 @@ pub(super) fn read_and_merge<'s>(
     let work = &work;
     thread::scope(|scope| {
         for number in 1..workers {
-            scope.spawn(move || work(number));
+            // Where the system refuses a thread, those that there are do the work.
+            if thread::Builder::new().spawn_scoped(scope, move || work(number)).is_err() {
+                break;
+            }
         }
         work(0);
     });

@@ -1,6 +1,7 @@
 //! Logs that are made to hurt, each in an address space that is small beside it: counted, told, and never held.
 
-use crate::binary::{LEARN, isolated};
+use crate::binary::{LEARN, feed, isolated, stdout_of};
+use crate::scan::server::is_root;
 use serde_json::Value;
 use std::path::Path;
 use std::process::Output;
@@ -66,4 +67,33 @@ fn paths_and_developers_without_end_are_all_counted() {
     assert_eq!((&developers["requests"], &developers["developers"]), (&200_000.into(), &200_000.into()));
     let limited = line("\"customer-\" n", "\"/a\"", "--max-developers 199999");
     assert_eq!((&limited["requests"], &limited["developers"]), (&200_000.into(), &Value::Null));
+}
+
+/// Runs a program as a user that may have one thread, whoever runs the tests: no such limit holds for root.
+fn on_one_thread(program: &[&str], stdin: &[u8]) -> Output {
+    const AS_ANOTHER: [&str; 6] = [
+        "setpriv",
+        "--reuid=65534",
+        "--regid=65534",
+        "--clear-groups",
+        "--inh-caps=+dac_override",
+        "--ambient-caps=+dac_override",
+    ];
+    const LIMITED: [&str; 3] = ["bash", "-c", "ulimit -u 1; exec \"$0\" \"$@\""];
+    let words: Vec<&str> = AS_ANOTHER.iter().filter(|_| is_root()).chain(&LIMITED).chain(program).copied().collect();
+    let place = tempfile::tempdir().unwrap();
+    let mut command = isolated(words[0], place.path());
+    command.args(&words[1..]);
+    feed(command, stdin)
+}
+
+#[test]
+fn a_run_makes_do_with_the_threads_that_it_gets() {
+    assert!(!on_one_thread(&["timeout", "1", "true"], b"").status.success(), "the limit does not hold");
+    let log = std::fs::read("fixtures/access.log").unwrap();
+    let args = ["replay", "-", "-q", "-f", "json", "--no-backtest", "--threads", "8"];
+    let limited = on_one_thread(&[&[LEARN], &args[..]].concat(), &log);
+    let message = String::from_utf8_lossy(&limited.stderr);
+    assert!(limited.status.success(), "{message}");
+    assert_eq!(String::from_utf8(limited.stdout).unwrap(), stdout_of(&args, &log));
 }
