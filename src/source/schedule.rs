@@ -151,8 +151,9 @@ impl Schedule {
         let Board { places, untaken, .. } = &mut *board;
         let place = &mut places[input];
         if matches!(place.state, State::Ended) {
-            // Stopped while the chunk was being read.
-            return Next::Done;
+            // It was ended while the chunk was being read; other inputs may not be.
+            drop(board);
+            return self.next();
         }
         match read {
             Ok(Some(chunk)) => {
