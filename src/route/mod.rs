@@ -29,7 +29,8 @@ const MIN_TOKEN_LEN: usize = 20;
 const UUID_LEN: usize = 36;
 /// Where a UUID has its hexadecimal digits; elsewhere it has dashes.
 const UUID_HEX: u64 = ((1 << UUID_LEN) - 1) & !UUID_DASHES;
-const UUID_DASHES: u64 = 1 << 8 | 1 << 13 | 1 << 18 | 1 << 23;
+const UUID_DASHES: u64 = 1 << UUID_DASH_AT[0] | 1 << UUID_DASH_AT[1] | 1 << UUID_DASH_AT[2] | 1 << UUID_DASH_AT[3];
+const UUID_DASH_AT: [usize; 4] = [8, 13, 18, 23];
 const ULID_LEN: usize = 26;
 const DATE_LEN: usize = 10;
 
@@ -216,7 +217,7 @@ fn is_uuid(segment: &[u8]) -> bool {
 }
 
 fn has_uuid_dashes(segment: &[u8]) -> bool {
-    [8, 13, 18, 23].iter().all(|at| segment.get(*at) == Some(&b'-'))
+    UUID_DASH_AT.iter().all(|at| segment.get(*at) == Some(&b'-'))
 }
 
 /// 26 characters of Crockford's base 32; the first is at most 7, or the 128 bits would overflow.

@@ -84,7 +84,7 @@ pub fn detect_text(sample_lines: &[&[u8]], wanted: &Wanted) -> Result<(LogFormat
             check_unit(preset, &sample, &plain)?;
             let lacking = |error| NoFormat::Lacking { preset: preset.name, error };
             let format = LogFormat::compile(preset.title, preset.log_format, wanted).map_err(lacking)?;
-            let (parsed, _) = sample.read(&format, preset.detection);
+            let parsed = sample.read(&format, preset.detection);
             Ok((format, parsed))
         }
         best => {
@@ -97,7 +97,7 @@ pub fn detect_text(sample_lines: &[&[u8]], wanted: &Wanted) -> Result<(LogFormat
 /// The presets that read any line of the sample and how many they read, the best first.
 pub fn rank(sample_lines: &[&[u8]], wanted: &Wanted) -> Vec<(&'static Preset, usize)> {
     let (sample, plain) = (Sample::new(sample_lines), plain(wanted));
-    let read = |(preset, format): (&'static Preset, LogFormat)| (preset, sample.read(&format, preset.detection).0);
+    let read = |(preset, format): (&'static Preset, LogFormat)| (preset, sample.read(&format, preset.detection));
     let mut candidates: Vec<_> = tried(&plain).map(read).filter(|(_, parsed)| *parsed > 0).collect();
     // Of equals the earlier preset stays first.
     candidates.sort_by_key(|(_, parsed)| Reverse(*parsed));
@@ -120,7 +120,7 @@ fn best(sample: &Sample, wanted: &Wanted) -> Option<(&'static Preset, usize)> {
     // What reads the first lines comes first, so that most others can be given up soon.
     let few = Sample { lines: sample.lines.iter().take(FEW_LINES).copied().collect() };
     let mut tried: Vec<_> = tried(wanted).enumerate().collect();
-    tried.sort_by_key(|(_, (preset, format))| Reverse(few.read(format, preset.detection).0));
+    tried.sort_by_key(|(_, (preset, format))| Reverse(few.read(format, preset.detection)));
     let mut best: Option<(usize, Reverse<usize>, &Preset)> = None;
     for (number, (preset, format)) in tried {
         let least = best.map_or(1, |(parsed, Reverse(earlier), _)| parsed + usize::from(number > earlier));
@@ -168,22 +168,9 @@ impl<'a> Sample<'a> {
         self.lines.iter().map(|(_, line)| *line).collect()
     }
 
-    /// How many lines a format reads, and why it does not read the first of the others.
-    fn read(&self, format: &LogFormat, detection: Detection) -> (usize, Option<String>) {
-        let mut parser = format.parser();
-        let mut parsed = 0;
-        let mut rejection = None;
-        for &(number, line) in &self.lines {
-            match parser.parse_line(line) {
-                read if is_read(&read, detection) => parsed += 1,
-                Line::Rejected(rejected) if rejection.is_none() => {
-                    let (column, found, expected) = (rejected.column, rejected.found.escape_ascii(), rejected.expected);
-                    rejection = Some(format!("line {number}, column {column}: found `{found}`, expected {expected}"));
-                }
-                _ => {}
-            }
-        }
-        (parsed, rejection)
+    /// How many lines a format reads.
+    fn read(&self, format: &LogFormat, detection: Detection) -> usize {
+        self.read_at_least(0, format, detection).unwrap_or(0)
     }
 
     /// How many lines a format reads, if that is at least `least`.
@@ -199,6 +186,18 @@ impl<'a> Sample<'a> {
         (parsed >= least).then_some(parsed)
     }
 
+    /// Why a format does not read the first of the lines that it rejects.
+    fn rejection(&self, format: &LogFormat) -> Option<String> {
+        let mut parser = format.parser();
+        self.lines.iter().find_map(|&(number, line)| match parser.parse_line(line) {
+            Line::Rejected(rejected) => {
+                let (column, found, expected) = (rejected.column, rejected.found.escape_ascii(), rejected.expected);
+                Some(format!("line {number}, column {column}: found `{found}`, expected {expected}"))
+            }
+            _ => None,
+        })
+    }
+
     /// The longest latency of the lines that a preset reads.
     fn longest(&self, preset: &Preset, wanted: &Wanted) -> Option<Duration> {
         let mut parser = LogFormat::compile(preset.title, preset.log_format, wanted).ok()?.parser();
@@ -212,8 +211,8 @@ impl<'a> Sample<'a> {
 
     fn guess(&self, preset: &Preset, parsed: usize, wanted: &Wanted) -> Option<Guess> {
         let format = LogFormat::compile(preset.title, preset.log_format, wanted).ok()?;
-        let (_, rejection) = self.read(&format, preset.detection);
-        Some(Guess { preset: preset.name, parsed, lines: self.lines.len(), rejection: rejection? })
+        let rejection = self.rejection(&format)?;
+        Some(Guess { preset: preset.name, parsed, lines: self.lines.len(), rejection })
     }
 }
 
