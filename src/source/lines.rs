@@ -3,11 +3,13 @@
 //! Plain files are cut by offset, so that workers read them at the same time; everything else is read by one
 //! worker at a time. No line is looked into here, and none longer than [`MAX_LINE_BYTES`] is kept whole.
 
+mod reader;
+
 use super::named::Heading;
 use memchr::{memchr, memrchr};
+use reader::LineReader;
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -19,17 +21,8 @@ pub(in crate::source) fn without_byte_order_mark(text: &[u8]) -> &[u8] {
     text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
 }
 
-/// Read of a file at once: little enough to be still in the cache when it is parsed.
-const PIECE_BYTES: usize = 128 << 10;
-
-/// Read behind a chunk's end at once, in the hope that its last line ends there.
-const OVERLAP_BYTES: usize = 4 << 10;
-
-/// Read at once when a line goes on further than that.
+/// Read at once when a line goes on further than was read.
 const EXTENSION_BYTES: usize = 64 << 10;
-
-/// Pieces are read to where the file's pages would lie in memory, which the kernel copies faster.
-const PAGE_BYTES: usize = 4 << 10;
 
 /// A chunk of an input, to be turned into lines by [`Chunk::lines`].
 pub struct Chunk {
@@ -225,117 +218,10 @@ impl Chunk {
     }
 }
 
-/// Reads a part of a file, in which lines are longer than what is read at once, or begin before it.
-struct LineReader<'a> {
-    file: &'a File,
-    /// Where to read on.
-    at: u64,
-    len: u64,
-    buffer: &'a mut Vec<u8>,
-    /// Where in the buffer a piece begins.
-    piece: usize,
-    /// Bytes before it: the start of a line that the piece goes on with.
-    begun: usize,
-    /// Whether the piece begins in a line that is another's, or was cut short.
-    is_inside: bool,
-}
-
-impl<'a> LineReader<'a> {
-    fn new(file: &'a File, start: u64, len: u64, buffer: &'a mut Vec<u8>) -> Self {
-        let mut reader = LineReader { file, at: start, len, buffer, piece: 0, begun: 0, is_inside: start > 0 };
-        reader.make_room(PAGE_BYTES);
-        reader
-    }
-
-    /// Makes a buffer with room for so many bytes before a piece.
-    fn make_room(&mut self, room: usize) {
-        let needed = room + PAGE_BYTES + PIECE_BYTES.max(EXTENSION_BYTES) + OVERLAP_BYTES;
-        if self.buffer.len() < needed {
-            *self.buffer = vec![0; needed];
-        }
-        let after_room = self.buffer[room..].as_ptr().align_offset(PAGE_BYTES);
-        self.piece = room + after_room.min(PAGE_BYTES);
-    }
-
-    /// Calls `take` with the lines up to the first line feed from `end` on.
-    fn read(mut self, end: u64, mut take: impl FnMut(&[u8])) -> io::Result<()> {
-        while !(self.is_inside && self.at >= end) {
-            let filled = self.fill(self.piece_end(end))?;
-            let stop = self.piece + filled;
-            if filled == 0 {
-                take_some(&self.buffer[self.piece - self.begun..stop], &mut take);
-                return Ok(());
-            }
-            let mut from = self.piece - self.begun;
-            if self.is_inside {
-                let line_end = memchr(b'\n', &self.buffer[self.piece..stop]);
-                from = line_end.map_or(stop, |line_end| self.piece + line_end + 1);
-                self.is_inside = line_end.is_none();
-            }
-            let to_end = usize::try_from(end.saturating_sub(self.at)).unwrap_or(usize::MAX);
-            if to_end < filled {
-                let closing = self.piece + to_end;
-                if let Some(line_end) = memchr(b'\n', &self.buffer[closing..stop]) {
-                    take_some(self.buffer.get(from..closing + line_end + 1).unwrap_or_default(), &mut take);
-                    return Ok(());
-                }
-            }
-            if let Some(line_end) = memrchr(b'\n', &self.buffer[from..stop]) {
-                take_some(&self.buffer[from..from + line_end + 1], &mut take);
-                from += line_end + 1;
-            }
-            if stop - from > MAX_LINE_BYTES {
-                take_some(&self.buffer[from..stop], &mut take);
-                (from, self.is_inside) = (stop, true);
-            }
-            self.at += filled as u64;
-            self.put_aside(from, stop);
-        }
-        Ok(())
-    }
-
-    /// How far to read now.
-    fn piece_end(&self, end: u64) -> u64 {
-        if self.at >= end {
-            return self.at + EXTENSION_BYTES as u64;
-        }
-        let piece_end = (self.at / PIECE_BYTES as u64 + 1) * PIECE_BYTES as u64;
-        if piece_end < end { piece_end } else { end + OVERLAP_BYTES as u64 }
-    }
-
-    /// Reads a piece up to `end`; how many bytes came, none at the end of the file.
-    fn fill(&mut self, end: u64) -> io::Result<usize> {
-        let count = end.min(self.len).saturating_sub(self.at) as usize;
-        loop {
-            match self.file.read_at(&mut self.buffer[self.piece..self.piece + count], self.at) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                read => return read,
-            }
-        }
-    }
-
-    /// Puts the start of a line before the next piece.
-    fn put_aside(&mut self, from: usize, to: usize) {
-        self.begun = to - from;
-        if self.begun > self.piece {
-            let begun = self.buffer[from..to].to_vec();
-            self.make_room(begun.len().next_power_of_two());
-            self.buffer[self.piece - begun.len()..self.piece].copy_from_slice(&begun);
-        } else {
-            self.buffer.copy_within(from..to, self.piece - self.begun);
-        }
-    }
-}
-
-fn take_some(lines: &[u8], take: &mut impl FnMut(&[u8])) {
-    if !lines.is_empty() {
-        take(lines);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::probe::Probe;
+    use super::reader::PIECE_BYTES;
     use super::*;
     use crate::plan::InputName;
     use proptest::prelude::*;
