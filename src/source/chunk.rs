@@ -7,6 +7,7 @@
 mod names;
 mod part;
 mod plan;
+mod rejects;
 
 pub use part::ChunkPart;
 pub use plan::{Before, ChunkPlan, Keeps};
@@ -15,10 +16,9 @@ use super::ParseLine;
 use super::filter::passes_filter;
 use super::lines::MAX_LINE_BYTES;
 use super::marks::{LineMarks, Marks, for_each_line, for_each_marked_line};
-use super::rejected::RejectedLine;
 use crate::advise::trace::fields::Visits;
 use crate::backtest::call::Call;
-use crate::request::{DecimalMs, FIRST_ERROR_STATUS, Line, NOT_FOUND, Rejection, Request, SWITCHING_PROTOCOLS};
+use crate::request::{DecimalMs, FIRST_ERROR_STATUS, Line, NOT_FOUND, Request, SWITCHING_PROTOCOLS};
 use crate::route::endpoint::Interner;
 use crate::route::path_of;
 use crate::route::recent::RecentTargets;
@@ -27,9 +27,6 @@ use crate::rules::zscore::Observation;
 use crate::usage::count::UsageBuilder;
 use crate::window::minute::{MinuteBuilder, MinuteRequest};
 use crate::window::pane::{Answer, PaneBuilder};
-
-/// Rejected lines of one chunk whose reason is kept when they are not all asked for.
-const KEPT_REJECTS: usize = 5;
 
 /// A time before all that can be stamped.
 const NEVER_MS: i64 = i64::MIN;
@@ -337,32 +334,6 @@ impl ChunkReader {
         }
         self.part.without_latency += u64::from(request.duration.is_none());
         request.duration
-    }
-
-    #[cold]
-    fn reject(&mut self, line: &[u8], rejection: &Rejection) {
-        self.part.rejected += 1;
-        if self.keeps_reject() {
-            self.part.rejects.push(RejectedLine::new(self.part.lines, line, rejection));
-        }
-    }
-
-    #[cold]
-    fn reject_overlong(&mut self, line: &[u8]) {
-        let column = MAX_LINE_BYTES + 1;
-        self.reject(line, &Rejection { column, found: b"a longer line", expected: "at most 1 MiB a line" });
-    }
-
-    #[cold]
-    fn reject_astray(&mut self, timestamp_ms: i64) {
-        self.part.rejected += 1;
-        if self.keeps_reject() {
-            self.part.rejects.push(RejectedLine::astray(self.part.lines, timestamp_ms));
-        }
-    }
-
-    fn keeps_reject(&self) -> bool {
-        self.plan.keeps_all_rejects || self.part.rejects.len() < KEPT_REJECTS
     }
 
     /// Takes the calls of a chunk back once they are of no more use: the next one's need as much room.
