@@ -21,6 +21,53 @@ pub(crate) struct Call {
     pub outcome: Outcome,
 }
 
+/// A call in 24 bytes, as it waits for the others of its chunk: not yet spread over its second.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KeptCall {
+    /// See [`Call::start_us`].
+    pub start_us: i64,
+    duration_us: u64,
+    /// The endpoint, and the outcome in the lowest bits.
+    tag: u32,
+}
+
+/// Low bits of a tag, which hold the outcome.
+pub(super) const OUTCOME_BITS: u32 = 2;
+
+impl KeptCall {
+    /// In the place of a duration: longer than any.
+    const NO_DURATION: u64 = u64::MAX;
+
+    /// See [`Call::duration_us`].
+    #[inline(always)]
+    pub(super) fn duration_us(&self) -> Option<u64> {
+        (self.duration_us != Self::NO_DURATION).then_some(self.duration_us)
+    }
+
+    /// Four times the endpoint, and the outcome.
+    #[inline(always)]
+    pub(super) fn tag(&self) -> u32 {
+        self.tag
+    }
+
+    /// Whether it is good and has a duration.
+    #[inline(always)]
+    pub(super) fn is_good_and_timed(&self) -> bool {
+        self.tag & ((1 << OUTCOME_BITS) - 1) == Outcome::Good as u32 && self.duration_us != Self::NO_DURATION
+    }
+}
+
+impl From<&Call> for KeptCall {
+    #[inline(always)]
+    fn from(call: &Call) -> Self {
+        KeptCall {
+            start_us: call.start_us,
+            duration_us: call.duration_us.unwrap_or(Self::NO_DURATION),
+            tag: call.endpoint << OUTCOME_BITS | call.outcome as u32,
+        }
+    }
+}
+
 /// How a request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Outcome {

@@ -6,7 +6,7 @@ use super::*;
 
 fn stored(calls: &[Call], stamps: Stamps) -> Stored {
     let mut spool = Spool::create().unwrap();
-    calls.chunks(300).for_each(|block| spool.push(0, Block::new(block, stamps)).unwrap());
+    calls.chunks(300).for_each(|block| spool.push(0, Block::of(block, stamps)).unwrap());
     spool.finish().unwrap()
 }
 

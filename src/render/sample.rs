@@ -131,7 +131,7 @@ fn evidence() -> EvidenceReport {
 
 fn backtest() -> BacktestReport {
     let mut spool = Spool::create().unwrap();
-    spool.push(0, Block::new(&calls(), Stamps::Exact)).unwrap();
+    spool.push(0, Block::of(&calls(), Stamps::Exact)).unwrap();
     let stored = spool.finish().unwrap();
     let config = TunableConfig::default();
     let history = History { from_us: 0, initial: config, changes: Vec::new() };

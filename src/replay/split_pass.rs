@@ -101,7 +101,7 @@ mod tests {
 
     fn stored(calls: &[Call]) -> Stored {
         let mut spool = Spool::create().unwrap();
-        spool.push(0, Block::new(calls, Stamps::Exact)).unwrap();
+        spool.push(0, Block::of(calls, Stamps::Exact)).unwrap();
         spool.finish().unwrap()
     }
 

@@ -17,7 +17,7 @@ use super::filter::passes_filter;
 use super::lines::MAX_LINE_BYTES;
 use super::marks::{LineMarks, Marks, for_each_line, for_each_marked_line};
 use crate::advise::trace::fields::Visits;
-use crate::backtest::call::Call;
+use crate::backtest::call::{Call, KeptCall};
 use crate::request::{DecimalMs, FIRST_ERROR_STATUS, Line, NOT_FOUND, Request, SWITCHING_PROTOCOLS};
 use crate::route::endpoint::Interner;
 use crate::route::path_of;
@@ -52,7 +52,7 @@ pub struct ChunkReader {
     marks: Marks,
     part: ChunkPart,
     /// Room for the next chunk's calls.
-    calls: Vec<Call>,
+    calls: Vec<KeptCall>,
     /// Requests of this chunk so far, clocks astray included.
     seen: u32,
     /// Whether a stamp can come again in this sense: see [`ChunkPlan::counts_only`].
@@ -299,7 +299,8 @@ impl ChunkReader {
     #[inline(always)]
     fn keep_call(&mut self, request: &Request, endpoint: u32, duration_ns: Option<u64>) {
         let breaker = self.breaker_of(request, endpoint);
-        self.part.calls.push(Call::ended(request.timestamp_ms, duration_ns, breaker, request.status));
+        let call = &Call::ended(request.timestamp_ms, duration_ns, breaker, request.status);
+        self.part.calls.push(call.into());
     }
 
     #[inline(always)]
@@ -337,7 +338,7 @@ impl ChunkReader {
     }
 
     /// Takes the calls of a chunk back once they are of no more use: the next one's need as much room.
-    pub(super) fn keep_room(&mut self, mut calls: Vec<Call>) {
+    pub(super) fn keep_room(&mut self, mut calls: Vec<KeptCall>) {
         calls.clear();
         self.calls = calls;
     }

@@ -12,7 +12,7 @@ mod second;
 mod tests;
 
 use anyhow::Context;
-use page::{Page, RECORD_BYTES, Record};
+use page::{Page, Record};
 use second::SecondCounts;
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -29,8 +29,6 @@ const WRITE_BYTES: usize = 1 << 18;
 /// Requests on their way into the file.
 pub(crate) struct Spool {
     out: BufWriter<File>,
-    /// A page's records as they are written.
-    records: Vec<[u8; RECORD_BYTES]>,
     index: Vec<PageEntry>,
     /// By input.
     seconds: Vec<SecondCounts>,
@@ -64,7 +62,6 @@ impl Spool {
         let file = tempfile::tempfile().with_context(unable)?;
         Ok(Spool {
             out: BufWriter::with_capacity(WRITE_BYTES, file),
-            records: Vec::new(),
             index: Vec::new(),
             seconds: Vec::new(),
             written_bytes: 0,
@@ -113,9 +110,7 @@ impl Spool {
             first_ranks: first_ranks.len() as u32,
             stamps: page.stamps,
         });
-        self.records.clear();
-        self.records.extend(page.records.iter().copied().map(Record::to_bytes));
-        self.out.write_all(self.records.as_flattened())?;
+        self.out.write_all(page.records.as_flattened())?;
         for long_us in &page.long_us {
             self.out.write_all(&long_us.to_le_bytes())?;
         }
@@ -146,7 +141,7 @@ fn ranks_used(page: &Page, firsts: &[(i64, u32)]) -> Vec<(u16, u32)> {
     const WORD_BITS: u16 = u64::BITS as u16;
     let mut is_used = vec![0u64; usize::from(u16::MAX / WORD_BITS) + 1];
     for record in &page.records {
-        let (offset, _) = record.second_and_rank();
+        let (offset, _) = Record::from_bytes(record).second_and_rank();
         is_used[usize::from(offset / WORD_BITS)] |= 1 << (offset % WORD_BITS);
     }
     let used = firsts.iter().filter_map(|&(second, first)| {

@@ -8,12 +8,17 @@
 //! the start follows when all requests of the second are known ([`super::second`]).
 
 use super::second::MICROS;
-use crate::backtest::call::{Call, Outcome};
+#[cfg(test)]
+use crate::backtest::call::Call;
+use crate::backtest::call::{KeptCall, OUTCOME_BITS, Outcome};
 use crate::backtest::order::TimeOrder;
 use std::collections::BTreeMap;
 
 /// Bytes of a record on disk.
 pub(super) const RECORD_BYTES: usize = 12;
+
+/// Where a record's tag begins.
+const TAG_AT: usize = 8;
 
 /// Records of a full page.
 const PAGE_RECORDS: usize = 4096;
@@ -30,8 +35,6 @@ const MOST_OVERLAP: u64 = 2;
 /// Numbers of endpoints that are remembered when they change.
 const REMEMBERED_NUMBERS: usize = 1 << 16;
 
-/// The low bits of a record's tag, which hold the outcome.
-const OUTCOME_BITS: u32 = 2;
 const OUTCOME_MASK: u32 = (1 << OUTCOME_BITS) - 1;
 
 /// Duration of a record without one.
@@ -80,7 +83,8 @@ pub(super) struct Page {
     pub min_start_us: i64,
     /// No request of the page starts after.
     pub max_start_us: i64,
-    pub records: Vec<Record>,
+    /// [`Record`]s, as they are written.
+    pub records: Vec<[u8; RECORD_BYTES]>,
     /// The durations that do not fit, in the records' order.
     pub long_us: Vec<u64>,
     /// Which run of ranks the records belong to.
@@ -99,7 +103,7 @@ pub(crate) struct Block {
 
 impl Block {
     /// The requests of one chunk, in log order.
-    pub(crate) fn new(calls: &[Call], stamps: Stamps) -> Self {
+    pub(crate) fn new(calls: &[KeptCall], stamps: Stamps) -> Self {
         let mut block = Block::default();
         match stamps {
             Stamps::Exact => block.add_exact(calls),
@@ -108,11 +112,18 @@ impl Block {
         block
     }
 
+    /// The same of calls that are not kept by a chunk.
+    #[cfg(test)]
+    pub(crate) fn of(calls: &[Call], stamps: Stamps) -> Self {
+        Block::new(&calls.iter().map(KeptCall::from).collect::<Vec<_>>(), stamps)
+    }
+
     /// Gives the endpoints other numbers; each is asked for once where they are small.
     pub(crate) fn renumber(&mut self, mut number: impl FnMut(u32) -> u32) {
         let mut known: Vec<Option<u32>> = Vec::new();
-        for record in self.pages.iter_mut().flat_map(|page| &mut page.records) {
-            let old = record.tag >> OUTCOME_BITS;
+        for bytes in self.pages.iter_mut().flat_map(|page| &mut page.records) {
+            let tag = Record::from_bytes(bytes).tag;
+            let old = tag >> OUTCOME_BITS;
             let place = old as usize;
             if place >= known.len() && place < REMEMBERED_NUMBERS {
                 known.resize(place + 1, None);
@@ -121,49 +132,71 @@ impl Block {
                 Some(known) => *known.get_or_insert_with(|| number(old)),
                 None => number(old),
             };
-            record.tag = new << OUTCOME_BITS | record.tag & OUTCOME_MASK;
+            bytes[TAG_AT..].copy_from_slice(&(new << OUTCOME_BITS | tag & OUTCOME_MASK).to_le_bytes());
         }
     }
 
-    fn add_exact(&mut self, calls: &[Call]) {
-        let spans: Vec<Span> = calls.chunks(PAGE_RECORDS).map(Span::of).collect();
-        if are_narrow(&spans) {
-            for (span, calls) in spans.iter().zip(calls.chunks(PAGE_RECORDS)) {
-                self.pages.push(Page::with_room(Stamps::Exact, span.first_us, calls, 0));
-                calls.iter().for_each(|call| self.add(call, Stamps::Exact, (call.start_us, 0), 0));
-            }
-        } else {
-            for place in TimeOrder::default().of(calls.iter().map(|call| call.start_us)) {
-                let call = &calls[place];
-                self.add(call, Stamps::Exact, (call.start_us, 0), 0);
-            }
+    fn add_exact(&mut self, calls: &[KeptCall]) {
+        let at = |call: &KeptCall| (call.start_us, 0);
+        if self.add_in_log_order(calls, Stamps::Exact, 0, at) {
+            return;
+        }
+        for place in TimeOrder::default().of(calls.iter().map(|call| call.start_us)) {
+            self.add(&calls[place], Stamps::Exact, at(&calls[place]), 0);
         }
     }
 
-    fn add_ranked(&mut self, calls: &[Call]) {
-        const STAMPS: Stamps = Stamps::WholeSeconds;
+    fn add_ranked(&mut self, calls: &[KeptCall]) {
+        let Some(first) = calls.first() else { return };
         let run = self.seconds.len() + 1;
-        let spans: Vec<Span> = calls.chunks(PAGE_RECORDS).map(Span::of).collect();
-        let mut ranks = Ranks::new(&spans);
-        if are_narrow(&spans) {
-            for calls in calls.chunks(PAGE_RECORDS) {
-                let first = calls.first().map_or(0, end_second);
-                self.pages.push(Page::with_room(STAMPS, before(first), calls, run));
-                calls.iter().for_each(|call| self.add(call, STAMPS, ranks.next(call), run));
-            }
-        } else {
+        let mut ranks = Ranks::new(end_second(first));
+        if !self.add_in_log_order(calls, Stamps::WholeSeconds, run, |call| ranks.next(call)) {
+            ranks = Ranks::new(end_second(first));
             let ranked: Vec<(i64, u16)> = calls.iter().map(|call| ranks.next(call)).collect();
             for place in TimeOrder::default().of(calls.iter().map(|call| call.start_us)) {
-                self.add(&calls[place], STAMPS, ranked[place], run);
+                self.add(&calls[place], Stamps::WholeSeconds, ranked[place], run);
             }
         }
         self.seconds.push(ranks.into_counts());
     }
 
+    /// Cuts requests into pages as they stand, `at` giving what [`Self::add`] is given; `false` where that would not do,
+    /// as one does not fit or the pages overlap much: then nothing is added.
+    fn add_in_log_order(
+        &mut self,
+        calls: &[KeptCall],
+        stamps: Stamps,
+        run: usize,
+        mut at: impl FnMut(&KeptCall) -> (i64, u16),
+    ) -> bool {
+        let mut good_timed = 0;
+        let fill = |calls: &[KeptCall]| {
+            let first = calls.first()?;
+            let base = match stamps {
+                Stamps::Exact => first.start_us.saturating_sub(1 << (u32::BITS - 1)),
+                Stamps::WholeSeconds => before(end_second(first)),
+            };
+            let mut page = Page::new(stamps, base, first.start_us, run);
+            page.records.reserve_exact(calls.len());
+            for call in calls {
+                let (at, rank) = at(call);
+                let when = page.when(at, rank)?;
+                page.push(call, when);
+                good_timed += u64::from(call.is_good_and_timed());
+            }
+            Some(page)
+        };
+        let filled: Option<Vec<Page>> = calls.chunks(PAGE_RECORDS).map(fill).collect();
+        let Some(filled) = filled.filter(|pages| are_narrow(pages)) else { return false };
+        self.pages.extend(filled);
+        self.good_timed += good_timed;
+        true
+    }
+
     /// Appends a request to the last page, or to a new one where it does not fit. `at` is in the page's unit.
     #[inline]
-    fn add(&mut self, call: &Call, stamps: Stamps, (at, rank): (i64, u16), run: usize) {
-        self.good_timed += u64::from(call.outcome == Outcome::Good && call.duration_us.is_some());
+    fn add(&mut self, call: &KeptCall, stamps: Stamps, (at, rank): (i64, u16), run: usize) {
+        self.good_timed += u64::from(call.is_good_and_timed());
         let last = self.pages.last_mut().filter(|page| page.run == run && page.records.len() < PAGE_RECORDS);
         if let Some((page, when)) = last.and_then(|page| page.when(at, rank).map(|when| (page, when))) {
             page.push(call, when);
@@ -185,49 +218,22 @@ fn before(second: i64) -> i64 {
     second.saturating_sub(i64::from(u16::MAX) / 2)
 }
 
-/// From the first start to the last, and to the last end; no end is before the first start.
-#[derive(Clone, Copy, Debug)]
-struct Span {
-    first_us: i64,
-    last_us: i64,
-    last_end_us: i64,
-}
-
-impl Span {
-    fn of(calls: &[Call]) -> Self {
-        let mut all = Span { first_us: i64::MAX, last_us: i64::MIN, last_end_us: i64::MIN };
-        for call in calls {
-            all.first_us = all.first_us.min(call.start_us);
-            all.last_us = all.last_us.max(call.start_us);
-            all.last_end_us = all.last_end_us.max(end_us(call));
-        }
-        all
-    }
-
-    fn of_all(spans: &[Span]) -> Self {
-        let [first, others @ ..] = spans else { return Span { first_us: 0, last_us: 0, last_end_us: 0 } };
-        others.iter().fold(*first, |all, span| Span {
-            first_us: all.first_us.min(span.first_us),
-            last_us: all.last_us.max(span.last_us),
-            last_end_us: all.last_end_us.max(span.last_end_us),
-        })
-    }
-
-    fn length_us(&self) -> u64 {
-        self.last_us.abs_diff(self.first_us)
-    }
-}
-
 /// Whether pages overlap so little that they need not be cut from sorted calls. Those of a log in order do; one early
 /// start in each, or two clocks in one log, and sorting keeps them apart.
-fn are_narrow(spans: &[Span]) -> bool {
-    let all = Span::of_all(spans).length_us();
-    let sum = spans.iter().map(Span::length_us).fold(0, u64::saturating_add);
-    all < NARROW_US && sum <= all.saturating_mul(MOST_OVERLAP)
+fn are_narrow(pages: &[Page]) -> bool {
+    let length_us = |first_us: i64, last_us: i64| last_us.abs_diff(first_us);
+    let first_us = pages.iter().map(|page| page.min_start_us).min().unwrap_or(0);
+    let last_us = pages.iter().map(Page::last_stamped_us).max().unwrap_or(0);
+    let all = length_us(first_us, last_us);
+    let lengths = pages.iter().map(|page| length_us(page.min_start_us, page.last_stamped_us()));
+    all < NARROW_US && lengths.fold(0, u64::saturating_add) <= all.saturating_mul(MOST_OVERLAP)
 }
 
-/// Seconds that a run's ends are counted in without sorting: logs are nearly in order of time.
-const COUNTED_SECONDS: u64 = 1 << 16;
+/// Seconds before a run's first that its ends are counted in without sorting: logs are nearly in order of time.
+const SECONDS_BEFORE: i64 = 1 << 10;
+
+/// Most seconds that are counted in so.
+const COUNTED_SECONDS: usize = 1 << 16;
 
 /// How many calls of a run ended in each second so far.
 enum Ranks {
@@ -237,27 +243,43 @@ enum Ranks {
 }
 
 impl Ranks {
-    /// No call, room for those of these spans.
-    fn new(spans: &[Span]) -> Self {
-        let all = Span::of_all(spans);
-        let (first, last) = (all.first_us.div_euclid(MICROS), all.last_end_us.div_euclid(MICROS));
-        match last.abs_diff(first) {
-            seconds if seconds < COUNTED_SECONDS => Ranks::Dense(first, vec![0; seconds as usize + 1]),
-            _ => Ranks::Sparse(BTreeMap::new()),
-        }
+    /// No call yet; the first one will end in this second.
+    fn new(second: i64) -> Self {
+        Ranks::Dense(second.saturating_sub(SECONDS_BEFORE), vec![0; 2 * SECONDS_BEFORE as usize])
     }
 
     /// The second of the next call, and its rank among the calls of that.
     #[inline]
-    fn next(&mut self, call: &Call) -> (i64, u16) {
+    fn next(&mut self, call: &KeptCall) -> (i64, u16) {
         let second = end_second(call);
         let count = match self {
-            Ranks::Dense(first, counts) => &mut counts[second.abs_diff(*first) as usize],
-            Ranks::Sparse(counts) => counts.entry(second).or_default(),
+            Ranks::Dense(first, counts) if (second.wrapping_sub(*first) as u64) < counts.len() as u64 => {
+                &mut counts[second.wrapping_sub(*first) as usize]
+            }
+            _ => self.make_room(second),
         };
         let rank = *count as u16;
         *count += 1;
         (second, rank)
+    }
+
+    #[cold]
+    fn make_room(&mut self, second: i64) -> &mut u32 {
+        if let Ranks::Dense(first, counts) = self {
+            let first = *first;
+            if second < first || second.abs_diff(first) >= COUNTED_SECONDS as u64 {
+                let counted = (first..).zip(counts.iter().copied()).filter(|(_, count)| *count > 0);
+                *self = Ranks::Sparse(counted.collect());
+            }
+        }
+        match self {
+            Ranks::Dense(first, counts) => {
+                let at = second.abs_diff(*first) as usize;
+                counts.resize((at + 1).next_power_of_two(), 0);
+                &mut counts[at]
+            }
+            Ranks::Sparse(counts) => counts.entry(second).or_default(),
+        }
     }
 
     /// The seconds with calls, ascending.
@@ -269,13 +291,9 @@ impl Ranks {
     }
 }
 
-fn end_us(call: &Call) -> i64 {
-    call.start_us.saturating_add_unsigned(call.duration_us.unwrap_or(0))
-}
-
 /// The second in which a call with a whole-second stamp ended.
-fn end_second(call: &Call) -> i64 {
-    end_us(call).div_euclid(MICROS)
+fn end_second(call: &KeptCall) -> i64 {
+    call.start_us.saturating_add_unsigned(call.duration_us().unwrap_or(0)).div_euclid(MICROS)
 }
 
 impl Page {
@@ -291,11 +309,9 @@ impl Page {
         }
     }
 
-    /// An empty page that these calls are to fill.
-    fn with_room(stamps: Stamps, base: i64, calls: &[Call], run: usize) -> Self {
-        let mut page = Page::new(stamps, base, calls.first().map_or(0, |call| call.start_us), run);
-        page.records.reserve_exact(calls.len());
-        page
+    /// The last start, by its stamp.
+    fn last_stamped_us(&self) -> i64 {
+        self.max_start_us.saturating_sub(self.stamps.longest_spread_us())
     }
 
     /// The record field for a time; `None` when it is too far from the base.
@@ -307,20 +323,16 @@ impl Page {
         }
     }
 
-    fn push(&mut self, call: &Call, when: u32) {
-        let duration = match call.duration_us {
+    #[inline]
+    fn push(&mut self, call: &KeptCall, when: u32) {
+        let duration = match call.duration_us() {
             None => NO_DURATION,
             Some(us) => u32::try_from(us).ok().filter(|us| *us < LONG_DURATION).unwrap_or_else(|| {
                 self.long_us.push(us);
                 LONG_DURATION
             }),
         };
-        let outcome = match call.outcome {
-            Outcome::Good => 0,
-            Outcome::Neither => 1,
-            Outcome::Failed => 2,
-        };
-        self.records.push(Record { when, duration, tag: call.endpoint << OUTCOME_BITS | outcome });
+        self.records.push(Record { when, duration, tag: call.tag() }.to_bytes());
         let latest_us = call.start_us.saturating_add(self.stamps.longest_spread_us());
         self.min_start_us = self.min_start_us.min(call.start_us);
         self.max_start_us = self.max_start_us.max(latest_us);
@@ -328,17 +340,19 @@ impl Page {
 }
 
 impl Record {
-    pub(super) fn to_bytes(self) -> [u8; RECORD_BYTES] {
+    #[inline(always)]
+    fn to_bytes(self) -> [u8; RECORD_BYTES] {
         let mut bytes = [0; RECORD_BYTES];
         bytes[..4].copy_from_slice(&self.when.to_le_bytes());
-        bytes[4..8].copy_from_slice(&self.duration.to_le_bytes());
-        bytes[8..].copy_from_slice(&self.tag.to_le_bytes());
+        bytes[4..TAG_AT].copy_from_slice(&self.duration.to_le_bytes());
+        bytes[TAG_AT..].copy_from_slice(&self.tag.to_le_bytes());
         bytes
     }
 
+    #[inline(always)]
     pub(super) fn from_bytes(bytes: &[u8; RECORD_BYTES]) -> Self {
         let word = |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
-        Record { when: word(0), duration: word(4), tag: word(8) }
+        Record { when: word(0), duration: word(4), tag: word(TAG_AT) }
     }
 
     /// Microseconds after the page's base (exact stamps).

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 fn spooled(files: &[(Stamps, Vec<Call>)], block_calls: usize) -> Stored {
     let mut spool = Spool::create().unwrap();
     for (stamps, calls) in files {
-        calls.chunks(block_calls).for_each(|block| spool.push(0, Block::new(block, *stamps)).unwrap());
+        calls.chunks(block_calls).for_each(|block| spool.push(0, Block::of(block, *stamps)).unwrap());
     }
     spool.finish().unwrap()
 }

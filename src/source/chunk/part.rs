@@ -3,7 +3,7 @@
 //! Counts and lists only, in the worker's own numbering of names. Nothing is decided here.
 
 use crate::advise::trace::TraceBlock;
-use crate::backtest::call::Call;
+use crate::backtest::call::KeptCall;
 use crate::route::paths::EndpointPaths;
 use crate::rules::published::Arrival;
 use crate::rules::zscore::Observation;
@@ -60,7 +60,7 @@ pub struct ChunkPart {
     /// Requests one by one, those left out that are too late for any cycle (`zscore`).
     pub observations: Vec<Observation>,
     /// Requests one by one, as the backtest wants them.
-    pub calls: Vec<Call>,
+    pub(crate) calls: Vec<KeptCall>,
     /// Counts by minute, where these are kept.
     pub minutes: Vec<MinuteCell>,
     /// The paths of each endpoint, for `--explain-routes`.
