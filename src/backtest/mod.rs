@@ -7,10 +7,10 @@
 //! | where | what |
 //! |---|---|
 //! | `call` | one request as the models see it |
-//! | `spool` | all requests in a temporary file, read back in order of start |
-//! | `order` | positions in order of time |
-//! | `timeline` | calls in order of start to starts and ends in order of time |
-//! | `feed` | the spooled calls through the timeline |
+//! | `spool` | all requests in a temporary file, read back in order of time |
+//! | `order` | positions and keys in order of time |
+//! | `timeline` | calls to starts and ends in order of time |
+//! | `feed` | the spooled calls as batches of the timeline |
 //! | `sweep` | one pass of all models over the events, on all cores |
 //! | `load` | how many calls are in flight |
 //! | `timeout`, `breaker`, `bulkhead`, `retries`, `stability`, `regret` | one model each |
@@ -54,7 +54,7 @@ use spool::Stored;
 use stability::History;
 use std::sync::Arc;
 use sweep::{Counted, Sweep, SweepPlan, Swept};
-use timeline::{Batch, Tracked};
+use timeline::Batch;
 use timeout::{DurationSums, TimeoutResult};
 use traffic::Traffic;
 
@@ -129,7 +129,7 @@ impl Backtest {
     /// When the temporary file cannot be read back.
     pub(crate) fn run(&self, stored: &Stored) -> anyhow::Result<BacktestReport> {
         let mut test = self.clone().start(stored);
-        feed::for_each_batch(stored, self.tested_from_us(), self.threads, |batch| test.take(&batch, batch.started()))?;
+        feed::for_each_batch(stored, self.tested_from_us(), self.threads, |batch| test.take(&batch))?;
         Ok(test.finish())
     }
 
@@ -213,9 +213,9 @@ pub(crate) struct Test<'a> {
 }
 
 impl Test<'_> {
-    /// Takes the next events, and the calls that start in them: those that are tested, and no others.
-    pub(crate) fn take(&mut self, batch: &Arc<Batch>, started: &[Tracked]) {
-        self.sweep.take(batch, started);
+    /// Takes the next events: those of calls that are tested, and no others.
+    pub(crate) fn take(&mut self, batch: &Arc<Batch>) {
+        self.sweep.take(batch);
     }
 
     /// What came of it.

@@ -248,10 +248,10 @@ fn the_bulkhead_agrees_with_the_package_call_by_call() {
         let mut bulkhead = Bulkhead::new(case.max_calls as usize, case.queue);
         for batch in batches(&case.calls, BATCH_CALLS) {
             // As if nothing fitted, so that every call is modelled.
-            let unfit = Load { peak: u32::MAX, ..Load::default() };
-            bulkhead.take(&batch, &vec![unfit; batch.events.len()]);
+            bulkhead.take(&batch, Load { peak: u32::MAX, ..Load::default() });
         }
-        let (tally, ran_us) = (bulkhead.finish(), &bulkhead.ran_us);
+        let ran_us = std::mem::take(&mut bulkhead.ran_us);
+        let tally = bulkhead.finish();
         let expected: Vec<Option<i64>> =
             told.as_array().unwrap().iter().map(|ms| ms.as_i64().map(|ms| ms * 1000)).collect();
         let given: Vec<Option<i64>> = (0..case.calls.len() as u64).map(|call| ran_us.get(&call).copied()).collect();

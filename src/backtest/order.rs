@@ -15,6 +15,12 @@ const POSITION_BITS: u32 = 32;
 #[derive(Debug, Default)]
 pub(crate) struct TimeOrder {
     keys: Vec<u64>,
+    order: KeyOrder,
+}
+
+/// Sorts keys with a time in their upper halves.
+#[derive(Debug, Default)]
+pub(crate) struct KeyOrder {
     spare: Vec<u64>,
 }
 
@@ -27,7 +33,7 @@ impl TimeOrder {
         if span >> (u64::BITS - POSITION_BITS) == 0 && times_us.len() >> POSITION_BITS == 0 {
             let key = |(position, time_us): (u64, i64)| time_us.abs_diff(first_us) << POSITION_BITS | position;
             self.keys.extend((0..).zip(times_us).map(key));
-            self.distribute(u64::BITS - span.leading_zeros());
+            self.order.sort(&mut self.keys, u64::BITS - span.leading_zeros());
         } else {
             // More than an hour: rare enough for a plain sort.
             let mut order: Vec<(i64, u64)> = times_us.zip(0..).collect();
@@ -36,46 +42,45 @@ impl TimeOrder {
         }
         self.keys.iter().map(|key| (key & u64::from(u32::MAX)) as usize)
     }
+}
 
-    /// Sorts the keys, which have `bits` bits above the position: by the upper ones the lowest digit first, then what
-    /// they leave equal. That is next to nothing, as there are more values than keys.
-    fn distribute(&mut self, bits: u32) {
+impl KeyOrder {
+    /// Sorts keys whose times have `bits` bits: by the upper ones the lowest digit first, then what they leave equal.
+    /// That is next to nothing, as there are more values than keys.
+    pub(crate) fn sort(&mut self, keys: &mut Vec<u64>, bits: u32) {
         let low_bits = bits.saturating_sub(DIGITS * DIGIT_BITS);
         let shifts = [0, 1].map(|digit| POSITION_BITS + low_bits + digit * DIGIT_BITS);
         let mut ends = [[0u32; VALUES]; DIGITS as usize];
-        for key in &self.keys {
+        for key in keys.iter() {
             ends[0][value_of(*key, shifts[0])] += 1;
             ends[1][value_of(*key, shifts[1])] += 1;
         }
-        self.spare.resize(self.keys.len(), 0);
+        self.spare.resize(keys.len(), 0);
         let digits = bits.div_ceil(DIGIT_BITS).min(DIGITS) as usize;
         for (ends, shift) in ends[..digits].iter_mut().zip(shifts) {
             let mut start = 0;
             for end in ends.iter_mut() {
                 start += std::mem::replace(end, start);
             }
-            for &key in &self.keys {
+            for &key in keys.iter() {
                 let place = &mut ends[value_of(key, shift)];
                 self.spare[*place as usize] = key;
                 *place += 1;
             }
-            std::mem::swap(&mut self.keys, &mut self.spare);
+            std::mem::swap(keys, &mut self.spare);
         }
-        if low_bits > 0 {
-            self.sort_equal(shifts[0]);
-        }
+        sort_equal(keys, shifts[0]);
     }
+}
 
-    /// Sorts runs of keys that are equal from the bit `shift` on.
-    fn sort_equal(&mut self, shift: u32) {
-        let keys = &mut self.keys;
-        for at in 1..keys.len() {
-            if keys[at] < keys[at - 1] {
-                let upper = keys[at] >> shift;
-                let before = keys[..at].iter().rev().take_while(|key| *key >> shift == upper).count();
-                let after = keys[at..].iter().take_while(|key| *key >> shift == upper).count();
-                keys[at - before..at + after].sort_unstable();
-            }
+/// Sorts runs of keys that are equal from the bit `shift` on.
+fn sort_equal(keys: &mut [u64], shift: u32) {
+    for at in 1..keys.len() {
+        if keys[at] < keys[at - 1] {
+            let upper = keys[at] >> shift;
+            let before = keys[..at].iter().rev().take_while(|key| *key >> shift == upper).count();
+            let after = keys[at..].iter().take_while(|key| *key >> shift == upper).count();
+            keys[at - before..at + after].sort_unstable();
         }
     }
 }

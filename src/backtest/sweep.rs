@@ -5,10 +5,10 @@ use super::Candidate;
 use super::breaker::{self, BankPlan, Breakers, JudgeOpenings, Knobs};
 use super::bulkhead::{self, Bulkhead, Queue};
 use super::call::Outcome;
-use super::load::{self, Load};
+use super::load::Load;
 use super::regret;
 use super::retries::Retries;
-use super::timeline::{Batch, Tracked};
+use super::timeline::Batch;
 use super::timeout::{self, Durations, Timeout};
 use super::traffic::Traffic;
 use crate::tuning::TunableConfig;
@@ -50,9 +50,9 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    fn take(&mut self, calls: &[Tracked]) {
-        self.traffic.take_calls(calls);
-        for call in calls {
+    fn take(&mut self, batch: &Batch) {
+        self.traffic.take_calls(batch.started());
+        for call in batch.started() {
             let outcome = call.outcome();
             self.retries.take(call.stamped_start_us(), outcome == Outcome::Failed);
             if call.is_timed() {
@@ -75,15 +75,15 @@ impl Model {
     fn take(&mut self, work: &Work) {
         match self {
             Model::Breakers(breakers) => breakers.take(&work.batch),
-            Model::Bulkhead(bulkhead) => bulkhead.take(&work.batch, &work.loads),
+            Model::Bulkhead(bulkhead) => bulkhead.take(&work.batch, work.load),
         }
     }
 }
 
-/// A batch, and the load of each of its stretches.
+/// A batch and its load.
 struct Work {
     batch: Arc<Batch>,
-    loads: Vec<Load>,
+    load: Load,
 }
 
 /// Who runs the models.
@@ -197,12 +197,12 @@ impl Sweep {
         Sweep { shared, bulkheads, hands: Hands::new(models, plan.threads) }
     }
 
-    /// Takes the next events, and the calls that start in them.
-    pub(super) fn take(&mut self, batch: &Arc<Batch>, started: &[Tracked]) {
-        self.shared.take(started);
-        let loads = load::loads(batch, self.shared.traffic.in_flight);
-        self.shared.traffic.take_loads(batch, &loads);
-        self.hands.take(Work { batch: Arc::clone(batch), loads });
+    /// Takes the next events.
+    pub(super) fn take(&mut self, batch: &Arc<Batch>) {
+        self.shared.take(batch);
+        let load = Load::of(batch, self.shared.traffic.in_flight);
+        self.shared.traffic.take_load(batch, load);
+        self.hands.take(Work { batch: Arc::clone(batch), load });
     }
 
     pub(super) fn finish(self) -> Swept {
@@ -211,7 +211,7 @@ impl Sweep {
         for model in self.hands.finish() {
             match model {
                 Model::Breakers(breakers) => banks = breakers.finish(end_us),
-                Model::Bulkhead(mut bulkhead) => turned_away.push((bulkhead.plan(), bulkhead.finish())),
+                Model::Bulkhead(bulkhead) => turned_away.push((bulkhead.plan(), bulkhead.finish())),
             }
         }
         let tally = |plan: &(usize, Queue)| {

@@ -90,11 +90,11 @@ fn the_peak_is_the_largest_number_of_calls_that_overlap() {
     assert_eq!(report.traffic.peak_in_flight, peak);
 }
 
-/// A stretch that fits a bulkhead is passed over; one event after the other must come to the same.
+/// A batch that fits a bulkhead is passed over; one call after the other must come to the same.
 #[test]
-fn passing_over_stretches_that_fit_changes_nothing() {
+fn passing_over_batches_that_fit_changes_nothing() {
     use super::bulkhead::Bulkhead;
-    use super::load::{Load, loads};
+    use super::load::Load;
     use super::timeline::tests::batches;
     let mut calls = traffic(4_000);
     calls.sort_by_key(|call| call.start_us);
@@ -103,18 +103,16 @@ fn passing_over_stretches_that_fit_changes_nothing() {
         for (queue, batch_calls) in [(Queue::NONE, 5), (Queue { calls: 2, wait_us: 50_000 }, 5), (Queue::CONSUMER, 700)]
         {
             let mut one_by_one = Bulkhead::new(max_calls, queue);
-            let mut by_stretch = Bulkhead::new(max_calls, queue);
+            let mut by_batch = Bulkhead::new(max_calls, queue);
             let mut in_flight = 0;
             for batch in batches(&calls, batch_calls) {
-                let loads = loads(&batch, in_flight);
-                in_flight = loads.last().map_or(in_flight, |load| load.after);
-                fitting += loads.iter().filter(|load| load.peak as usize <= max_calls).count();
-                full += loads.iter().filter(|load| load.peak as usize > max_calls).count();
-                by_stretch.take(&batch, &loads);
-                let unfit: Vec<Load> = loads.iter().map(|load| Load { peak: u32::MAX, ..*load }).collect();
-                one_by_one.take(&batch, &unfit);
+                let load = Load::of(&batch, in_flight);
+                in_flight = load.after;
+                *(if load.peak as usize <= max_calls { &mut fitting } else { &mut full }) += 1;
+                by_batch.take(&batch, load);
+                one_by_one.take(&batch, Load { peak: u32::MAX, ..load });
             }
-            assert_eq!(by_stretch.finish(), one_by_one.finish(), "{max_calls} {queue:?}");
+            assert_eq!(by_batch.finish(), one_by_one.finish(), "{max_calls} {queue:?}");
         }
     }
     assert!(fitting > 100 && full > 100, "{fitting} {full}");

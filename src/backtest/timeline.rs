@@ -1,14 +1,11 @@
-//! Calls in order of start become batches of starts and ends in order of time, made once for all models.
+//! Calls become batches of starts and ends in order of time, made once for all models.
 //!
 //! At one instant: ends of calls with a duration, then starts in input order, then ends of calls without one. A batch
-//! holds some thousand calls, so that their ends are put in order by distributing instead of by a queue, and an event is
-//! four bytes that point to its call.
+//! holds some thousand calls as they stand in the log; its starts and ends are put in order together, by distributing,
+//! and an event is four bytes that point to its call.
 
 use super::call::{Call, Outcome};
-use super::order::TimeOrder;
-
-/// Calls that begin in one batch; small enough for what is at work to stay in a cache.
-const BATCH_CALLS: usize = 1 << 13;
+use super::order::KeyOrder;
 
 /// The order of what happens at one instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,7 +30,7 @@ pub(crate) struct Tracked {
     pub start_us: i64,
     /// 0 where the log has none: such a call ends where it starts.
     pub duration_us: u64,
-    /// Calls counted from 0, by start.
+    /// Calls counted from 0, by start; known from the batch on in which it starts.
     pub number: u64,
     /// What the breakers are kept by.
     pub endpoint: u32,
@@ -46,14 +43,28 @@ impl Tracked {
     const IS_TIMED: u32 = 4;
     const SPREAD_SHIFT: u32 = 3;
 
-    fn new(call: &Call, number: u64) -> Self {
+    /// The call, without its number.
+    #[inline(always)]
+    pub(super) fn new(call: &Call) -> Self {
         let timed = if call.duration_us.is_some() { Self::IS_TIMED } else { 0 };
         Tracked {
             start_us: call.start_us,
             duration_us: call.duration_us.unwrap_or(0),
-            number,
+            number: 0,
             endpoint: call.endpoint,
             tag: call.spread_us << Self::SPREAD_SHIFT | timed | call.outcome as u32,
+        }
+    }
+
+    /// What it was made of.
+    #[cfg(test)]
+    pub(super) fn call(&self) -> Call {
+        Call {
+            start_us: self.start_us,
+            spread_us: self.tag >> Self::SPREAD_SHIFT,
+            duration_us: self.is_timed().then_some(self.duration_us),
+            endpoint: self.endpoint,
+            outcome: self.outcome(),
         }
     }
 
@@ -106,10 +117,11 @@ impl Event {
     const IS_TIMED: u32 = 2;
     const PLACE_SHIFT: u32 = 2;
 
+    /// From the lower half of a [key](Timeline::keys).
     #[inline(always)]
-    fn new(place: u32, call: &Tracked, is_end: bool) -> Self {
-        let timed = if call.is_timed() { Self::IS_TIMED } else { 0 };
-        Event(place << Self::PLACE_SHIFT | timed | u32::from(is_end))
+    fn of_key(key: u64) -> Self {
+        let is_end = key & Phase::KEY_MASK != Phase::Start.key_bits();
+        Event((key as u32 & KEY_CALL_MASK) << 1 | u32::from(is_end))
     }
 
     /// Which of the batch's calls.
@@ -142,26 +154,42 @@ impl Event {
 /// Events one after the other, with their calls.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Batch {
-    /// By number: calls in flight from before, then those that start.
+    /// Nothing of it happens before, and all that does happened in earlier batches; UTC microseconds.
+    pub from_us: i64,
+    /// Calls that are left from before, then new ones; what is not over is left for the next batch.
     pub calls: Vec<Tracked>,
-    /// For each call in flight from before its place in the batch before.
-    pub carried: Vec<u32>,
+    /// How many are left from before.
+    left: usize,
+    /// Places of the calls that start, in order.
+    pub starts: Vec<u32>,
     pub events: Vec<Event>,
 }
 
 impl Batch {
-    /// The calls that start.
-    pub(crate) fn started(&self) -> &[Tracked] {
-        &self.calls[self.carried.len()..]
+    /// The calls that start, in order.
+    pub(crate) fn started(&self) -> impl DoubleEndedIterator<Item = &Tracked> + ExactSizeIterator + Clone {
+        self.starts.iter().map(|place| &self.calls[*place as usize])
     }
 
-    /// The events of some of the calls.
+    /// The calls with a duration that are in flight when it begins.
+    pub(crate) fn in_flight(&self) -> impl Iterator<Item = &Tracked> {
+        let left = &self.calls[..self.left];
+        left.iter().filter(|call| call.start_us < self.from_us && call.is_timed())
+    }
+
+    /// The events of some of the calls, as if the others had no duration.
     pub(crate) fn only(&self, is_kept: impl Fn(&Tracked) -> bool) -> Batch {
-        let kept = |event: &&Event| is_kept(&self.calls[event.call()]);
+        let or_untimed = |call: &Tracked| {
+            let lost = if is_kept(call) { 0 } else { Tracked::IS_TIMED };
+            Tracked { tag: call.tag & !lost, ..*call }
+        };
+        let is_kept = |place: usize| is_kept(&self.calls[place]);
         Batch {
-            calls: self.calls.clone(),
-            carried: self.carried.clone(),
-            events: self.events.iter().filter(kept).copied().collect(),
+            from_us: self.from_us,
+            calls: self.calls.iter().map(or_untimed).collect(),
+            left: self.left,
+            starts: self.starts.iter().filter(|place| is_kept(**place as usize)).copied().collect(),
+            events: self.events.iter().filter(|event| is_kept(event.call())).copied().collect(),
         }
     }
 
@@ -174,121 +202,202 @@ impl Batch {
     }
 }
 
-/// The calls in flight.
+/// Where a key has its phase, above the call.
+const PHASE_SHIFT: u32 = 30;
+
+impl Phase {
+    const KEY_MASK: u64 = 3 << PHASE_SHIFT;
+
+    #[inline(always)]
+    fn key_bits(self) -> u64 {
+        (self as u64) << PHASE_SHIFT
+    }
+}
+
+/// The bits of a key below the phase: the call's place, then whether it has a duration.
+const KEY_CALL_MASK: u32 = (1 << PHASE_SHIFT) - 1;
+
+/// The place of a key's call.
+#[inline(always)]
+fn place_of(key: u64) -> usize {
+    (key as u32 & KEY_CALL_MASK) as usize >> 1
+}
+
+/// The calls that are not over.
 #[derive(Debug, Default)]
 pub(crate) struct Timeline {
-    /// By number, with their places in the last batch.
-    in_flight: Vec<(Tracked, u32)>,
-    calls: u64,
-    order: TimeOrder,
+    /// Whether equal starts are put in order of their ends.
+    by_end: bool,
+    /// Those left from the last batch, then new ones.
+    calls: Vec<Tracked>,
+    /// For each its page.
+    pages: Vec<u32>,
+    /// How many are left.
+    left: usize,
+    /// What happened before is in earlier batches.
+    settled_us: i64,
+    /// Calls that have started.
+    started: u64,
+    /// Room for the keys of a batch.
+    keys: Vec<u64>,
+    order: KeyOrder,
 }
 
 impl Timeline {
-    /// Hands on batches of the next calls in order of start, up to the last start.
-    pub(crate) fn take(&mut self, calls: &[Call], mut each: impl FnMut(Batch)) {
-        let mut rest = calls;
-        while !rest.is_empty() {
-            // No fewer than there are in flight, so that going over those costs no more than going over the new ones.
-            let (now, later) = rest.split_at(rest.len().min(BATCH_CALLS.max(self.in_flight.len())));
-            each(self.batch(now));
-            rest = later;
-        }
+    /// No calls yet. Equal starts are put in order of their ends where `by_end` is set, then of their pages, then of
+    /// their places in those.
+    pub(super) fn new(by_end: bool) -> Self {
+        Timeline { by_end, settled_us: i64::MIN, ..Timeline::default() }
     }
 
-    /// The ends that are left.
-    pub(crate) fn finish(&mut self) -> Batch {
-        self.batch(&[])
+    /// Calls that wait to start or to end.
+    pub(super) fn waiting(&self) -> usize {
+        self.calls.len()
     }
 
-    /// The starts of these calls, and all ends before the last of them (without any: all that are left).
-    fn batch(&mut self, calls: &[Call]) -> Batch {
-        let mut batch = Batch::default();
-        batch.carried.extend(self.in_flight.iter().map(|(_, place)| *place));
-        batch.calls.reserve(self.in_flight.len() + calls.len());
-        batch.calls.extend(self.in_flight.drain(..).map(|(call, _)| call));
-        batch.calls.extend(calls.iter().zip(self.calls..).map(|(call, number)| Tracked::new(call, number)));
-        self.calls += calls.len() as u64;
-        let ends = self.ends(&batch.calls, calls.last().map(|call| call.start_us));
-        batch.events = merge(batch.started(), batch.carried.len() as u32, &ends);
-        batch
+    /// Adds calls of a page; none of them starts before what is settled.
+    pub(super) fn add(&mut self, page: u32, calls: impl Iterator<Item = Tracked>) {
+        self.calls.extend(calls);
+        self.pages.resize(self.calls.len(), page);
     }
 
-    /// The ends before a start at `last_us`, in order of time; the other calls stay in flight.
-    fn ends(&mut self, calls: &[Tracked], last_us: Option<i64>) -> Vec<End> {
-        let mut ends: Vec<End> = Vec::with_capacity(calls.len());
-        for (call, place) in calls.iter().zip(0..) {
-            let end_us = call.end_us();
-            let is_instant = end_us == call.start_us;
-            let next_start_us = end_us.saturating_add(i64::from(is_instant));
-            if last_us.is_none_or(|last_us| next_start_us <= last_us && call.start_us < last_us) {
-                ends.push(End { next_start_us, event: Event::new(place, call, true), is_instant });
+    /// All starts and ends before `until_us` that are in no earlier batch; `None`: all that are left.
+    pub(super) fn settle(&mut self, until_us: Option<i64>) -> Batch {
+        let last_us = until_us.map_or(i64::MAX, |until_us| until_us.saturating_sub(1));
+        let not_over = self.find_keys(last_us);
+        self.order_ties();
+        let events = self.keys.iter().map(|key| Event::of_key(*key)).collect();
+        let starts = self.number_starts();
+        let from_us = std::mem::replace(&mut self.settled_us, until_us.unwrap_or(i64::MAX));
+        // The next batch has about as many.
+        let mut left_calls = Vec::with_capacity(self.calls.len());
+        left_calls.extend(not_over.iter().map(|place| self.calls[*place as usize]));
+        self.pages = not_over.iter().map(|place| self.pages[*place as usize]).collect();
+        let left = std::mem::replace(&mut self.left, not_over.len());
+        Batch { from_us, calls: std::mem::replace(&mut self.calls, left_calls), left, starts, events }
+    }
+
+    /// Puts the keys of all starts and ends up to `last_us` in order; gives the places of the calls that do not end by
+    /// then. A key has the time in its upper half, then the phase, then the call.
+    fn find_keys(&mut self, last_us: i64) -> Vec<u32> {
+        let Timeline { calls, settled_us, keys, order, .. } = self;
+        let first_us = match *settled_us {
+            i64::MIN => calls.iter().map(|call| call.start_us).min().unwrap_or(0),
+            settled_us => settled_us,
+        };
+        let (mut not_over, mut count, mut latest) = (Vec::new(), 0, 0);
+        keys.clear();
+        keys.resize(2 * calls.len(), 0);
+        for (call, place) in calls.iter().zip(0u64..) {
+            let (start_us, end_us) = (call.start_us, call.end_us());
+            let low = place << 1 | u64::from(call.is_timed());
+            // Without a branch: which calls start or end here is clear for most, but not for those at the batch's edges.
+            let after = |at_us: i64| at_us.wrapping_sub(first_us) as u64;
+            keys[count] = after(start_us) << 32 | Phase::Start.key_bits() | low;
+            count += usize::from(start_us >= *settled_us && start_us <= last_us);
+            let end = if end_us == start_us { Phase::InstantEnd } else { Phase::End };
+            keys[count] = after(end_us) << 32 | end.key_bits() | low;
+            if end_us <= last_us {
+                count += 1;
+                latest = after(end_us).max(latest);
             } else {
-                self.in_flight.push((*call, place));
+                latest = if start_us <= last_us { after(start_us).max(latest) } else { latest };
+                not_over.push(place as u32);
             }
         }
-        let order = self.order.of(ends.iter().map(|end| end.next_start_us - i64::from(end.is_instant)));
-        order.map(|position| ends[position]).collect()
-    }
-}
-
-/// An end that is yet to find its place.
-#[derive(Clone, Copy, Debug)]
-struct End {
-    /// The start that it comes before, at the earliest.
-    next_start_us: i64,
-    event: Event,
-    is_instant: bool,
-}
-
-/// Both in order of time: all ends come before the last start, if there is one. Of the ends at one instant those of
-/// calls without length come last, as they start last.
-fn merge(starts: &[Tracked], first: u32, ends: &[End]) -> Vec<Event> {
-    if starts.is_empty() {
-        return ends.iter().map(|end| end.event).collect();
-    }
-    let mut events = vec![Event(0); starts.len() + ends.len()];
-    let (mut start, mut end) = (0, 0);
-    let none = End { next_start_us: i64::MAX, event: Event(0), is_instant: false };
-    for event in &mut events {
-        let (next, ended) = (&starts[start], ends.get(end).unwrap_or(&none));
-        let started = Event::new(first + start as u32, next, false);
-        // Starts and ends alternate at random, so that a branch between them would be foretold wrongly half of the time.
-        let is_end = u32::from(end < ends.len()) & u32::from(ended.next_start_us <= next.start_us);
-        *event = Event(started.0 ^ (started.0 ^ ended.event.0) & is_end.wrapping_neg());
-        end += is_end as usize;
-        start += 1 - is_end as usize;
-    }
-    events
-}
-
-/// A moment as one number of the same order, which is compared without a branch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Rank(u128);
-
-impl Rank {
-    const PHASE_SHIFT: u32 = 62;
-
-    /// Behind every moment.
-    pub(crate) const NEVER: Rank = Rank(u128::MAX);
-
-    #[inline]
-    pub(crate) fn of((at_us, phase, call): Moment) -> Self {
-        let time = at_us as u64 ^ 1 << 63;
-        let within = (phase as u64) << Self::PHASE_SHIFT | call & !(3 << Self::PHASE_SHIFT);
-        Rank(u128::from(time) << 64 | u128::from(within))
+        keys.truncate(count);
+        if latest >> u32::BITS == 0 {
+            order.sort(keys, u64::BITS - latest.leading_zeros());
+        } else {
+            sort_wide(keys, calls, first_us);
+        }
+        not_over
     }
 
-    /// The time in microseconds and the phase.
-    #[inline]
-    pub(crate) fn time_and_phase(self) -> (i64, Phase) {
-        let at_us = ((self.0 >> 64) as u64 ^ 1 << 63) as i64;
-        let phase = match self.0 as u64 >> Self::PHASE_SHIFT {
-            0 => Phase::End,
-            1 => Phase::WaitOver,
-            2 => Phase::Start,
-            _ => Phase::InstantEnd,
+    /// Puts ends of one instant, and starts of one, in order of their calls' starts.
+    fn order_ties(&mut self) {
+        let Timeline { by_end, calls, pages, keys, .. } = self;
+        let instant = |key: &u64| key >> PHASE_SHIFT;
+        let rank = |key: &u64| {
+            let place = place_of(*key);
+            let call = &calls[place];
+            let length = if *by_end { (call.duration_us, call.is_timed()) } else { (0, false) };
+            (call.start_us, length, pages[place], place)
         };
-        (at_us, phase)
+        let mut from = 0;
+        while let Some(equal) = keys[from..].windows(2).position(|pair| instant(&pair[0]) == instant(&pair[1])) {
+            let first = from + equal;
+            let tied = instant(&keys[first]);
+            from = first + keys[first..].iter().take_while(|key| instant(key) == tied).count();
+            let ties = &mut keys[first..from];
+            if !ties.is_sorted_by_key(rank) {
+                ties.sort_unstable_by_key(rank);
+            }
+        }
+    }
+
+    /// Gives the calls that start their numbers; gives their places.
+    fn number_starts(&mut self) -> Vec<u32> {
+        let Timeline { calls, started, keys, .. } = self;
+        let mut starts = vec![0; keys.len()];
+        let mut count = 0;
+        for key in keys {
+            starts[count] = place_of(*key) as u32;
+            count += usize::from(*key & Phase::KEY_MASK == Phase::Start.key_bits());
+        }
+        starts.truncate(count);
+        for place in &starts {
+            calls[*place as usize].number = *started;
+            *started += 1;
+        }
+        starts
+    }
+}
+
+/// Sorts keys whose times are too far apart for their upper halves, which become the times' ranks.
+fn sort_wide(keys: &mut [u64], calls: &[Tracked], first_us: i64) {
+    let time = |key: u64| {
+        let call = &calls[place_of(key)];
+        let at_us = if key & Phase::KEY_MASK == Phase::Start.key_bits() { call.start_us } else { call.end_us() };
+        at_us.wrapping_sub(first_us) as u64
+    };
+    let mut wide: Vec<(u64, u32)> = keys.iter().map(|key| (time(*key), *key as u32)).collect();
+    wide.sort_unstable();
+    let (mut rank, mut before) = (0, 0);
+    for (key, (at, low)) in keys.iter_mut().zip(wide) {
+        rank += u64::from(at != before);
+        before = at;
+        *key = rank << 32 | u64::from(low);
+    }
+}
+
+/// A time and a phase as one number of the same order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct TimePhase(i64);
+
+impl TimePhase {
+    /// Behind all that happens.
+    pub(crate) const NEVER: TimePhase = TimePhase(i64::MAX);
+
+    /// Before all that happens.
+    pub(crate) const FIRST: TimePhase = TimePhase(i64::MIN);
+
+    #[inline(always)]
+    pub(crate) fn of(at_us: i64, phase: Phase) -> Self {
+        TimePhase(at_us.saturating_mul(4).saturating_add(phase as i64))
+    }
+
+    /// When a call of this duration ends.
+    #[inline(always)]
+    pub(crate) fn of_end(start_us: i64, duration_us: u64) -> Self {
+        let phase = if duration_us == 0 { Phase::InstantEnd } else { Phase::End };
+        TimePhase::of(start_us.saturating_add_unsigned(duration_us), phase)
+    }
+
+    /// UTC microseconds.
+    #[inline(always)]
+    pub(crate) fn at_us(self) -> i64 {
+        self.0 >> 2
     }
 }
 
@@ -297,21 +406,28 @@ pub(crate) mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// All batches, so many calls in each.
+    /// All batches of calls in order of start, with so many new ones in each.
     pub(crate) fn batches(calls: &[Call], batch_calls: usize) -> Vec<Batch> {
-        let mut timeline = Timeline::default();
-        let mut batches: Vec<Batch> = calls.chunks(batch_calls).map(|calls| timeline.batch(calls)).collect();
-        batches.push(timeline.finish());
+        let mut timeline = Timeline::new(false);
+        let mut chunks = calls.chunks(batch_calls).zip(0..).peekable();
+        let mut batches = Vec::new();
+        while let Some((chunk, page)) = chunks.next() {
+            timeline.add(page, chunk.iter().map(Tracked::new));
+            batches.push(timeline.settle(chunks.peek().map(|(next, _)| next[0].start_us)));
+        }
         batches
     }
 
     #[test]
-    fn ranks_are_ordered_as_moments_are() {
+    fn instants_are_ordered_as_time_and_phase_are() {
         let phases = [Phase::End, Phase::WaitOver, Phase::Start, Phase::InstantEnd];
-        let at = |time| phases.into_iter().flat_map(move |phase| [0, 1, 1 << 61].map(|call| (time, phase, call)));
-        let moments: Vec<Moment> = [i64::MIN, -1, 0, 1, i64::MAX].into_iter().flat_map(at).collect();
-        assert!(moments.is_sorted() && moments.iter().map(|moment| Rank::of(*moment)).is_sorted_by(|a, b| a < b));
-        assert!(moments.iter().all(|moment| Rank::of(*moment).time_and_phase() == (moment.0, moment.1)));
+        let at = |time| phases.into_iter().map(move |phase| (time, phase));
+        let moments: Vec<(i64, Phase)> = [-1 << 60, -1, 0, 1, 1 << 60].into_iter().flat_map(at).collect();
+        let instants: Vec<TimePhase> = moments.iter().map(|(at_us, phase)| TimePhase::of(*at_us, *phase)).collect();
+        assert!(moments.is_sorted() && instants.iter().is_sorted_by(|a, b| a < b));
+        assert!(moments.iter().zip(&instants).all(|((at_us, _), instant)| instant.at_us() == *at_us));
+        assert_eq!(TimePhase::of_end(5, 0), TimePhase::of(5, Phase::InstantEnd));
+        assert_eq!(TimePhase::of_end(5, 2), TimePhase::of(7, Phase::End));
     }
 
     fn call(start_us: i64, duration_us: Option<u64>) -> Call {
@@ -344,15 +460,19 @@ pub(crate) mod tests {
                 let index = index % calls.len();
                 calls[index].duration_us = Some(50 * unit as u64);
             }
-            let tracked: Vec<Tracked> = calls.iter().zip(0..).map(|(call, number)| Tracked::new(call, number)).collect();
+            let tracked: Vec<Tracked> =
+                calls.iter().zip(0..).map(|(call, number)| Tracked { number, ..Tracked::new(call) }).collect();
             let mut expected: Vec<Moment> = tracked.iter().flat_map(|call| [call.start(), call.end()]).collect();
             expected.sort_unstable();
             let batches = batches(&calls, batch_calls);
             let told: Vec<Moment> = batches.iter().flat_map(Batch::moments).map(|(moment, _)| moment).collect();
             prop_assert_eq!(told, expected);
-            for pair in batches.windows(2) {
-                let before = pair[1].carried.iter().map(|place| pair[0].calls[*place as usize]);
-                prop_assert!(before.eq(pair[1].calls[..pair[1].carried.len()].iter().copied()));
+            for batch in &batches {
+                let is_in_flight = |call: &&Tracked| call.is_timed() && call.start_us < batch.from_us && call.end_us() >= batch.from_us;
+                let mut in_flight: Vec<u64> = batch.in_flight().map(|call| call.number).collect();
+                in_flight.sort_unstable();
+                let expected: Vec<u64> = tracked.iter().filter(is_in_flight).map(|call| call.number).collect();
+                prop_assert_eq!(in_flight, expected);
             }
         }
     }

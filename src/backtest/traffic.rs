@@ -23,8 +23,11 @@ pub(super) struct Traffic {
 
 impl Traffic {
     /// Takes the next calls in order of start.
-    pub(super) fn take_calls(&mut self, calls: &[Tracked]) {
-        let (Some(first), Some(last)) = (calls.first(), calls.last()) else { return };
+    pub(super) fn take_calls<'a>(
+        &mut self,
+        calls: impl DoubleEndedIterator<Item = &'a Tracked> + ExactSizeIterator + Clone,
+    ) {
+        let (Some(first), Some(last)) = (calls.clone().next(), calls.clone().next_back()) else { return };
         let from_us = self.span_us.map_or(first.start_us, |(from_us, _)| from_us);
         self.span_us = Some((from_us, last.start_us));
         self.calls += calls.len() as u64;
@@ -51,15 +54,13 @@ impl Traffic {
         }
     }
 
-    /// Takes the loads of the next batch.
-    pub(super) fn take_loads(&mut self, batch: &Batch, loads: &[Load]) {
-        for (stretch, load) in loads.iter().enumerate() {
-            if load.peak > self.peak.map_or(0, |(peak, _)| peak) {
-                let at_us = load::first_at_us(batch, stretch, self.in_flight, load.peak);
-                self.peak = at_us.map(|at_us| (load.peak, at_us));
-            }
-            self.in_flight = load.after;
+    /// Takes the load of the next batch.
+    pub(super) fn take_load(&mut self, batch: &Batch, load: Load) {
+        if load.peak > self.peak.map_or(0, |(peak, _)| peak) {
+            let at_us = load::first_at_us(batch, self.in_flight, load.peak);
+            self.peak = at_us.map(|at_us| (load.peak, at_us));
         }
+        self.in_flight = load.after;
     }
 
     /// Microseconds from the first start to the last.

@@ -39,10 +39,9 @@ impl<'a, P: Fn(&Observed) -> Backtest> SplitPass<'a, P> {
             hand_on(test, &batch, self.split_us, &mut self.is_mixed);
             return;
         }
-        let started = batch.started();
-        let is_complete = is_beyond(started.first(), self.split_us.saturating_add(MAX_SPREAD_US));
+        let is_complete = is_beyond(batch.started().next(), self.split_us.saturating_add(MAX_SPREAD_US));
         // Ends without a start belong to what waits, too.
-        if is_beyond(started.last(), self.split_us) || !self.waiting.is_empty() {
+        if is_beyond(batch.started().next_back(), self.split_us) || !self.waiting.is_empty() {
             self.waiting.push(batch);
         }
         if is_complete {
@@ -78,12 +77,11 @@ fn is_beyond(call: Option<&Tracked>, at_us: i64) -> bool {
 fn hand_on(test: &mut Test, batch: &Arc<Batch>, split_us: i64, is_mixed: &mut bool) {
     let is_tested = |call: &Tracked| call.stamped_start_us() >= split_us;
     if *is_mixed {
-        let tested: Vec<Tracked> = batch.started().iter().filter(|call| is_tested(call)).copied().collect();
-        test.take(&Arc::new(batch.only(is_tested)), &tested);
-        let has_none_left = is_beyond(batch.started().first(), split_us.saturating_add(MAX_SPREAD_US));
+        test.take(&Arc::new(batch.only(is_tested)));
+        let has_none_left = is_beyond(batch.started().next(), split_us.saturating_add(MAX_SPREAD_US));
         *is_mixed = !(has_none_left && batch.calls.iter().all(is_tested));
     } else {
-        test.take(batch, batch.started());
+        test.take(batch);
     }
 }
 
@@ -150,7 +148,7 @@ mod tests {
             let tested: Vec<Call> = calls.iter().filter(|call| call.stamped_start_us() >= SPLIT_US).copied().collect();
             let mut test = prepare(&first).start(&stored);
             for batch in batches(&tested, batch_calls) {
-                test.take(&Arc::new(batch.clone()), batch.started());
+                test.take(&Arc::new(batch));
             }
             prop_assert_eq!(report, test.finish());
         }

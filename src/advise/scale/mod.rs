@@ -15,7 +15,6 @@ pub(super) use load::Load;
 pub(super) use replicas::{Capacity, Demand};
 
 use super::{Kept, Outcome};
-use crate::backtest::timeline::{Batch, Timeline};
 use crate::plan::advise::AdvisePlan;
 use load::LoadSweep;
 use report::ScaleReport;
@@ -31,15 +30,9 @@ pub(super) fn run(plan: &AdvisePlan, kept: &Kept) -> anyhow::Result<Outcome<Scal
     let capacity = Capacity::new(&plan.config.scale, &plan.limits);
     let mut demand = Demand::new(capacity);
     let mut sweep = LoadSweep::new(plan.config.scale.window_ms);
-    let mut timeline = Timeline::default();
-    let mut take = |batch: &Batch| {
+    kept.calls.replay(i64::MIN, |batch| {
         batch.moments().for_each(|(moment, call)| sweep.take(moment, call, |load| demand.take(load)));
-    };
-    kept.calls.replay(i64::MIN, |calls| {
-        timeline.take(calls, |batch| take(&batch));
-        Ok(())
     })?;
-    take(&timeline.finish());
     sweep.finish(|load| demand.take(load));
     Ok(if sweep.timed == 0 {
         Err(NO_DURATIONS.to_owned())

@@ -126,7 +126,7 @@ impl Breakers {
 
     /// A watch for each endpoint of the batch.
     pub(super) fn make_room(&mut self, batch: &Batch) {
-        let endpoints = batch.started().iter().map(|call| call.endpoint as usize + 1).max().unwrap_or(0);
+        let endpoints = batch.started().map(|call| call.endpoint as usize + 1).max().unwrap_or(0);
         if endpoints > self.watches.len() {
             self.watches.resize(endpoints, Watch::default());
         }

@@ -1,15 +1,15 @@
-//! The spooled requests in order of start, by slices of time gathered from the pages that overlap them.
+//! The spooled requests as events in order of time, by slices of time gathered from the pages that overlap them.
 
 use super::page::{RECORD_BYTES, Record, Stamps};
 use super::second::{MICROS, SecondCounts, end_within_us};
 use super::{PageEntry, unable};
 use crate::backtest::call::Call;
-use crate::backtest::order::TimeOrder;
+use crate::backtest::timeline::{Batch, Timeline, Tracked};
 use anyhow::Context;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
-/// Calls gathered before they are sorted and handed on; few enough to stay in a cache.
+/// Calls gathered before they are put in order and handed on; few enough to stay in a cache.
 const SLICE_CALLS: usize = 1 << 13;
 
 const LONG_BYTES: usize = 8;
@@ -89,57 +89,42 @@ impl Stored {
         self.index.iter().map(|(_, entry)| (entry.min_start_us, entry.max_start_us))
     }
 
-    /// Hands on all calls that start at or after `from_us` by their stamps, in order of start, equal ones in input order
-    /// or, where some stamps are whole seconds, in order of end, then input order.
+    /// Hands on the starts and ends of all calls that start at or after `from_us` by their stamps. Equal starts are in
+    /// input order or, where some stamps are whole seconds, in order of end, then input order.
     ///
     /// # Errors
-    /// When the file cannot be read back, and those of `each`.
-    pub(crate) fn replay(
-        &self,
-        from_us: i64,
-        mut each: impl FnMut(&[Call]) -> anyhow::Result<()>,
-    ) -> anyhow::Result<()> {
+    /// When the file cannot be read back.
+    pub(crate) fn replay(&self, from_us: i64, mut each: impl FnMut(Batch)) -> anyhow::Result<()> {
         // Requests that are spread over a second lie in their page as they started before that: which page and which place
         // follows from how the log was cut, and when they ended does not.
-        let by_end = self.has_whole_seconds();
-        let mut pool = Pool::default();
-        let (mut later, mut slice) = (Pool::default(), Vec::new());
-        let mut order = TimeOrder::default();
-        let mut sorted: Vec<u32> = Vec::new();
+        let mut timeline = Timeline::new(self.has_whole_seconds());
         let mut bytes = Vec::new();
         let mut pages = self.index.iter().filter(|(_, entry)| entry.max_start_us >= from_us).peekable();
         loop {
             // Twice what is left over, so that sorting stays linear in the calls however far pages overlap.
-            let enough = SLICE_CALLS.max(2 * pool.calls.len());
-            while pool.calls.len() < enough
+            let enough = SLICE_CALLS.max(2 * timeline.waiting());
+            while timeline.waiting() < enough
                 && let Some((number, entry)) = pages.next()
             {
-                self.load(entry, &mut bytes, &mut pool.calls).with_context(unable)?;
-                pool.pages.resize(pool.calls.len(), *number);
+                self.load(*number, entry, from_us, &mut bytes, &mut timeline).with_context(unable)?;
             }
-            sorted.clear();
-            sorted.extend(order.of(pool.calls.iter().map(|call| call.start_us)).map(|position| position as u32));
-            pool.order_equal(&mut sorted, by_end);
-            let settled = match pages.peek() {
-                Some((_, next)) => sorted.partition_point(|at| pool.calls[*at as usize].start_us < next.min_start_us),
-                None => sorted.len(),
-            };
-            slice.clear();
-            let settled_calls = sorted[..settled].iter().map(|at| pool.calls[*at as usize]);
-            slice.extend(settled_calls.filter(|call| call.stamped_start_us() >= from_us));
-            later.calls.clear();
-            later.calls.extend(sorted[settled..].iter().map(|at| pool.calls[*at as usize]));
-            later.pages.clear();
-            later.pages.extend(sorted[settled..].iter().map(|at| pool.pages[*at as usize]));
-            std::mem::swap(&mut pool, &mut later);
-            each(&slice)?;
-            if pages.peek().is_none() {
+            let next = pages.peek().map(|(_, next)| next.min_start_us);
+            each(timeline.settle(next));
+            if next.is_none() {
                 return Ok(());
             }
         }
     }
 
-    fn load(&self, entry: &PageEntry, bytes: &mut Vec<u8>, calls: &mut Vec<Call>) -> std::io::Result<()> {
+    /// Adds a page's calls that start at or after `from_us`.
+    fn load(
+        &self,
+        number: u32,
+        entry: &PageEntry,
+        from_us: i64,
+        bytes: &mut Vec<u8>,
+        timeline: &mut Timeline,
+    ) -> std::io::Result<()> {
         bytes.resize(entry.bytes(), 0);
         self.file.read_exact_at(bytes, entry.at_byte)?;
         let (records, rest) = bytes.split_at(entry.records as usize * RECORD_BYTES);
@@ -147,7 +132,7 @@ impl Stored {
         let mut long = long.as_chunks::<LONG_BYTES>().0.iter().map(|bytes| u64::from_le_bytes(*bytes));
         let mut next_long = || long.next().unwrap_or(0);
         let mut seconds = PageSeconds::new(self, entry, first_ranks.as_chunks::<FIRST_RANK_BYTES>().0);
-        calls.extend(records.as_chunks::<RECORD_BYTES>().0.iter().map(|bytes| {
+        let calls = records.as_chunks::<RECORD_BYTES>().0.iter().map(|bytes| {
             let record = Record::from_bytes(bytes);
             let duration_us = record.duration_us(&mut next_long);
             let (start_us, spread_us) = match entry.stamps {
@@ -156,37 +141,14 @@ impl Stored {
             };
             let (endpoint, outcome) = (record.endpoint(), record.outcome());
             let endpoint = self.endpoints.get(endpoint as usize).copied().unwrap_or(endpoint);
-            Call { start_us, spread_us, duration_us, endpoint, outcome }
-        }));
-        Ok(())
-    }
-}
-
-/// Calls gathered, each with the number of its page in input order, which decides between equal starts.
-#[derive(Default)]
-struct Pool {
-    calls: Vec<Call>,
-    pages: Vec<u32>,
-}
-
-impl Pool {
-    /// Puts equal starts, which are in order of place, in order of their ends where that is asked for, then of pages.
-    fn order_equal(&self, sorted: &mut [u32], by_end: bool) {
-        let start_us = |at: &u32| self.calls[*at as usize].start_us;
-        let rank = |at: &u32| {
-            let place = *at as usize;
-            (if by_end { self.calls[place].duration_us } else { None }, self.pages[place])
-        };
-        let mut from = 0;
-        while let Some(equal) = sorted[from..].windows(2).position(|pair| start_us(&pair[0]) == start_us(&pair[1])) {
-            let first = from + equal;
-            let at_us = start_us(&sorted[first]);
-            let more = sorted[first..].iter().take_while(|at| start_us(at) == at_us).count();
-            from = first + more;
-            if !sorted[first..from].is_sorted_by_key(rank) {
-                sorted[first..from].sort_by_key(rank);
-            }
+            Tracked::new(&Call { start_us, spread_us, duration_us, endpoint, outcome })
+        });
+        if entry.min_start_us >= from_us {
+            timeline.add(number, calls);
+        } else {
+            timeline.add(number, calls.filter(|call| call.stamped_start_us() >= from_us));
         }
+        Ok(())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::backtest::call::{Call, Outcome};
+use crate::backtest::timeline::Tracked;
 use proptest::prelude::*;
 
 fn spooled(files: &[(Stamps, Vec<Call>)], block_calls: usize) -> Stored {
@@ -14,11 +15,7 @@ fn spooled(files: &[(Stamps, Vec<Call>)], block_calls: usize) -> Stored {
 
 fn read(stored: &Stored, from_us: i64) -> Vec<Call> {
     let mut calls = Vec::new();
-    let each = |slice: &[Call]| {
-        calls.extend_from_slice(slice);
-        Ok(())
-    };
-    stored.replay(from_us, each).unwrap();
+    stored.replay(from_us, |batch| calls.extend(batch.started().map(Tracked::call))).unwrap();
     calls
 }
 
