@@ -8,6 +8,7 @@ use super::resolution::Resolution;
 use super::retries::MIN_MINUTE_REQUESTS;
 use crate::backtest::call::{MINUTE_US, Outcome};
 use crate::backtest::open_minute::OpenMinutes;
+use crate::backtest::spool::MAX_SPREAD_US;
 use crate::backtest::timeline::{Batch, Event, Tracked};
 use crate::window::minute::MinuteRow;
 use crate::window::value_counts::ValueCounts;
@@ -46,6 +47,8 @@ pub(crate) struct Observed {
 pub(crate) struct EvidenceFit {
     /// Calls that start at or after belong to the second part; a whole minute.
     split_us: i64,
+    /// All calls that are in flight or still to come belong to the second part.
+    is_second: bool,
     parts: [Observed; 2],
     /// By endpoint.
     in_flight: Vec<InFlight>,
@@ -79,6 +82,7 @@ impl EvidenceFit {
     pub(crate) fn new(split_us: Option<i64>) -> Self {
         EvidenceFit {
             split_us: split_us.unwrap_or(i64::MAX),
+            is_second: false,
             parts: Default::default(),
             in_flight: Vec::new(),
             all_in_flight: InFlight::default(),
@@ -92,12 +96,38 @@ impl EvidenceFit {
         }
         let endpoints = self.parts.iter().map(|part| part.endpoints.len()).max().unwrap_or(0);
         self.in_flight.resize(endpoints, InFlight::default());
+        match self.part_of(batch) {
+            Some(part) => self.step_all(batch, |_| part),
+            None => {
+                let split_us = self.split_us;
+                self.step_all(batch, |call| usize::from(call.stamped_start_us() >= split_us));
+            }
+        }
+    }
+
+    /// The part that all of a batch's calls belong to; most batches have one.
+    fn part_of(&mut self, batch: &Batch) -> Option<usize> {
+        if !self.is_second {
+            if batch.started().next_back().is_none_or(|last| last.start_us < self.split_us) {
+                return (!batch.starts.is_empty()).then_some(0);
+            }
+            let starts_later = |first: &Tracked| first.start_us >= self.split_us.saturating_add(MAX_SPREAD_US);
+            self.is_second = batch.started().next().is_some_and(starts_later)
+                && batch.calls.iter().all(|call| call.stamped_start_us() >= self.split_us);
+        }
+        self.is_second.then_some(1)
+    }
+
+    #[inline(always)]
+    fn step_all(&mut self, batch: &Batch, part_of: impl Fn(&Tracked) -> usize) {
+        let mut all = self.all_in_flight;
         for event in &batch.events {
             let call = &batch.calls[event.call()];
-            let part = usize::from(call.stamped_start_us() >= self.split_us);
+            let part = part_of(call);
             self.in_flight[call.endpoint as usize].step(part, *event);
-            self.all_in_flight.step(part, *event);
+            all.step(part, *event);
         }
+        self.all_in_flight = all;
     }
 
     /// Takes a row of requests that are not known one by one; rows come in order of the minute of their start.
