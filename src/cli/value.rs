@@ -33,7 +33,9 @@ impl ValueEnum for Latency {
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
         let help = match self {
-            Latency::Request => "The whole request, as the client saw it",
+            Latency::Request => {
+                "The whole request, as the client saw it; in AWS load balancers and Traefik's JSON, the target's part"
+            }
             Latency::Upstream => "The upstream's part of it",
         };
         Some(PossibleValue::new(self.name()).help(help))

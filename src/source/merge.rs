@@ -132,11 +132,14 @@ impl<'a> Merge<'a> {
         if chunk.is_none() {
             merged(input, None);
         }
-        self.inputs[input].waiting.insert(number, Waiting { chunk, file_bytes, part, block });
+        let has_chunk = chunk.is_some();
+        if !self.inputs[input].wait(number, Waiting { chunk, file_bytes, part, block }) && has_chunk {
+            merged(input, None);
+        }
         self.drain(input, merged)
     }
 
-    /// Notes that a chunk could not be read: what came before it counts.
+    /// Notes that a chunk could not be read: what lies before it counts.
     pub fn fail(
         &mut self,
         input: usize,
@@ -144,17 +147,15 @@ impl<'a> Merge<'a> {
         error: String,
         mut merged: impl FnMut(usize, Option<i64>),
     ) -> anyhow::Result<()> {
-        let state = &mut self.inputs[input];
-        state.tally.input.error = Some(error);
-        let part = ChunkPart::default();
-        state.waiting.insert(number, Waiting { chunk: None, file_bytes: 0, part, block: None });
+        let dropped = self.inputs[input].cut(number, error);
+        dropped.values().filter(|waiting| waiting.chunk.is_some()).for_each(|_| merged(input, None));
         merged(input, None);
         self.drain(input, merged)
     }
 
     /// Notes the end of an input.
     pub fn end(&mut self, input: usize, chunks: u64, merged: impl FnMut(usize, Option<i64>)) -> anyhow::Result<()> {
-        self.inputs[input].total = Some(chunks);
+        self.inputs[input].end(chunks);
         self.drain(input, merged)
     }
 

@@ -19,8 +19,8 @@ pub struct InputMerge {
     pub(super) first_ms: Option<i64>,
     pub(super) waiting: BTreeMap<u64, Waiting>,
     pub(super) next_number: u64,
-    /// How many chunks there are, once known.
-    pub(super) total: Option<u64>,
+    /// How many chunks count, once known.
+    total: Option<u64>,
     pub(super) newest_ms: Option<i64>,
     pub(super) last_ms: Option<i64>,
     /// Requests to be handed on, each with the newest of its input up to it.
@@ -50,6 +50,31 @@ impl InputMerge {
             last_ms: None,
             arrivals: VecDeque::new(),
         }
+    }
+
+    /// Takes a part that came; `false` where it lies behind a chunk that could not be read, and does not count.
+    pub(super) fn wait(&mut self, number: u64, part: Waiting) -> bool {
+        let counts = self.total.is_none_or(|total| number < total);
+        if counts {
+            self.waiting.insert(number, part);
+        }
+        counts
+    }
+
+    /// Ends it after so many chunks, or before.
+    pub(super) fn end(&mut self, chunks: u64) {
+        self.total = Some(self.total.map_or(chunks, |total| total.min(chunks)));
+    }
+
+    /// Ends it before a chunk that could not be read, whichever came first of those and others; gives those that came and
+    /// do not count.
+    pub(super) fn cut(&mut self, number: u64, error: String) -> BTreeMap<u64, Waiting> {
+        if self.total.is_some_and(|total| number >= total) {
+            return BTreeMap::new();
+        }
+        self.total = Some(number);
+        self.tally.input.error = Some(error);
+        self.waiting.split_off(&number)
     }
 
     pub(super) fn is_finished(&self) -> bool {
@@ -130,5 +155,31 @@ mod tests {
         assert_eq!(astray(&[0, 5000], None, Some(20), far), [1]);
         assert_eq!(astray(&[0, 5000], None, None, far), [0u32; 0]);
         assert_eq!(astray(&[0, 5000, 99_000], None, Some(7), far), [1, 2]);
+    }
+
+    /// Chunks 2 and 4 of six cannot be read: the first two count, whatever comes first.
+    #[test]
+    fn what_counts_ends_before_the_first_chunk_that_cannot_be_read() {
+        let fails = |number: &u64| [2, 4].contains(number);
+        for order in [[0, 1, 2, 3, 4, 5], [5, 4, 3, 2, 1, 0], [4, 3, 5, 1, 0, 2], [2, 5, 4, 0, 3, 1]] {
+            for ended_after in 0..7 {
+                let mut input = InputMerge::new(None, InputTally::new("a.log".to_owned(), None, None, false), None);
+                for (step, number) in order.iter().chain([&6]).enumerate() {
+                    if step == ended_after {
+                        input.end(6);
+                    }
+                    if fails(number) {
+                        input.cut(*number, number.to_string());
+                    } else if *number < 6 {
+                        input.wait(
+                            *number,
+                            Waiting { chunk: None, file_bytes: 0, part: ChunkPart::default(), block: None },
+                        );
+                    }
+                }
+                assert_eq!(input.waiting.keys().copied().collect::<Vec<_>>(), [0, 1], "{order:?}");
+                assert_eq!((input.total, input.tally.input.error.as_deref()), (Some(2), Some("2")), "{order:?}");
+            }
+        }
     }
 }
