@@ -1,0 +1,186 @@
+//! Calls of pages become batches, as far as no later page can have an earlier start.
+
+use super::{Batch, Event, Phase, Tracked};
+use crate::backtest::order::KeyOrder;
+
+// A key is a start or an end: its time in the upper half, then its phase, the place of its call, and whether that has a
+// duration.
+
+/// Where a key has its phase.
+const PHASE_SHIFT: u32 = 30;
+
+/// The bits of a key below the phase.
+const KEY_CALL_MASK: u32 = (1 << PHASE_SHIFT) - 1;
+
+impl Phase {
+    const KEY_MASK: u64 = 3 << PHASE_SHIFT;
+
+    #[inline(always)]
+    fn key_bits(self) -> u64 {
+        (self as u64) << PHASE_SHIFT
+    }
+}
+
+/// The place of a key's call.
+#[inline(always)]
+fn place_of(key: u64) -> usize {
+    (key as u32 & KEY_CALL_MASK) as usize >> 1
+}
+
+#[inline(always)]
+fn is_start(key: u64) -> bool {
+    key & Phase::KEY_MASK == Phase::Start.key_bits()
+}
+
+#[inline(always)]
+fn event_of(key: u64) -> Event {
+    Event((key as u32 & KEY_CALL_MASK) << 1 | u32::from(!is_start(key)))
+}
+
+/// The calls that are not over.
+#[derive(Debug, Default)]
+pub(in crate::backtest) struct Timeline {
+    /// Whether equal starts are put in order of their ends.
+    by_end: bool,
+    /// Those left from the last batch, then new ones.
+    calls: Vec<Tracked>,
+    /// For each its page.
+    pages: Vec<u32>,
+    /// How many are left.
+    left: usize,
+    /// What happened before is in earlier batches.
+    settled_us: i64,
+    /// Calls that have started.
+    started: u64,
+    /// Room for the keys of a batch.
+    keys: Vec<u64>,
+    order: KeyOrder,
+}
+
+impl Timeline {
+    /// No calls yet. Equal starts are put in order of their ends where `by_end` is set, then of their pages, then of
+    /// their places in those.
+    pub(in crate::backtest) fn new(by_end: bool) -> Self {
+        Timeline { by_end, settled_us: i64::MIN, ..Timeline::default() }
+    }
+
+    /// Calls that wait to start or to end.
+    pub(in crate::backtest) fn waiting(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// Adds calls of a page; none of them starts before what is settled.
+    pub(in crate::backtest) fn add(&mut self, page: u32, calls: impl Iterator<Item = Tracked>) {
+        self.calls.extend(calls);
+        self.pages.resize(self.calls.len(), page);
+    }
+
+    /// All starts and ends before `until_us` that are in no earlier batch; `None`: all that are left.
+    pub(in crate::backtest) fn settle(&mut self, until_us: Option<i64>) -> Batch {
+        let last_us = until_us.map_or(i64::MAX, |until_us| until_us.saturating_sub(1));
+        let not_over = self.find_keys(last_us);
+        self.order_ties();
+        let events = self.keys.iter().map(|key| event_of(*key)).collect();
+        let starts = self.number_starts();
+        let from_us = std::mem::replace(&mut self.settled_us, until_us.unwrap_or(i64::MAX));
+        // The next batch has about as many.
+        let mut left_calls = Vec::with_capacity(self.calls.len());
+        left_calls.extend(not_over.iter().map(|place| self.calls[*place as usize]));
+        self.pages = not_over.iter().map(|place| self.pages[*place as usize]).collect();
+        let left = std::mem::replace(&mut self.left, not_over.len());
+        Batch { from_us, calls: std::mem::replace(&mut self.calls, left_calls), left, starts, events }
+    }
+
+    /// Puts the keys of all starts and ends up to `last_us` in order; gives the places of the calls that do not end by
+    /// then.
+    fn find_keys(&mut self, last_us: i64) -> Vec<u32> {
+        let Timeline { calls, settled_us, keys, order, .. } = self;
+        let first_us = match *settled_us {
+            i64::MIN => calls.iter().map(|call| call.start_us).min().unwrap_or(0),
+            settled_us => settled_us,
+        };
+        let (mut not_over, mut count, mut latest) = (Vec::new(), 0, 0);
+        keys.clear();
+        keys.resize(2 * calls.len(), 0);
+        for (call, place) in calls.iter().zip(0u64..) {
+            let (start_us, end_us) = (call.start_us, call.end_us());
+            let low = place << 1 | u64::from(call.is_timed());
+            // Without a branch: which calls start or end here is clear for most, but not for those at the batch's edges.
+            let after = |at_us: i64| at_us.wrapping_sub(first_us) as u64;
+            keys[count] = after(start_us) << 32 | Phase::Start.key_bits() | low;
+            count += usize::from(start_us >= *settled_us && start_us <= last_us);
+            let end = if end_us == start_us { Phase::InstantEnd } else { Phase::End };
+            keys[count] = after(end_us) << 32 | end.key_bits() | low;
+            if end_us <= last_us {
+                count += 1;
+                latest = after(end_us).max(latest);
+            } else {
+                latest = if start_us <= last_us { after(start_us).max(latest) } else { latest };
+                not_over.push(place as u32);
+            }
+        }
+        keys.truncate(count);
+        if latest >> u32::BITS == 0 {
+            order.sort(keys, u64::BITS - latest.leading_zeros());
+        } else {
+            sort_wide(keys, calls, first_us);
+        }
+        not_over
+    }
+
+    /// Puts ends of one instant, and starts of one, in order of their calls' starts.
+    fn order_ties(&mut self) {
+        let Timeline { by_end, calls, pages, keys, .. } = self;
+        let instant = |key: &u64| key >> PHASE_SHIFT;
+        let rank = |key: &u64| {
+            let place = place_of(*key);
+            let call = &calls[place];
+            let length = if *by_end { (call.duration_us, call.is_timed()) } else { (0, false) };
+            (call.start_us, length, pages[place], place)
+        };
+        let mut from = 0;
+        while let Some(equal) = keys[from..].windows(2).position(|pair| instant(&pair[0]) == instant(&pair[1])) {
+            let first = from + equal;
+            let tied = instant(&keys[first]);
+            from = first + keys[first..].iter().take_while(|key| instant(key) == tied).count();
+            let ties = &mut keys[first..from];
+            if !ties.is_sorted_by_key(rank) {
+                ties.sort_unstable_by_key(rank);
+            }
+        }
+    }
+
+    /// Gives the calls that start their numbers; gives their places.
+    fn number_starts(&mut self) -> Vec<u32> {
+        let Timeline { calls, started, keys, .. } = self;
+        let mut starts = vec![0; keys.len()];
+        let mut count = 0;
+        for key in keys {
+            starts[count] = place_of(*key) as u32;
+            count += usize::from(is_start(*key));
+        }
+        starts.truncate(count);
+        for place in &starts {
+            calls[*place as usize].number = *started;
+            *started += 1;
+        }
+        starts
+    }
+}
+
+/// Sorts keys whose times are too far apart for their upper halves, which become the times' ranks.
+fn sort_wide(keys: &mut [u64], calls: &[Tracked], first_us: i64) {
+    let time = |key: u64| {
+        let call = &calls[place_of(key)];
+        let at_us = if is_start(key) { call.start_us } else { call.end_us() };
+        at_us.wrapping_sub(first_us) as u64
+    };
+    let mut wide: Vec<(u64, u32)> = keys.iter().map(|key| (time(*key), *key as u32)).collect();
+    wide.sort_unstable();
+    let (mut rank, mut before) = (0, 0);
+    for (key, (at, low)) in keys.iter_mut().zip(wide) {
+        rank += u64::from(at != before);
+        before = at;
+        *key = rank << 32 | u64::from(low);
+    }
+}
