@@ -62,7 +62,7 @@ pub(crate) struct Bulkhead {
     /// When those that wait leave the queue, in order: they run, or their wait is over. Some may have left.
     leave: VecDeque<TimePhase>,
     /// Up to then calls are in flight that would not be so in the log, or the other way round.
-    differs_until: TimePhase,
+    differs_until: Option<TimePhase>,
     tally: Tally,
     /// When each call ran, by its number.
     #[cfg(test)]
@@ -77,7 +77,7 @@ impl Bulkhead {
             queue_plan: queue,
             ends: BinaryHeap::new(),
             leave: VecDeque::new(),
-            differs_until: TimePhase::FIRST,
+            differs_until: None,
             tally: Tally::default(),
             #[cfg(test)]
             ran_us: std::collections::BTreeMap::new(),
@@ -94,7 +94,7 @@ impl Bulkhead {
     /// Where every call in flight runs as the log says and the log's own number in flight fits, no start finds the
     /// bulkhead full: there is nothing to model.
     pub(super) fn take(&mut self, batch: &Batch, load: Load) {
-        if self.differs_until < TimePhase::of(batch.from_us, Phase::End) {
+        if self.differs_until.is_none_or(|until| until < TimePhase::of(batch.from_us, Phase::End)) {
             if load.peak as usize <= self.max_running {
                 self.tally.calls += u64::from(load.starts);
                 return;
@@ -146,7 +146,7 @@ impl Bulkhead {
         let start = TimePhase::of(start_us, Phase::Start);
         let is_good = u64::from(call.outcome() == Outcome::Good);
         self.tally.first_full_us.get_or_insert(start_us);
-        self.differs_until = self.differs_until.max(TimePhase::of_end(start_us, call.duration_us));
+        self.differs_until = self.differs_until.max(Some(TimePhase::of_end(start_us, call.duration_us)));
         while self.leave.front().is_some_and(|leaves| *leaves < start) {
             self.leave.pop_front();
         }
@@ -158,10 +158,9 @@ impl Bulkhead {
         let over = TimePhase::of(start_us.saturating_add(self.queue_plan.wait_us), Phase::WaitOver);
         let free = self.first_end();
         if free < over {
-            // A call without length ends in the phase that is under way.
-            let end = TimePhase::of_end(free.at_us(), call.duration_us).max(free);
+            let end = TimePhase::of_end(free.at_us(), call.duration_us);
             self.replace_first_end(end);
-            self.differs_until = self.differs_until.max(end);
+            self.differs_until = self.differs_until.max(Some(end));
             let wait_us = free.at_us().saturating_sub(start_us);
             self.tally.waited += 1;
             self.tally.wait_us = self.tally.wait_us.saturating_add(wait_us as u64);
@@ -170,7 +169,7 @@ impl Bulkhead {
         } else {
             self.tally.rejected_waiting += 1;
             self.tally.good_rejected += is_good;
-            self.differs_until = self.differs_until.max(over);
+            self.differs_until = self.differs_until.max(Some(over));
         }
         self.leave.push_back(free.min(over));
         self.tally.longest_queue = self.tally.longest_queue.max(self.leave.len());

@@ -1,5 +1,5 @@
-//! The order of calls by start or by end, by distributing keys instead of comparing calls: blocks, slices and batches
-//! span minutes, so that few digits tell their times apart.
+//! The order of starts and ends, by distributing keys instead of comparing calls: blocks and batches span minutes, so that
+//! few digits tell their times apart.
 
 /// Bits of a digit: its counts stay in the first-level cache.
 const DIGIT_BITS: u32 = 11;
@@ -45,8 +45,8 @@ impl TimeOrder {
 }
 
 impl KeyOrder {
-    /// Sorts keys whose times have `bits` bits: by the upper ones the lowest digit first, then what they leave equal.
-    /// That is next to nothing, as there are more values than keys.
+    /// Sorts keys whose times have `bits` bits: by the upper ones the lowest digit first, then what they leave equal, down
+    /// to the lower halves. That is next to nothing, as there are more values than keys.
     pub(crate) fn sort(&mut self, keys: &mut Vec<u64>, bits: u32) {
         let low_bits = bits.saturating_sub(DIGITS * DIGIT_BITS);
         let shifts = [0, 1].map(|digit| POSITION_BITS + low_bits + digit * DIGIT_BITS);

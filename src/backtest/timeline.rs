@@ -150,7 +150,7 @@ impl Event {
 /// Events one after the other, with their calls.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Batch {
-    /// Nothing of it happens before, and all that does happened in earlier batches; UTC microseconds.
+    /// UTC microseconds; all that happens before is in earlier batches.
     pub from_us: i64,
     /// Calls that are left from before, then new ones; what is not over is left for the next batch.
     pub calls: Vec<Tracked>,
@@ -205,9 +205,6 @@ pub(crate) struct TimePhase(i64);
 impl TimePhase {
     /// Behind all that happens.
     pub(crate) const NEVER: TimePhase = TimePhase(i64::MAX);
-
-    /// Before all that happens.
-    pub(crate) const FIRST: TimePhase = TimePhase(i64::MIN);
 
     #[inline(always)]
     pub(crate) fn of(at_us: i64, phase: Phase) -> Self {

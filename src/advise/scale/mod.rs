@@ -1,6 +1,6 @@
 //! How many replicas the load needed, window by window, and what an autoscaler would have done.
 //!
-//! In go the calls of a log by start, out come Little's law (L = rate x mean duration) and the exact number in flight of
+//! In go the starts and ends of a log's calls, out come Little's law (L = rate x mean duration) and the exact number in flight of
 //! each window, the replicas for it, the moments at which an autoscaler would have acted, and a HorizontalPodAutoscaler.
 //! Requests without a duration count in the rate alone.
 

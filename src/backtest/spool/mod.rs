@@ -1,7 +1,7 @@
-//! What the backtest needs of every request, kept in an unlinked temporary file and read back in order of start.
+//! What the backtest needs of every request, kept in an unlinked temporary file and read back in order of time.
 //!
-//! In go [`Block`]s, in input order; out come calls by start time, equal ones in input order, whatever the order of
-//! the log was. Memory holds an index of 56 bytes for some 4,096 requests, four bytes for each second of a log with
+//! In go [`Block`]s, in input order; out come batches of starts and ends, equal starts in input order, whatever the
+//! order of the log was. Memory holds an index of 56 bytes for some 4,096 requests, four bytes for each second of a log with
 //! whole-second stamps, and, while reading, the pages that overlap the present moment. The file goes away with its
 //! handle.
 

@@ -26,8 +26,9 @@ const PAGE_RECORDS: usize = 4096;
 /// Requests that share ranks within their seconds; a rank has 16 bits.
 const RANKED_CALLS: usize = 1 << 16;
 
-/// Times that pages in log order may be long all together: their short fields span each of them.
-const NARROW_US: u64 = 3_600_000_000;
+/// Times that pages in log order may be long all together: from its first request, a page's short fields reach so far in
+/// both directions.
+const NARROW_US: u64 = 1 << (u32::BITS - 1);
 
 /// How often such pages may cover one time on average.
 const MOST_OVERLAP: u64 = 2;
@@ -173,15 +174,15 @@ impl Block {
         let fill = |calls: &[KeptCall]| {
             let first = calls.first()?;
             let base = match stamps {
-                Stamps::Exact => first.start_us.saturating_sub(1 << (u32::BITS - 1)),
+                Stamps::Exact => first.start_us.saturating_sub(NARROW_US as i64),
                 Stamps::WholeSeconds => before(end_second(first)),
             };
-            let mut page = Page::new(stamps, base, first.start_us, run);
+            let mut page = Page::new(stamps, base, run);
             page.records.reserve_exact(calls.len());
             for call in calls {
                 let (at, rank) = at(call);
                 let when = page.when(at, rank)?;
-                page.push(call, when);
+                page.push(call, at, when);
                 good_timed += u64::from(call.is_good_and_timed());
             }
             Some(page)
@@ -199,16 +200,16 @@ impl Block {
         self.good_timed += u64::from(call.is_good_and_timed());
         let last = self.pages.last_mut().filter(|page| page.run == run && page.records.len() < PAGE_RECORDS);
         if let Some((page, when)) = last.and_then(|page| page.when(at, rank).map(|when| (page, when))) {
-            page.push(call, when);
+            page.push(call, at, when);
             return;
         }
         let base = match stamps {
             Stamps::Exact => at,
             Stamps::WholeSeconds => before(at),
         };
-        let mut page = Page::new(stamps, base, call.start_us, run);
+        let mut page = Page::new(stamps, base, run);
         let when = page.when(at, rank).unwrap_or(0);
-        page.push(call, when);
+        page.push(call, at, when);
         self.pages.push(page);
     }
 }
@@ -297,12 +298,12 @@ fn end_second(call: &KeptCall) -> i64 {
 }
 
 impl Page {
-    fn new(stamps: Stamps, base: i64, start_us: i64, run: usize) -> Self {
+    fn new(stamps: Stamps, base: i64, run: usize) -> Self {
         Page {
             stamps,
             base,
-            min_start_us: start_us,
-            max_start_us: start_us,
+            min_start_us: i64::MAX,
+            max_start_us: i64::MIN,
             records: Vec::new(),
             long_us: Vec::new(),
             run,
@@ -323,8 +324,9 @@ impl Page {
         }
     }
 
+    /// Appends a request; `at` is in the page's unit, and `when` what [`Self::when`] makes of it.
     #[inline]
-    fn push(&mut self, call: &KeptCall, when: u32) {
+    fn push(&mut self, call: &KeptCall, at: i64, when: u32) {
         let duration = match call.duration_us() {
             None => NO_DURATION,
             Some(us) => u32::try_from(us).ok().filter(|us| *us < LONG_DURATION).unwrap_or_else(|| {
@@ -333,8 +335,13 @@ impl Page {
             }),
         };
         self.records.push(Record { when, duration, tag: call.tag() }.to_bytes());
-        let latest_us = call.start_us.saturating_add(self.stamps.longest_spread_us());
-        self.min_start_us = self.min_start_us.min(call.start_us);
+        let earliest_us = match self.stamps {
+            Stamps::Exact => call.start_us,
+            // Spreading begins with the second, whatever part of one a stamp may have.
+            Stamps::WholeSeconds => at.saturating_mul(MICROS).saturating_sub_unsigned(call.duration_us().unwrap_or(0)),
+        };
+        let latest_us = earliest_us.saturating_add(self.stamps.longest_spread_us());
+        self.min_start_us = self.min_start_us.min(earliest_us);
         self.max_start_us = self.max_start_us.max(latest_us);
     }
 }

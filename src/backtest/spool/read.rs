@@ -94,7 +94,17 @@ impl Stored {
     ///
     /// # Errors
     /// When the file cannot be read back.
-    pub(crate) fn replay(&self, from_us: i64, mut each: impl FnMut(Batch)) -> anyhow::Result<()> {
+    pub(crate) fn replay(&self, from_us: i64, each: impl FnMut(Batch)) -> anyhow::Result<()> {
+        self.replay_slices(from_us, SLICE_CALLS, each)
+    }
+
+    /// The same with so many calls put in order at once.
+    pub(super) fn replay_slices(
+        &self,
+        from_us: i64,
+        slice_calls: usize,
+        mut each: impl FnMut(Batch),
+    ) -> anyhow::Result<()> {
         // Requests that are spread over a second lie in their page as they started before that: which page and which place
         // follows from how the log was cut, and when they ended does not.
         let mut timeline = Timeline::new(self.has_whole_seconds());
@@ -102,7 +112,7 @@ impl Stored {
         let mut pages = self.index.iter().filter(|(_, entry)| entry.max_start_us >= from_us).peekable();
         loop {
             // Twice what is left over, so that sorting stays linear in the calls however far pages overlap.
-            let enough = SLICE_CALLS.max(2 * timeline.waiting());
+            let enough = slice_calls.max(2 * timeline.waiting());
             while timeline.waiting() < enough
                 && let Some((number, entry)) = pages.next()
             {

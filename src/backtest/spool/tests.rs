@@ -14,8 +14,12 @@ fn spooled(files: &[(Stamps, Vec<Call>)], block_calls: usize) -> Stored {
 }
 
 fn read(stored: &Stored, from_us: i64) -> Vec<Call> {
+    read_slices(stored, from_us, 1 << 13)
+}
+
+fn read_slices(stored: &Stored, from_us: i64, slice_calls: usize) -> Vec<Call> {
     let mut calls = Vec::new();
-    stored.replay(from_us, |batch| calls.extend(batch.started().map(Tracked::call))).unwrap();
+    stored.replay_slices(from_us, slice_calls, |batch| calls.extend(batch.started().map(Tracked::call))).unwrap();
     calls
 }
 
@@ -34,7 +38,7 @@ fn sorted(files: &[(Stamps, Vec<Call>)]) -> Vec<Call> {
             let before = whole[..ranked].iter().filter(|other| **other == second).count() as i64;
             let count = whole.iter().filter(|other| **other == second).count() as i64;
             call.spread_us = ((2 * before + 1) * 1_000_000 / (2 * count)) as u32;
-            call.start_us += i64::from(call.spread_us);
+            call.start_us = second * 1_000_000 - call.duration_us.unwrap_or(0) as i64 + i64::from(call.spread_us);
             ranked += 1;
         }
         calls.push(call);
@@ -65,9 +69,12 @@ fn file() -> impl Strategy<Value = (Stamps, Vec<Call>)> {
     let exact = (exact_end, duration(), 0..1000u32)
         .prop_map(|(end_us, duration, endpoint)| call(end_us - duration.unwrap_or(0) as i64, duration, endpoint));
     let whole_end = prop_oneof![9 => 0..30i64, 1 => -4_000_000..9_000_000_000i64];
-    let whole = (whole_end, duration(), 0..1000u32).prop_map(|(end_s, duration, endpoint)| {
-        call(end_s * 1_000_000 - duration.unwrap_or(0) as i64, duration, endpoint)
-    });
+    // A log may go on with finer stamps than it began with.
+    let fraction_us = prop_oneof![4 => Just(0), 1 => 0..1_000_000i64];
+    let whole =
+        (whole_end, fraction_us, duration(), 0..1000u32).prop_map(|(end_s, fraction_us, duration, endpoint)| {
+            call(end_s * 1_000_000 + fraction_us - duration.unwrap_or(0) as i64, duration, endpoint)
+        });
     prop_oneof![
         prop::collection::vec(exact, 0..200).prop_map(|calls| (Stamps::Exact, calls)),
         prop::collection::vec(whole, 0..200).prop_map(|calls| (Stamps::WholeSeconds, calls)),
@@ -79,9 +86,10 @@ proptest! {
     fn any_log_comes_back_whole_and_in_order(
         files in prop::collection::vec(file(), 0..4),
         block_calls in 1..100usize,
+        slice_calls in 1..200usize,
     ) {
         let stored = spooled(&files, block_calls);
-        let given = read(&stored, i64::MIN);
+        let given = read_slices(&stored, i64::MIN, slice_calls);
         let expected = sorted(&files);
         prop_assert_eq!(&given, &expected);
         prop_assert_eq!(stored.calls(), expected.len() as u64);

@@ -38,7 +38,7 @@ fn event_of(key: u64) -> Event {
 }
 
 /// The calls that are not over.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(in crate::backtest) struct Timeline {
     /// Whether equal starts are put in order of their ends.
     by_end: bool,
@@ -61,7 +61,16 @@ impl Timeline {
     /// No calls yet. Equal starts are put in order of their ends where `by_end` is set, then of their pages, then of
     /// their places in those.
     pub(in crate::backtest) fn new(by_end: bool) -> Self {
-        Timeline { by_end, settled_us: i64::MIN, ..Timeline::default() }
+        Timeline {
+            by_end,
+            calls: Vec::new(),
+            pages: Vec::new(),
+            left: 0,
+            settled_us: i64::MIN,
+            started: 0,
+            keys: Vec::new(),
+            order: KeyOrder::default(),
+        }
     }
 
     /// Calls that wait to start or to end.
@@ -71,7 +80,10 @@ impl Timeline {
 
     /// Adds calls of a page; none of them starts before what is settled.
     pub(in crate::backtest) fn add(&mut self, page: u32, calls: impl Iterator<Item = Tracked>) {
+        let before = self.calls.len();
         self.calls.extend(calls);
+        debug_assert!(self.calls[before..].iter().all(|call| call.start_us >= self.settled_us), "a start is too late");
+        debug_assert!(self.calls.len() < 1 << (PHASE_SHIFT - 1), "places run into the phase");
         self.pages.resize(self.calls.len(), page);
     }
 
@@ -108,14 +120,15 @@ impl Timeline {
             // Without a branch: which calls start or end here is clear for most, but not for those at the batch's edges.
             let after = |at_us: i64| at_us.wrapping_sub(first_us) as u64;
             keys[count] = after(start_us) << 32 | Phase::Start.key_bits() | low;
-            count += usize::from(start_us >= *settled_us && start_us <= last_us);
+            let starts = start_us >= *settled_us && start_us <= last_us;
+            count += usize::from(starts);
             let end = if end_us == start_us { Phase::InstantEnd } else { Phase::End };
             keys[count] = after(end_us) << 32 | end.key_bits() | low;
             if end_us <= last_us {
                 count += 1;
                 latest = after(end_us).max(latest);
             } else {
-                latest = if start_us <= last_us { after(start_us).max(latest) } else { latest };
+                latest = if starts { after(start_us).max(latest) } else { latest };
                 not_over.push(place as u32);
             }
         }
@@ -153,7 +166,8 @@ impl Timeline {
     /// Gives the calls that start their numbers; gives their places.
     fn number_starts(&mut self) -> Vec<u32> {
         let Timeline { calls, started, keys, .. } = self;
-        let mut starts = vec![0; keys.len()];
+        // One more, as a place is written before it is clear that it is one.
+        let mut starts = vec![0; calls.len() + 1];
         let mut count = 0;
         for key in keys {
             starts[count] = place_of(*key) as u32;
