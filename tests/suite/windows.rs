@@ -57,6 +57,11 @@ fn without_requests(mut document: Map<String, Value>) -> Map<String, Value> {
         assert!(summary.remove(key).is_some(), "{key}");
     }
     document.remove("usageSpikes");
+    // Where no request has a latency, the reason names the input's field for it.
+    let timeout = document.get_mut("reasons").and_then(|reasons| reasons["timeoutMs"].get_mut("text"));
+    if let Some(Value::String(text)) = timeout {
+        *text = text.replace("`durationsNs`", "`durationMs`");
+    }
     if let Some(evidence) = document.get_mut("evidence") {
         let endpoints = evidence["endpoints"].as_array_mut().unwrap().iter_mut();
         endpoints.for_each(|endpoint| drop(endpoint.as_object_mut().unwrap().remove("maxConcurrentCalls")));
