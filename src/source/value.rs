@@ -26,6 +26,13 @@ pub(super) fn present(text: &[u8]) -> Option<&[u8]> {
     }
 }
 
+/// The developer, unless there was none. What ends in ` -` is a column that the format does not know and then no name:
+/// some servers' lines have an id there, and only some of them.
+#[inline(always)]
+pub(super) fn developer(text: &[u8]) -> Option<&[u8]> {
+    present(text).filter(|text| !text.ends_with(b" -"))
+}
+
 /// A status code from 100 to 599 in three digits; `None` for `000` and `009`, which nginx writes where no answer
 /// with a status was begun.
 #[inline(always)]

@@ -135,7 +135,8 @@ impl ParseLine for NginxParser {
             return Line::NotRequest;
         };
         roles.place_extras(values, &mut self.extras);
-        let mut texts = Texts { path, developer: roles.developer.and_then(|slot| values.present(slot)) };
+        let developer = roles.developer.and_then(|slot| value::developer(values.get(slot)));
+        let mut texts = Texts { path, developer };
         if marks.may_hold_backslash()
             && roles.escape != Escape::None
             && roles.may_hold_escapes(&haystack, &self.spans, &texts)

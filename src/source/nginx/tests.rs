@@ -285,6 +285,17 @@ fn event_streams_are_long_lived() {
 }
 
 #[test]
+fn a_column_before_no_name_is_no_developer() {
+    let format = compile("$host $remote_addr - $remote_user [$time_local] \"$request\" $status", &wanted());
+    for (user, expected) in
+        [("-", ""), ("ann", " by ann"), ("ann b", " by ann b"), ("7bde -", ""), ("7bde-", " by 7bde-")]
+    {
+        let line = format!("h 192.0.2.1 - {user} [01/May/2025:00:00:00 +0000] \"GET / HTTP/1.1\" 200");
+        assert_eq!(outcome(&format, &line), format!("0 GET / 200{expected}"));
+    }
+}
+
+#[test]
 fn the_developer_is_whoever_is_asked_for() {
     let log_format = "$msec $status \"$request\" $http_x_api_key|$remote_user|$cookie_id|";
     let line = "1746057600 200 \"GET / HTTP/1.1\" k1|ann|-|";

@@ -214,7 +214,7 @@ impl UsualLine {
         };
         let (method, path) = value::request_line(values.request.value(text, stops)?)?;
         let developer = match values.developer {
-            Some(ends) => value::present(ends.value(text, stops)?),
+            Some(ends) => value::developer(ends.value(text, stops)?),
             None => None,
         };
         let extras = Extras::default();
