@@ -58,10 +58,9 @@ def polars_rows(kind, path):
     frame = frame.select(w=stamp.dt.truncate("5m"), m=method, p=route, ms=(seconds * 1000).round().cast(pl.UInt32), s=column("status"))
     quantiles = {f"p{at}": column("ms").quantile(at / 100, "equiprobable") for at in (50, 95, 99)}
     groups = frame.group_by("w", "m", "p").agg(n=pl.len(), mean=column("ms").mean(), e=(column("s") >= 500).sum(), **quantiles)
-    sums = [column(name).cast(pl.Int64).sum() for name in ("p50", "p95", "p99")]
     whole = (column("mean") * column("n")).sum().round().cast(pl.Int64)
-    sums = [pl.len(), column("n").cast(pl.Int64).sum(), column("e").sum(), whole.alias("whole"), *sums]
-    return groups.select(sums).collect(engine="streaming").row(0)
+    sums = [column(name).cast(pl.Int64).sum() for name in quantiles]
+    return groups.select(pl.len(), column("n").cast(pl.Int64).sum(), column("e").sum(), whole.alias("whole"), *sums).collect(engine="streaming").row(0)
 
 
 if __name__ == "__main__":

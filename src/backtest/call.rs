@@ -33,6 +33,7 @@ pub(crate) struct KeptCall {
 
 /// Low bits of a tag, which hold the outcome.
 pub(super) const OUTCOME_BITS: u32 = 2;
+pub(super) const OUTCOME_MASK: u32 = (1 << OUTCOME_BITS) - 1;
 
 impl KeptCall {
     /// In the place of a duration: longer than any.
@@ -53,7 +54,7 @@ impl KeptCall {
     /// Whether it is good and has a duration.
     #[inline(always)]
     pub(super) fn is_good_and_timed(&self) -> bool {
-        self.tag & ((1 << OUTCOME_BITS) - 1) == Outcome::Good as u32 && self.duration_us != Self::NO_DURATION
+        Outcome::of_tag(self.tag) == Outcome::Good && self.duration_us != Self::NO_DURATION
     }
 }
 
@@ -98,6 +99,13 @@ impl Call {
 }
 
 impl Outcome {
+    /// The outcome in the lowest bits of a tag.
+    #[inline(always)]
+    pub(super) fn of_tag(tag: u32) -> Self {
+        const OUTCOMES: [Outcome; 4] = [Outcome::Good, Outcome::Neither, Outcome::Failed, Outcome::Failed];
+        OUTCOMES[(tag & OUTCOME_MASK) as usize]
+    }
+
     fn of(status: u16) -> Self {
         match status {
             FIRST_ERROR_STATUS.. => Outcome::Failed,

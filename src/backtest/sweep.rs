@@ -51,7 +51,7 @@ pub(super) struct Shared {
 
 impl Shared {
     fn take(&mut self, batch: &Batch) {
-        self.traffic.take_calls(batch.started());
+        self.traffic.take_calls(batch);
         for call in batch.started() {
             let outcome = call.outcome();
             self.retries.take(call.stamped_start_us(), outcome == Outcome::Failed);

@@ -6,7 +6,8 @@
 
 mod build;
 
-use super::call::{Call, Outcome};
+use super::call::{Call, OUTCOME_BITS, Outcome};
+use super::spool::MAX_SPREAD_US;
 
 pub(super) use build::Timeline;
 
@@ -42,9 +43,8 @@ pub(crate) struct Tracked {
 }
 
 impl Tracked {
-    const OUTCOME_MASK: u32 = 3;
-    const IS_TIMED: u32 = 4;
-    const SPREAD_SHIFT: u32 = 3;
+    const IS_TIMED: u32 = 1 << OUTCOME_BITS;
+    const SPREAD_SHIFT: u32 = OUTCOME_BITS + 1;
 
     /// The call, without its number.
     #[inline(always)]
@@ -73,8 +73,7 @@ impl Tracked {
 
     #[inline(always)]
     pub(crate) fn outcome(&self) -> Outcome {
-        const OUTCOMES: [Outcome; 4] = [Outcome::Good, Outcome::Neither, Outcome::Failed, Outcome::Failed];
-        OUTCOMES[(self.tag & Self::OUTCOME_MASK) as usize]
+        Outcome::of_tag(self.tag)
     }
 
     /// Whether the log has a duration.
@@ -106,6 +105,7 @@ impl Tracked {
 }
 
 /// When a call of this duration ends.
+#[inline]
 pub(crate) fn end_moment(start_us: i64, duration_us: u64, call: u64) -> Moment {
     let phase = if duration_us == 0 { Phase::InstantEnd } else { Phase::End };
     (start_us.saturating_add_unsigned(duration_us), phase, call)
@@ -163,7 +163,7 @@ pub(crate) struct Batch {
 
 impl Batch {
     /// The calls that start, in order.
-    pub(crate) fn started(&self) -> impl DoubleEndedIterator<Item = &Tracked> + ExactSizeIterator + Clone {
+    pub(crate) fn started(&self) -> impl DoubleEndedIterator<Item = &Tracked> + ExactSizeIterator {
         self.starts.iter().map(|place| &self.calls[*place as usize])
     }
 
@@ -171,6 +171,13 @@ impl Batch {
     pub(crate) fn in_flight(&self) -> impl Iterator<Item = &Tracked> {
         let left = &self.calls[..self.left];
         left.iter().filter(|call| call.start_us < self.from_us && call.is_timed())
+    }
+
+    /// Whether all calls of it and of later batches start at or after `at_us` by their stamps.
+    pub(crate) fn is_from(&self, at_us: i64) -> bool {
+        let starts_later = |first: &Tracked| first.start_us >= at_us.saturating_add(MAX_SPREAD_US);
+        self.started().next().is_some_and(starts_later)
+            && self.calls.iter().all(|call| call.stamped_start_us() >= at_us)
     }
 
     /// The events of some of the calls, as if the others had no duration.
@@ -214,8 +221,8 @@ impl TimePhase {
     /// When a call of this duration ends.
     #[inline(always)]
     pub(crate) fn of_end(start_us: i64, duration_us: u64) -> Self {
-        let phase = if duration_us == 0 { Phase::InstantEnd } else { Phase::End };
-        TimePhase::of(start_us.saturating_add_unsigned(duration_us), phase)
+        let (at_us, phase, _) = end_moment(start_us, duration_us, 0);
+        TimePhase::of(at_us, phase)
     }
 
     /// UTC microseconds.

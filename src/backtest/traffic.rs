@@ -2,7 +2,7 @@
 
 use super::call::Outcome;
 use super::load::{self, Load};
-use super::timeline::{Batch, Tracked};
+use super::timeline::Batch;
 use crate::window::minute::MinuteRow;
 
 /// The traffic under test.
@@ -22,12 +22,10 @@ pub(super) struct Traffic {
 }
 
 impl Traffic {
-    /// Takes the next calls in order of start.
-    pub(super) fn take_calls<'a>(
-        &mut self,
-        calls: impl DoubleEndedIterator<Item = &'a Tracked> + ExactSizeIterator + Clone,
-    ) {
-        let (Some(first), Some(last)) = (calls.clone().next(), calls.clone().next_back()) else { return };
+    /// Takes the calls that start in the next batch.
+    pub(super) fn take_calls(&mut self, batch: &Batch) {
+        let calls = batch.started();
+        let (Some(first), Some(last)) = (batch.started().next(), batch.started().next_back()) else { return };
         let from_us = self.span_us.map_or(first.start_us, |(from_us, _)| from_us);
         self.span_us = Some((from_us, last.start_us));
         self.calls += calls.len() as u64;

@@ -75,11 +75,9 @@ fn is_beyond(call: Option<&Tracked>, at_us: i64) -> bool {
 
 /// Hands on what is tested of a batch.
 fn hand_on(test: &mut Test, batch: &Arc<Batch>, split_us: i64, is_mixed: &mut bool) {
-    let is_tested = |call: &Tracked| call.stamped_start_us() >= split_us;
     if *is_mixed {
-        test.take(&Arc::new(batch.only(is_tested)));
-        let has_none_left = is_beyond(batch.started().next(), split_us.saturating_add(MAX_SPREAD_US));
-        *is_mixed = !(has_none_left && batch.calls.iter().all(is_tested));
+        test.take(&Arc::new(batch.only(|call| call.stamped_start_us() >= split_us)));
+        *is_mixed = !batch.is_from(split_us);
     } else {
         test.take(batch);
     }

@@ -128,12 +128,10 @@ impl<'a> Merge<'a> {
         }
         let file_bytes = chunk.file_bytes;
         // A chunk without a request is never read again, and must not keep the reading of its neighbours waiting.
-        let chunk = if part.first_ms.is_some() { Some(chunk) } else { None };
-        if chunk.is_none() {
-            merged(input, None);
-        }
-        let has_chunk = chunk.is_some();
-        if !self.inputs[input].wait(number, Waiting { chunk, file_bytes, part, block }) && has_chunk {
+        let has_request = part.first_ms.is_some();
+        let chunk = has_request.then_some(chunk);
+        let counts = self.inputs[input].wait(number, Waiting { chunk, file_bytes, part, block });
+        if !(counts && has_request) {
             merged(input, None);
         }
         self.drain(input, merged)

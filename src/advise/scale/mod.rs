@@ -1,7 +1,7 @@
 //! How many replicas the load needed, window by window, and what an autoscaler would have done.
 //!
-//! In go the starts and ends of a log's calls, out come Little's law (L = rate x mean duration) and the exact number in flight of
-//! each window, the replicas for it, the moments at which an autoscaler would have acted, and a HorizontalPodAutoscaler.
+//! In go the starts and ends of a log's calls, out come Little's law (L = rate x mean duration) and the exact number in
+//! flight of each window, the replicas for it, the moments at which an autoscaler would have acted, and a HorizontalPodAutoscaler.
 //! Requests without a duration count in the rate alone.
 
 pub(crate) mod hpa;

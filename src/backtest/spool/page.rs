@@ -10,7 +10,7 @@
 use super::second::MICROS;
 #[cfg(test)]
 use crate::backtest::call::Call;
-use crate::backtest::call::{KeptCall, OUTCOME_BITS, Outcome};
+use crate::backtest::call::{KeptCall, OUTCOME_BITS, OUTCOME_MASK, Outcome};
 use crate::backtest::order::TimeOrder;
 use std::collections::BTreeMap;
 
@@ -35,8 +35,6 @@ const MOST_OVERLAP: u64 = 2;
 
 /// Numbers of endpoints that are remembered when they change.
 const REMEMBERED_NUMBERS: usize = 1 << 16;
-
-const OUTCOME_MASK: u32 = (1 << OUTCOME_BITS) - 1;
 
 /// Duration of a record without one.
 const NO_DURATION: u32 = u32::MAX;
@@ -222,11 +220,10 @@ fn before(second: i64) -> i64 {
 /// Whether pages overlap so little that they need not be cut from sorted calls. Those of a log in order do; one early
 /// start in each, or two clocks in one log, and sorting keeps them apart.
 fn are_narrow(pages: &[Page]) -> bool {
-    let length_us = |first_us: i64, last_us: i64| last_us.abs_diff(first_us);
     let first_us = pages.iter().map(|page| page.min_start_us).min().unwrap_or(0);
     let last_us = pages.iter().map(Page::last_stamped_us).max().unwrap_or(0);
-    let all = length_us(first_us, last_us);
-    let lengths = pages.iter().map(|page| length_us(page.min_start_us, page.last_stamped_us()));
+    let all = last_us.abs_diff(first_us);
+    let lengths = pages.iter().map(|page| page.last_stamped_us().abs_diff(page.min_start_us));
     all < NARROW_US && lengths.fold(0, u64::saturating_add) <= all.saturating_mul(MOST_OVERLAP)
 }
 
@@ -386,10 +383,6 @@ impl Record {
     }
 
     pub(super) fn outcome(self) -> Outcome {
-        match self.tag & OUTCOME_MASK {
-            0 => Outcome::Good,
-            1 => Outcome::Neither,
-            _ => Outcome::Failed,
-        }
+        Outcome::of_tag(self.tag)
     }
 }

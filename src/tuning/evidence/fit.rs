@@ -8,7 +8,6 @@ use super::resolution::Resolution;
 use super::retries::MIN_MINUTE_REQUESTS;
 use crate::backtest::call::{MINUTE_US, Outcome};
 use crate::backtest::open_minute::OpenMinutes;
-use crate::backtest::spool::MAX_SPREAD_US;
 use crate::backtest::timeline::{Batch, Event, Tracked};
 use crate::window::minute::MinuteRow;
 use crate::window::value_counts::ValueCounts;
@@ -111,9 +110,7 @@ impl EvidenceFit {
             if batch.started().next_back().is_none_or(|last| last.start_us < self.split_us) {
                 return (!batch.starts.is_empty()).then_some(0);
             }
-            let starts_later = |first: &Tracked| first.start_us >= self.split_us.saturating_add(MAX_SPREAD_US);
-            self.is_second = batch.started().next().is_some_and(starts_later)
-                && batch.calls.iter().all(|call| call.stamped_start_us() >= self.split_us);
+            self.is_second = batch.is_from(self.split_us);
         }
         self.is_second.then_some(1)
     }
