@@ -232,6 +232,19 @@ fn any_request_target(text: &[u8]) -> Option<&[u8]> {
     Some(target.trim_ascii()).filter(|target| !target.is_empty())
 }
 
+/// What follows the host in `example.com/a?b`, `/` where nothing does; a target that has a scheme or no host as it is.
+// Out of the way of the formats that never ask.
+#[inline(never)]
+pub(super) fn behind_host(target: &[u8]) -> &[u8] {
+    let path = memchr::memchr3(b'/', b'?', b'#', target).map(|at| target.split_at(at));
+    match (target, path) {
+        (b"" | b"-" | b"*", _) => target,
+        (_, Some((before, [b'/', b'/', ..]))) if before.ends_with(b":") => target,
+        (_, Some((_, path @ [b'/', ..]))) => path,
+        _ => b"/",
+    }
+}
+
 /// Whether this content type is a stream of events.
 pub(super) fn is_event_stream(content_type: &[u8]) -> bool {
     content_type.get(..EVENT_STREAM.len()).is_some_and(|start| start.eq_ignore_ascii_case(EVENT_STREAM))
@@ -378,6 +391,28 @@ mod tests {
             "\\x16\\x03 \\x01 HTTP/1.1",
         ] {
             assert_eq!(split(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_host_is_no_part_of_a_path() {
+        for (target, path) in [
+            ("example.com/a/b?c=d", "/a/b?c=d"),
+            ("example.com:8080/a", "/a"),
+            ("[2001:db8::1]:80/a", "/a"),
+            ("example.com/", "/"),
+            ("example.com", "/"),
+            ("example.com:443", "/"),
+            ("example.com?u=/a", "/"),
+            ("example.com/a?u=http://example.org/b", "/a?u=http://example.org/b"),
+            ("/a//b", "/a//b"),
+            ("//a", "//a"),
+            ("http://example.com/a", "http://example.com/a"),
+            ("*", "*"),
+            ("-", "-"),
+            ("", ""),
+        ] {
+            assert_eq!(behind_host(target.as_bytes()), path.as_bytes(), "{target}");
         }
     }
 

@@ -48,7 +48,7 @@ const fn fixture(
 
 const USER: &str = "remote_user";
 
-const FIXTURES: [Fixture; 29] = [
+const FIXTURES: [Fixture; 30] = [
     // A target that did not answer within the client's patience is a request without a latency.
     fixture("alb.log", "AWS ALB", "target_processing_time s", "", [4, 0, 0], WHOLE),
     fixture("apache-combined-us.log", "Apache combined %D", "request_time_us us", USER, [3, 0, 0], STARTED),
@@ -67,6 +67,8 @@ const FIXTURES: [Fixture; 29] = [
     // HAProxy tells of itself and of requests that it could not read.
     fixture("haproxy.log", "HAProxy httplog in syslog", "Ta ms", "", [3, 1, 1], WHOLE),
     fixture("iis.log", "IIS", "time-taken ms", "cs-username", [3, 0, 0], WHOLE),
+    // Its URIs begin with a host.
+    fixture("incapsula.log", "W3C", "", "", [3, 0, 0], NO_LATENCY),
     fixture("istio.log", "Envoy of Istio", "duration_ms ms", "", [3, 0, 0], WHOLE),
     fixture("kubectl.log", "nginx combined-rt-urt in kubectl's prefix", "request_time s", USER, [3, 0, 0], WHOLE),
     fixture("ltsv.log", "LTSV", "reqtime s", "user", [3, 0, 0], WHOLE),

@@ -66,7 +66,7 @@ const PATHS: [&str; 20] = [
     "x-envoy-origin-path",
     ":path",
     "cs-uri-stem",
-    "cs-uri",
+    w3c::URI,
 ];
 
 const REQUEST_LINES: [&str; 4] = ["request", "request_line", "requestLine", "req"];
@@ -259,8 +259,12 @@ impl Chooser<'_> {
         let line = self.optional(Role::Request, &REQUEST_LINES, is_request_line)?;
         if line.is_none() {
             let method = self.optional(Role::Method, &METHODS, is_method)?;
-            let role = if method.is_some() { Role::Path } else { Role::Method };
-            return Err(NoFields::Missing { role, known: known(self.sample) });
+            let hosted_path = self.sample.best([w3c::URI], is_host_and_path);
+            return match (&method, hosted_path) {
+                (Some(_), Some(path)) => Ok((method, Some(path.to_owned()), None)),
+                (Some(_), None) => Err(NoFields::Missing { role: Role::Path, known: known(self.sample) }),
+                (None, _) => Err(NoFields::Missing { role: Role::Method, known: known(self.sample) }),
+            };
         }
         Ok((own_name(own_method), own_name(own_path), line))
     }
@@ -317,6 +321,13 @@ fn is_method(logged: &Logged) -> bool {
 
 fn is_target(logged: &Logged) -> bool {
     logged.is_string && (logged.text.starts_with('/') || logged.text.contains("://"))
+}
+
+/// `example.com/a` or a host alone, without a scheme; a name without a dot or a port is none, but for one.
+fn is_host_and_path(logged: &Logged) -> bool {
+    let host = logged.text.split(['/', '?', '#']).next().unwrap_or_default();
+    let is_of_host = |byte: u8| byte.is_ascii_alphanumeric() || b".:-_[]".contains(&byte);
+    logged.is_string && host.bytes().all(is_of_host) && (host.contains(['.', ':']) || host == "localhost")
 }
 
 fn is_request_line(logged: &Logged) -> bool {

@@ -236,6 +236,8 @@ struct Target {
     method: Option<Judged>,
     /// `None`: from the request line.
     path: Option<Judged>,
+    /// Whether a host may stand before the path.
+    may_hold_host: bool,
     /// Present if one of the others is not.
     request_line: Option<Judged>,
 }
@@ -268,6 +270,7 @@ impl Roles {
         let target = Target {
             method: fields.method.as_ref().map(|name| judged(name, "a method")),
             path: fields.path.as_ref().map(|name| judged(name, "a path")),
+            may_hold_host: fields.path.as_deref() == Some(w3c::URI),
             request_line: fields.request_line.as_ref().map(|name| judged(name, "a request line")),
         };
         let duration = fields.duration.as_ref().map(|(name, unit)| {
@@ -291,7 +294,7 @@ impl Roles {
 
     /// The slots without which no line holds a request.
     fn needed(&self) -> Vec<u8> {
-        let Target { method, path, request_line } = &self.target;
+        let Target { method, path, request_line, .. } = &self.target;
         let target = [method, path, request_line].into_iter().flatten();
         [&self.timestamp, &self.status].into_iter().chain(target).map(|field| field.slot).collect()
     }
@@ -368,7 +371,10 @@ impl Target {
     #[inline(always)]
     fn read<'a>(&'a self, found: Found<'a>) -> Result<Option<MethodAndPath<'a>>, Rejection<'a>> {
         let method = self.method.as_ref().map(|field| field.text(found)).transpose()?;
-        let path = self.path.as_ref().map(|field| field.text(found)).transpose()?;
+        let mut path = self.path.as_ref().map(|field| field.text(found)).transpose()?;
+        if self.may_hold_host {
+            path = path.map(value::behind_host);
+        }
         let (method, path) = match (method, path, &self.request_line) {
             (Some(method), Some(path), _) => (method, path),
             (method, path, Some(line)) => match value::request_line(line.text(found)?) {

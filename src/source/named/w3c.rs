@@ -18,6 +18,9 @@ pub(super) const DATE_TIME: &str = "date time";
 /// The same in the zone of the server.
 pub(super) const LOCAL_DATE_TIME: &str = "date-local time-local";
 
+/// The column of a whole URI, which some write without its scheme: `example.com/a`.
+pub(super) const URI: &str = "cs-uri";
+
 /// What a header begins with.
 pub(super) const FIELDS: &[u8] = b"#Fields:";
 

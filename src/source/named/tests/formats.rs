@@ -221,6 +221,36 @@ fn w3c_tables_with_quotes_and_runs_of_spaces() {
     assert_eq!(no_row, Err(NoFields::NoRow { columns: 8 }));
 }
 
+#[test]
+fn w3c_uris_without_a_scheme() {
+    let header = "#Fields: date time cs-method cs-uri cs-uri-query sc-status";
+    let row = |uri: &str| format!("\"2026-06-01\" \"12:00:00\" \"GET\" \"{uri}\" \"x=1\" \"200\"");
+    let detect = |header: &str, uri: &str, wanted: &Wanted| {
+        W3cMap::detect(&bytes(&[header, &row(uri)]), wanted).unwrap().map(|map| read_all(&map, &[&row(uri)]).join(""))
+    };
+    let read = |uri: &str| detect(header, uri, &Wanted::default());
+    for (uri, path) in [
+        ("example.com/a.php", "/a.php"),
+        ("example.com", "/"),
+        ("localhost/a", "/a"),
+        ("http://example.com/a", "http://example.com/a"),
+    ] {
+        assert_eq!(read(uri).unwrap(), format!("+0 GET {path} 200"), "{uri}");
+        let asked = Wanted { fields: vec![field(Role::Path, "cs-uri", None)], ..Wanted::default() };
+        assert_eq!(detect(header, uri, &asked), read(uri), "{uri}");
+    }
+    let missing = |read: Result<String, NoFields>| matches!(read, Err(NoFields::Missing { role: Role::Path, .. }));
+    for other in ["a/b", "a b.c", "", "/-"] {
+        assert_eq!(missing(read(other)), other != "/-", "{other}");
+    }
+    // No other name holds such a value, be it a column's or a key.
+    assert!(missing(detect(&header.replace("cs-uri ", "cs-uri-stem "), "example.com/a", &Wanted::default())));
+    for value in ["a/b", "example.com/a"] {
+        let line = format!(r#"{{"ts":1780315200,"method":"GET","url":"{value}","status":200}}"#);
+        assert!(missing(super::detect(&[&line], &Wanted::default()).map(|_| String::new())));
+    }
+}
+
 proptest! {
     #[test]
     fn bytes_never_panic_in_tables_and_pairs(line in prop::collection::vec(prop::sample::select(b"\t \"#:a-1".to_vec()), 0..40)) {
