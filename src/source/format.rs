@@ -1,10 +1,12 @@
 //! A compiled format, whichever family it belongs to, and how it is chosen for an input.
 
 use super::chunk::{self, Before, ChunkPart, ChunkReader};
-use super::detect;
+use super::detect::{self, NoFormat};
 use super::lines::Chunk;
 use super::marks::LineMarks;
-use super::named::{FieldParser, FieldsLine, Heading, JsonMap, LtsvMap, W3cMap, names_columns};
+use super::named::{
+    FieldParser, FieldsLine, Heading, JsonMap, LtsvMap, W3cMap, escaped_len, names_columns, names_request,
+};
 use super::nginx::{LogFormat, NginxParser, json_template};
 use super::prefix::{Prefix, Stripped};
 use super::preset::Preset;
@@ -67,14 +69,21 @@ impl LineFormat {
     /// Lines that tell no format, or lack what is wanted.
     pub fn of_lines(sample: &[&[u8]], choice: &FormatChoice, wanted: &Wanted) -> anyhow::Result<LineFormat> {
         let prefix = Prefix::of(sample);
-        let stripped = prefix.map(|prefix| strip_all(prefix, sample));
-        let inner: Vec<&[u8]> = match &stripped {
-            Some(lines) => lines.iter().map(Vec::as_slice).collect(),
-            None => sample.to_vec(),
-        };
+        LineFormat::behind(prefix, sample, choice, wanted)
+            .or_else(|error| LineFormat::shipped(sample, choice, wanted).unwrap_or(Err(error)))
+    }
+
+    /// The format of what stands behind a prefix.
+    fn behind(
+        prefix: Option<Prefix>,
+        sample: &[&[u8]],
+        choice: &FormatChoice,
+        wanted: &Wanted,
+    ) -> anyhow::Result<LineFormat> {
+        let stripped = prefix.map(|prefix| prefix.strip_all(sample));
+        let inner = lines_of(stripped.as_deref(), sample);
         let family = match choice {
-            // Whoever gives a format may have written the prefix into it.
-            FormatChoice::Templates(templates) => return best_template(templates, sample, prefix, &inner, wanted),
+            FormatChoice::Templates(templates) => return best_template(templates, sample, prefix, wanted),
             FormatChoice::Detect => Family::detect(&inner, wanted)?,
             FormatChoice::Json => Family::json(&inner, wanted)?,
             FormatChoice::Ltsv => Family::Ltsv(Arc::new(LtsvMap::detect(&inner, wanted)?)),
@@ -84,6 +93,17 @@ impl LineFormat {
             },
         };
         Ok(LineFormat { prefix, family })
+    }
+
+    /// The format of the lines that a shipper's objects carry, or what it lacks; `None` where they carry no known one.
+    fn shipped(sample: &[&[u8]], choice: &FormatChoice, wanted: &Wanted) -> Option<anyhow::Result<LineFormat>> {
+        let is_known = |format: &anyhow::Result<LineFormat>| match format {
+            Ok(_) => true,
+            Err(error) => {
+                matches!(error.downcast_ref(), Some(NoFormat::Lacking { .. } | NoFormat::UnknownUnit { .. }))
+            }
+        };
+        shippers(sample).map(|prefix| LineFormat::behind(Some(prefix), sample, choice, wanted)).find(is_known)
     }
 
     /// How exact the stamps are; `None`: only they can tell.
@@ -104,12 +124,8 @@ impl LineFormat {
     pub fn others(&self, sample: &[&[u8]], wanted: &Wanted) -> Vec<(&'static Preset, usize)> {
         let Family::Template(format) = &self.family else { return Vec::new() };
         let title = format.info().name;
-        let stripped = self.prefix.map(|prefix| strip_all(prefix, sample));
-        let lines: Vec<&[u8]> = match &stripped {
-            Some(lines) => lines.iter().map(Vec::as_slice).collect(),
-            None => sample.to_vec(),
-        };
-        let mut ranked = detect::rank(&lines, wanted);
+        let stripped = self.prefix.map(|prefix| prefix.strip_all(sample));
+        let mut ranked = detect::rank(&lines_of(stripped.as_deref(), sample), wanted);
         ranked.retain(|(preset, _)| preset.title != title);
         ranked
     }
@@ -181,14 +197,19 @@ pub(super) fn has_only_headers(probe: &Probe) -> bool {
     is_all_there_is(probe) && lines.iter().all(is_about_the_log) && lines.iter().any(|line| names_columns(line))
 }
 
-/// What the server wrote, of each line; one that was split or has no prefix stays as it is.
-fn strip_all(prefix: Prefix, lines: &[&[u8]]) -> Vec<Vec<u8>> {
-    let mut scratch = Vec::new();
-    let mut strip = |line: &&[u8]| match prefix.strip(line, &mut scratch) {
-        Stripped::Line(rest, _) => rest.to_vec(),
-        Stripped::Part | Stripped::Bare => line.to_vec(),
-    };
-    lines.iter().map(&mut strip).collect()
+/// The lines without their prefix, where they have one.
+fn lines_of<'s>(stripped: Option<&'s [Vec<u8>]>, sample: &[&'s [u8]]) -> Vec<&'s [u8]> {
+    match stripped {
+        Some(lines) => lines.iter().map(Vec::as_slice).collect(),
+        None => sample.to_vec(),
+    }
+}
+
+/// The prefixes by which objects may carry a server's lines; none where they name a method or a request themselves.
+fn shippers(sample: &[&[u8]]) -> impl Iterator<Item = Prefix> {
+    let mut prefixes = Prefix::shipped(sample).peekable();
+    let is_request = prefixes.peek().is_some() && names_request(sample);
+    prefixes.filter(move |_| !is_request)
 }
 
 /// Of formats that were given, the one that reads most lines, with the prefix or without; the first among equals.
@@ -196,22 +217,26 @@ fn best_template(
     templates: &[LineTemplate],
     sample: &[&[u8]],
     prefix: Option<Prefix>,
-    inner: &[&[u8]],
     wanted: &Wanted,
 ) -> anyhow::Result<LineFormat> {
+    // Whoever gives a format may have written the prefix into it.
+    let prefixes = [None].into_iter().chain(prefix.into_iter().chain(shippers(sample)).map(Some));
+    let stripped: Vec<_> = prefixes.map(|prefix| (prefix, prefix.map(|prefix| prefix.strip_all(sample)))).collect();
+    let ways: Vec<_> = stripped.iter().map(|(prefix, lines)| (*prefix, lines_of(lines.as_deref(), sample))).collect();
     let mut best: Option<(usize, LineFormat)> = None;
     let mut first_error = None;
-    let ways = templates.iter().flat_map(|template| [(template, None, sample), (template, prefix, inner)]);
-    for (template, prefix, lines) in ways {
-        match Family::template(template, lines, wanted) {
-            Ok(family) => {
-                let count = read_count(&mut family.parser(), lines);
-                if best.as_ref().is_none_or(|(most, _)| count > *most) {
-                    best = Some((count, LineFormat { prefix, family }));
+    for template in templates {
+        for (prefix, lines) in &ways {
+            match Family::template(template, lines, wanted) {
+                Ok(family) => {
+                    let count = read_count(&mut family.parser(), lines);
+                    if best.as_ref().is_none_or(|(most, _)| count > *most) {
+                        best = Some((count, LineFormat { prefix: *prefix, family }));
+                    }
                 }
-            }
-            Err(error) => {
-                first_error.get_or_insert(error);
+                Err(error) => {
+                    first_error.get_or_insert(error);
+                }
             }
         }
     }
@@ -248,7 +273,9 @@ impl InputFormat {
     pub fn new(format: &LineFormat, stamps: Stamps) -> Self {
         let own = format.family.parser();
         let parser = match format.prefix {
-            Some(prefix) => Parser::Prefixed(Box::new(PrefixedParser { prefix, own, scratch: Vec::new() })),
+            Some(prefix) => {
+                Parser::Prefixed(Box::new(PrefixedParser { prefix, own, scratch: Vec::new(), spare: Vec::new() }))
+            }
             None => own,
         };
         InputFormat { parser, developer_is_key: format.info().developer_is_key, stamps, heading: format.heading() }
@@ -363,6 +390,8 @@ struct PrefixedParser {
     own: Parser,
     /// Holds what was escaped of the current line.
     scratch: Vec<u8>,
+    /// For counting escapes, while the line is in the other.
+    spare: Vec<u8>,
 }
 
 impl ParseLine for PrefixedParser {
@@ -373,7 +402,11 @@ impl ParseLine for PrefixedParser {
         match self.prefix.strip(line, &mut self.scratch) {
             Stripped::Line(rest, start) => match self.own.parse_line(rest) {
                 Line::Rejected(rejection) => {
-                    Line::Rejected(Rejection { column: rejection.column + start, ..rejection })
+                    let before = match line.get(start..) {
+                        Some(text) if self.prefix.escapes() => escaped_len(text, rejection.column - 1, &mut self.spare),
+                        _ => rejection.column - 1,
+                    };
+                    Line::Rejected(Rejection { column: start + before + 1, ..rejection })
                 }
                 parsed => parsed,
             },
@@ -427,5 +460,68 @@ mod tests {
         let log_format = "$remote_addr - - [$time_local] \"$request\" $status $body_bytes_sent".to_owned();
         let given = FormatChoice::Templates(vec![LineTemplate { title: "given".to_owned(), log_format }]);
         assert!(of(&long, &given).unwrap().is_some());
+    }
+
+    /// The format's name, or why there is none.
+    fn named(lines: &[&str], choice: &FormatChoice, wanted: &Wanted) -> Result<String, String> {
+        let lines: Vec<&[u8]> = lines.iter().map(|line| line.as_bytes()).collect();
+        match LineFormat::of_lines(&lines, choice, wanted) {
+            Ok(format) => Ok(format.info().name),
+            Err(error) => Err(format!("{error:#}")),
+        }
+    }
+
+    const COMBINED: &str = r#"192.0.2.1 - - [01/Jun/2026:12:00:00 +0000] \"GET / HTTP/1.1\" 200 2 \"-\" \"-\""#;
+
+    #[test]
+    fn lines_are_found_in_the_objects_of_shippers() {
+        let detected = |lines: &[String]| {
+            let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+            named(&lines, &FormatChoice::Detect, &Wanted::default())
+        };
+        for (object, name) in [
+            (format!(r#"{{"log":"{COMBINED}\n","stream":"stdout"}}"#), "nginx combined in Docker's JSON"),
+            (format!(r#"{{"log":"{COMBINED}","stream":"stdout"}}"#), "nginx combined in JSON's `log`"),
+            (format!(r#"{{"date":1.5,"log":"{COMBINED}\n"}}"#), "nginx combined in JSON's `log`"),
+            (format!(r#"{{"level":"info","msg":"{COMBINED}"}}"#), "nginx combined in JSON's `msg`"),
+            (format!(r#"{{"PRIORITY":"6","MESSAGE":"{COMBINED}"}}"#), "nginx combined in JSON's `MESSAGE`"),
+            // As of Logstash, whose `path` is the log file's.
+            (format!(r#"{{"path":"/var/log/a.log","message":"{COMBINED}"}}"#), "nginx combined in JSON's `message`"),
+            (format!(r#"{{"log":"restarted","message":"{COMBINED}"}}"#), "nginx combined in JSON's `message`"),
+            (
+                r#"{"message":"{\"ts\":1780315200,\"method\":\"GET\",\"path\":\"/\",\"status\":200}"}"#.to_owned(),
+                "JSON lines in JSON's `message`",
+            ),
+        ] {
+            assert_eq!(detected(std::slice::from_ref(&object)).as_deref(), Ok(name), "{object}");
+        }
+        let shipped = format!(r#"{{"message":"{COMBINED}"}}"#);
+        let other = r#"{"message":"started"}"#.to_owned();
+        assert!(detected(&[shipped.clone(), other.clone()]).is_ok());
+        let refusal = detected(&[shipped, other.clone(), other]).unwrap_err();
+        assert!(refusal.starts_with("no field of the lines holds the time: found `message`"), "{refusal}");
+    }
+
+    #[test]
+    fn objects_that_are_requests_carry_none() {
+        let request =
+            |more: &str| format!(r#"{{"ts":1780315200,"method":"GET","path":"/","message":"{COMBINED}"{more}}}"#);
+        let json = named(&[&request(r#","status":200"#)], &FormatChoice::Detect, &Wanted::default());
+        assert_eq!(json.as_deref(), Ok("JSON lines"));
+        for lines in [request(""), request("").replace(r#""method":"GET""#, r#""request":"GET / HTTP/1.1""#)] {
+            let refusal = named(&[&lines], &FormatChoice::Detect, &Wanted::default()).unwrap_err();
+            assert!(refusal.starts_with("no field of the lines holds the status code"), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn what_is_asked_for_is_asked_of_the_lines_in_objects() {
+        let shipped = format!(r#"{{"message":"web.0 nginx: {COMBINED}"}}"#);
+        let log_format = super::super::preset::by_name("combined").unwrap().log_format.to_owned();
+        let given = FormatChoice::Templates(vec![LineTemplate { title: "given".to_owned(), log_format }]);
+        assert_eq!(named(&[&shipped], &given, &Wanted::default()).as_deref(), Ok("given in JSON's `message`"));
+        let asked = Wanted { extras: vec!["upstream_addr".to_owned()], ..Wanted::default() };
+        let refusal = named(&[&shipped], &FormatChoice::Detect, &asked).unwrap_err();
+        assert!(refusal.starts_with("the log is in the format `combined`: "), "{refusal}");
     }
 }

@@ -1,11 +1,13 @@
-//! What container runtimes and syslog put before the lines that a server wrote.
+//! What container runtimes, syslog and shippers of logs put around the lines that a server wrote.
 //!
 //! A line in, what the server wrote out. Nothing here knows what that means.
 
+mod json;
+
 use super::lines::without_byte_order_mark;
-use super::named::unescape;
 use super::time::TimeParser;
 use crate::plan::Timezone;
+use json::Key;
 use memchr::memchr;
 
 /// What stands before each line of a log.
@@ -23,6 +25,10 @@ pub enum Prefix {
     Syslog,
     /// `<190>1 2026-06-01T12:00:00Z host nginx 7 - - LINE`.
     Syslog5424,
+    /// `host nginx[7]: LINE`, what is left of syslog's where a shipper has taken the stamp; the host may be missing.
+    Program,
+    /// `{"host":"web-1","message":"LINE",...}`, of shippers, and what stands before the line in that text.
+    Shipped(Key, Option<&'static Prefix>),
 }
 
 /// What a line holds behind its prefix.
@@ -36,16 +42,33 @@ pub(super) enum Stripped<'l> {
     Bare,
 }
 
-const DOCKER_LEAD: &[u8] = b"{\"log\":\"";
-
 impl Prefix {
     const ALL: [Prefix; 6] =
         [Prefix::DockerJson, Prefix::Cri, Prefix::Kubectl, Prefix::Compose, Prefix::Syslog5424, Prefix::Syslog];
 
+    /// Those that a shipper passes on.
+    const SHIPPED: [Prefix; 3] = [Prefix::Syslog5424, Prefix::Syslog, Prefix::Program];
+
     /// The prefix of most of the lines.
     pub(super) fn of(lines: &[&[u8]]) -> Option<Prefix> {
-        let has = |prefix: &Prefix, line: &&&[u8]| prefix.strip(line, &mut Vec::new()) != Stripped::Bare;
-        Prefix::ALL.into_iter().find(|prefix| 2 * lines.iter().filter(|line| has(prefix, line)).count() > lines.len())
+        Prefix::ALL.into_iter().find(|prefix| prefix.has_most(lines))
+    }
+
+    /// The prefixes by which most of the lines may be texts that a shipper passes on, for what they are tells only the
+    /// format behind.
+    pub(super) fn shipped(lines: &[&[u8]]) -> impl Iterator<Item = Prefix> {
+        let bare = Key::ALL.into_iter().map(|key| (key, Prefix::Shipped(key, None)));
+        let has_most = move |(key, bare): (Key, Prefix)| {
+            let texts = bare.has_most(lines).then(|| bare.strip_all(lines))?;
+            let texts: Vec<&[u8]> = texts.iter().map(Vec::as_slice).collect();
+            Some(Prefix::Shipped(key, Prefix::SHIPPED.iter().find(|inner| inner.has_most(&texts))))
+        };
+        bare.filter_map(has_most)
+    }
+
+    fn has_most(self, lines: &[&[u8]]) -> bool {
+        let has = |line: &&&[u8]| self.strip(line, &mut Vec::new()) != Stripped::Bare;
+        2 * lines.iter().filter(has).count() > lines.len()
     }
 
     /// Its name for people.
@@ -55,21 +78,53 @@ impl Prefix {
             Prefix::Cri => "CRI",
             Prefix::Kubectl => "kubectl's prefix",
             Prefix::Compose => "docker compose",
-            Prefix::Syslog | Prefix::Syslog5424 => "syslog",
+            Prefix::Syslog | Prefix::Syslog5424 | Prefix::Program => "syslog",
+            Prefix::Shipped(Key::Log, _) => "JSON's `log`",
+            Prefix::Shipped(Key::Message, _) => "JSON's `message`",
+            Prefix::Shipped(Key::Msg, _) => "JSON's `msg`",
+            Prefix::Shipped(Key::JournalMessage, _) => "JSON's `MESSAGE`",
         }
+    }
+
+    /// What the server wrote, of each line; one that was split or has no prefix stays as it is.
+    pub(super) fn strip_all(self, lines: &[&[u8]]) -> Vec<Vec<u8>> {
+        let mut scratch = Vec::new();
+        let mut strip = |line: &&[u8]| match self.strip(line, &mut scratch) {
+            Stripped::Line(rest, _) => rest.to_vec(),
+            Stripped::Part | Stripped::Bare => line.to_vec(),
+        };
+        lines.iter().map(&mut strip).collect()
     }
 
     /// Takes the prefix off; `scratch` holds what was escaped.
     pub(super) fn strip<'l>(self, line: &'l [u8], scratch: &'l mut Vec<u8>) -> Stripped<'l> {
-        let behind = match self {
-            Prefix::DockerJson => return strip_docker(line, scratch),
-            Prefix::Cri => return strip_cri(line),
+        match self {
+            Prefix::DockerJson => json::strip_docker(line, scratch),
+            Prefix::Cri => strip_cri(line),
+            Prefix::Shipped(key, inner) => {
+                let Some((text, start)) = key.text_in(line, scratch) else { return Stripped::Bare };
+                let rest = inner.and_then(|inner| inner.behind(text)).unwrap_or(text);
+                Stripped::Line(rest, start + text.len() - rest.len())
+            }
+            _ => self.behind(line).map_or(Stripped::Bare, |rest| stripped(line, rest)),
+        }
+    }
+
+    /// Whether what the server wrote stands in the line with escapes.
+    pub(super) fn escapes(self) -> bool {
+        matches!(self, Prefix::DockerJson | Prefix::Shipped(..))
+    }
+
+    /// What follows a prefix that is nothing more than text before the line.
+    fn behind(self, line: &[u8]) -> Option<&[u8]> {
+        match self {
             Prefix::Kubectl => behind_kubectl(line),
             Prefix::Compose => behind_compose(line),
             Prefix::Syslog => behind_syslog(line),
             Prefix::Syslog5424 => behind_syslog_5424(line),
-        };
-        behind.map_or(Stripped::Bare, |rest| stripped(line, rest))
+            Prefix::Program => behind_program(line),
+            Prefix::DockerJson | Prefix::Cri | Prefix::Shipped(..) => None,
+        }
     }
 }
 
@@ -78,36 +133,10 @@ fn stripped<'l>(line: &'l [u8], rest: &'l [u8]) -> Stripped<'l> {
     Stripped::Line(rest, line.len() - rest.len())
 }
 
-fn strip_docker<'l>(line: &'l [u8], scratch: &'l mut Vec<u8>) -> Stripped<'l> {
-    let Some(text) = line.strip_prefix(DOCKER_LEAD) else { return Stripped::Bare };
-    let mut end = 0;
-    loop {
-        match memchr::memchr2(b'"', b'\\', text.get(end..).unwrap_or_default()) {
-            None => return Stripped::Bare,
-            Some(offset) if text[end + offset] == b'"' => {
-                end += offset;
-                break;
-            }
-            Some(offset) => end += offset + 2,
-        }
-    }
-    let Some(logged) = text.get(..end) else { return Stripped::Bare };
-    // Only the last part of a split line has the line end.
-    let Some(logged) = without_escape(logged, b'n') else { return Stripped::Part };
-    let logged = without_escape(logged, b'r').unwrap_or(logged);
-    if memchr(b'\\', logged).is_none() {
-        return Stripped::Line(logged, DOCKER_LEAD.len());
-    }
-    scratch.clear();
-    unescape(logged, scratch);
-    Stripped::Line(scratch, DOCKER_LEAD.len())
-}
-
-/// A JSON string without the escape at its end; `None` where a backslash that is logged itself stands before the letter.
-fn without_escape(text: &[u8], letter: u8) -> Option<&[u8]> {
-    let before = text.strip_suffix(&[letter])?;
-    let backslashes = before.iter().rev().take_while(|byte| **byte == b'\\').count();
-    (backslashes % 2 == 1).then(|| &before[..before.len() - 1])
+/// A line without the end that it was written with.
+fn without_line_end(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line)
 }
 
 fn strip_cri(line: &[u8]) -> Stripped<'_> {
@@ -149,6 +178,21 @@ fn behind_syslog(line: &[u8]) -> Option<&[u8]> {
     let (_host, rest) = split_space(rest)?;
     let (tag, rest) = split_space(rest)?;
     tag.ends_with(b":").then_some(rest)
+}
+
+/// What follows `host nginx[7]: ` or `nginx: `; an IPv6 address at the start of a line is neither.
+fn behind_program(line: &[u8]) -> Option<&[u8]> {
+    let is_name = |word: &[u8]| {
+        let is_of_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-/[]".contains(byte);
+        !word.is_empty() && word.iter().all(is_of_name)
+    };
+    let is_tag = |word: &[u8]| word.strip_suffix(b":").is_some_and(is_name);
+    let (first, rest) = split_space(line)?;
+    if is_tag(first) {
+        return Some(rest);
+    }
+    let (second, rest) = split_space(rest)?;
+    (is_name(first) && is_tag(second)).then_some(rest)
 }
 
 /// What follows `Jun  1 12:00:00 `.
@@ -259,6 +303,35 @@ mod tests {
         ] {
             assert_eq!(strip(prefix, line), expected, "{line}");
             assert_eq!(Prefix::of(&[line.as_bytes()]), Some(prefix), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_shippers_text_has_its_own_prefix_taken_off() {
+        for (lines, prefix, expected) in [
+            (&[r#"{"message":"a b"}"#][..], Prefix::Shipped(Key::Message, None), "12: a b"),
+            (&[r#"{"message":"web.0 nginx: a b"}"#], Prefix::Shipped(Key::Message, Some(&Prefix::Program)), "25: a b"),
+            (&[r#"{"msg":"nginx[7]: a b"}"#], Prefix::Shipped(Key::Msg, Some(&Prefix::Program)), "18: a b"),
+            (
+                &[r#"{"log":"Jun  1 12:00:00 host nginx: a \"b\"\n"}"#],
+                Prefix::Shipped(Key::Log, Some(&Prefix::Syslog)),
+                r#"36: a \"b\""#,
+            ),
+            (&[r#"{"message":"a b"}"#, r#"{"message":"nginx: a b"}"#], Prefix::Shipped(Key::Message, None), "12: a b"),
+        ] {
+            let bytes: Vec<&[u8]> = lines.iter().map(|line| line.as_bytes()).collect();
+            assert_eq!(Prefix::shipped(&bytes).collect::<Vec<_>>(), [prefix], "{lines:?}");
+            assert_eq!(strip(prefix, lines[0]), expected, "{lines:?}");
+        }
+        let several: [&[u8]; 3] = [br#"{"log":"a","msg":"b"}"#, br#"{"log":"a"}"#, br#"{"msg":"b"}"#];
+        let keys = [Key::Log, Key::Msg].map(|key| Prefix::Shipped(key, None));
+        assert_eq!(Prefix::shipped(&several).collect::<Vec<_>>(), keys);
+        assert_eq!(Prefix::shipped(&several[1..]).count(), 0);
+        assert_eq!(strip(Prefix::Shipped(Key::Msg, Some(&Prefix::Program)), r#"{"msg":"a b"}"#), "8: a b");
+        assert_eq!(strip(Prefix::Shipped(Key::Msg, None), r#"{"log":"a b"}"#), "Bare");
+        for line in ["::1 - - [", "fe80:: - - [", "192.0.2.1 - a: b", "a b c: d", "nginx:", "nginx: "] {
+            let expected = if line == "nginx: " { "7: " } else { "Bare" };
+            assert_eq!(strip(Prefix::Program, line), expected, "{line}");
         }
     }
 

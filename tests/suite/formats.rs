@@ -48,7 +48,7 @@ const fn fixture(
 
 const USER: &str = "remote_user";
 
-const FIXTURES: [Fixture; 30] = [
+const FIXTURES: [Fixture; 31] = [
     // A target that did not answer within the client's patience is a request without a latency.
     fixture("alb.log", "AWS ALB", "target_processing_time s", "", [4, 0, 0], WHOLE),
     fixture("apache-combined-us.log", "Apache combined %D", "request_time_us us", USER, [3, 0, 0], STARTED),
@@ -80,6 +80,8 @@ const FIXTURES: [Fixture; 30] = [
     fixture("nginx-proxy-manager.log", "nginx-proxy-manager", "", "", [3, 0, 0], NO_LATENCY),
     fixture("patterns.jsonl", "JSON lines", "durationMs ms", "", [3, 0, 0], WHOLE),
     fixture("pino.log", "JSON lines", "responseTime ms", "", [3, 1, 0], WHOLE),
+    // A shipper's objects, with what it left of syslog's prefix in the text.
+    fixture("shipped.json", "nginx combined-rt-urt in JSON's `message`", "request_time s", USER, [3, 0, 0], WHOLE),
     fixture("squid.log", "Squid", "elapsed_ms ms", USER, [3, 0, 0], WHOLE),
     fixture("traefik.json", "JSON lines", "OriginDuration ns", "ClientUsername", [3, 0, 0], ORIGIN),
     fixture("traefik-clf.log", "Traefik CLF", "duration_ms ms", USER, [3, 1, 0], STARTED),

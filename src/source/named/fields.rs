@@ -295,6 +295,11 @@ impl Chooser<'_> {
     }
 }
 
+/// Whether any of the known names holds a method or a request line.
+pub(super) fn names_request(sample: &Sample) -> bool {
+    sample.best(METHODS, is_method).is_some() || sample.best(REQUEST_LINES, is_request_line).is_some()
+}
+
 /// At most this many names are listed in a message.
 const MAX_LISTED_NAMES: usize = 30;
 

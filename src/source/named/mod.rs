@@ -25,7 +25,7 @@ pub use ltsv::Labels;
 pub use names::Names;
 pub use no_fields::NoFields;
 pub(super) use slots::Found;
-pub(super) use text::unescape;
+pub(super) use text::{escaped_len, unescape};
 pub use w3c::Columns;
 
 use crate::plan::{FieldOverride, Role, Timezone, Unit, Wanted};
@@ -206,6 +206,11 @@ impl<S: Scan> FieldMap<S> {
 /// Whether a line is one that names a table's columns.
 pub(super) fn names_columns(line: &[u8]) -> bool {
     line.starts_with(w3c::FIELDS)
+}
+
+/// Whether lines are objects of requests: some name a method or a request line. A path may as well be the log file's.
+pub(super) fn names_request(lines: &[&[u8]]) -> bool {
+    fields::names_request(&Sample::of_json(lines))
 }
 
 fn format_info(format: &str, fields: &Fields, sample: &Sample) -> FormatInfo {

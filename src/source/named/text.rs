@@ -78,6 +78,20 @@ pub(in crate::source) fn unescape(text: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(rest);
 }
 
+/// How much of `text` stands for its first `len` bytes with the escapes undone; `scratch` is overwritten.
+#[cold]
+pub(in crate::source) fn escaped_len(text: &[u8], len: usize, scratch: &mut Vec<u8>) -> usize {
+    let (mut rest, mut decoded) = (text, 0);
+    while decoded < len
+        && let Some((byte, after)) = rest.split_first()
+    {
+        scratch.clear();
+        rest = if *byte == b'\\' { unescape_one(after, scratch) } else { after };
+        decoded += scratch.len().max(1);
+    }
+    text.len() - rest.len()
+}
+
 /// Appends what the escape stands for whose backslash comes before `text`, and returns what follows it.
 fn unescape_one<'a>(text: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
     let Some((letter, rest)) = text.split_first() else {
@@ -165,6 +179,17 @@ mod tests {
     }
 
     #[test]
+    fn lengths_lead_back_to_what_is_escaped() {
+        let text = r#"a\"b\u00e4\ud83d\ude00c\q"#;
+        let len = |decoded| escaped_len(text.as_bytes(), decoded, &mut Vec::new());
+        for (decoded, escaped) in
+            [(0, 0), (1, 1), (2, 3), (3, 4), (4, 10), (5, 10), (6, 22), (9, 22), (10, 23), (11, 25), (13, 25), (99, 25)]
+        {
+            assert_eq!(len(decoded), escaped, "{decoded}");
+        }
+    }
+
+    #[test]
     fn broken_escapes_become_replacement_characters() {
         assert_eq!(undo(r"\ud83d"), "\u{fffd}");
         assert_eq!(undo(r"\ud83dx"), "\u{fffd}x");
@@ -196,6 +221,11 @@ mod tests {
             for input in [&bytes[..], text.as_bytes()] {
                 unescape(input, &mut Vec::new());
                 prop_assert_eq!(find_special(input, 3), find_special_bytewise(input, 3));
+                for len in [0, 1, input.len() / 2, input.len()] {
+                    let mut decoded = Vec::new();
+                    unescape(&input[..escaped_len(input, len, &mut Vec::new())], &mut decoded);
+                    prop_assert!(decoded.len() >= len || escaped_len(input, len, &mut Vec::new()) == input.len());
+                }
             }
         }
     }
