@@ -11,6 +11,7 @@ use chrono_tz::{GapInfo, Tz};
 use decimal::Decimal;
 use std::ops::RangeInclusive;
 
+pub(super) const NANOS_PER_MILLI: u64 = 1_000_000;
 const SECOND_MS: i64 = 1_000;
 const MINUTE_MS: i64 = 60 * SECOND_MS;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
@@ -131,13 +132,7 @@ impl TimeParser {
     /// nanoseconds (from 1e17).
     pub fn epoch(bytes: &[u8]) -> Option<i64> {
         let number = Decimal::parse(bytes)?;
-        let to_millis = match number.integer_digits() {
-            ..=11 => 3,
-            12..=14 => 0,
-            15..=17 => -3,
-            _ => -6,
-        };
-        let magnitude = i64::try_from(number.scaled(to_millis)?.truncated()?).ok()?;
+        let magnitude = i64::try_from(number.scaled(epoch_to_millis(number))?.truncated()?).ok()?;
         let epoch_ms = if number.is_negative() { -magnitude } else { magnitude };
         (MIN_MS..=MAX_MS).contains(&epoch_ms).then_some(epoch_ms)
     }
@@ -151,6 +146,15 @@ impl TimeParser {
             // As Apache and LTSV write it.
             [b'[', inside @ .., b']'] => self.time_local(inside),
             _ => Self::epoch(bytes),
+        }
+    }
+
+    /// What a stamp says beyond the milliseconds that the others cut it to, in nanoseconds; below zero before the epoch.
+    pub fn nanos_past_millis(stamp: &[u8]) -> i64 {
+        match stamp {
+            [_, _, _, _, b'-', _, _, b'-', ..] => fraction_nanos_past_millis(stamp.get(19..)),
+            [_, _, b'/', ..] => fraction_nanos_past_millis(stamp.get(20..)),
+            _ => epoch_nanos_past_millis(stamp).unwrap_or_default(),
         }
     }
 
@@ -283,6 +287,31 @@ fn read_fraction_ms(bytes: &[u8]) -> Option<(i64, &[u8])> {
     let (fraction, rest) = bytes.split_at_checked(digits)?;
     let digit = |place: usize| fraction.get(place).map_or(0, |byte| i64::from(byte - b'0'));
     (digits > 0).then(|| (digit(0) * 100 + digit(1) * 10 + digit(2), rest))
+}
+
+/// The fourth to ninth digit of what begins with `.` or `,`.
+fn fraction_nanos_past_millis(fraction: Option<&[u8]>) -> i64 {
+    let Some([b'.' | b',', rest @ ..]) = fraction else { return 0 };
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).map(|byte| i64::from(byte - b'0'));
+    digits.chain(std::iter::repeat(0)).skip(3).take(6).fold(0, |nanos, digit| nanos * 10 + digit)
+}
+
+/// The power of ten from the unit of an epoch to milliseconds.
+#[inline(always)]
+fn epoch_to_millis(epoch: Decimal) -> i32 {
+    match epoch.integer_digits() {
+        ..=11 => 3,
+        12..=14 => 0,
+        15..=17 => -3,
+        _ => -6,
+    }
+}
+
+fn epoch_nanos_past_millis(bytes: &[u8]) -> Option<i64> {
+    let epoch = Decimal::parse(bytes)?;
+    let nanos = epoch.scaled(epoch_to_millis(epoch) + 6)?.truncated()?;
+    let past_millis = (nanos % NANOS_PER_MILLI) as i64;
+    Some(if epoch.is_negative() { -past_millis } else { past_millis })
 }
 
 /// Reads `+HH:MM`, `+HHMM` or `+HH`.

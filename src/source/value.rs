@@ -5,6 +5,7 @@
 
 use crate::request::DecimalMs;
 use crate::source::time::decimal::Decimal;
+use crate::source::time::{NANOS_PER_MILLI, TimeParser};
 use crate::source::tries::tries;
 
 /// A value that its field cannot have.
@@ -167,11 +168,12 @@ fn decimal_ms(mantissa: u64, exponent: i32) -> Result<DecimalMs, Malformed> {
     duration.ok_or(Malformed)
 }
 
-/// A duration cut to whole milliseconds.
-pub(super) fn whole_millis(duration: DecimalMs) -> i64 {
-    const NANOS_PER_MILLI: u64 = 1_000_000;
+/// Whole milliseconds from the one that a stamp lies in to the one in which the duration that begins with it ends: only the
+/// sum is cut.
+pub(super) fn millis_until_end(start: &[u8], duration: DecimalMs) -> i64 {
     // At most a thousand days.
-    (duration.nanos() / NANOS_PER_MILLI) as i64
+    let nanos = TimeParser::nanos_past_millis(start) + duration.nanos() as i64;
+    nanos.div_euclid(NANOS_PER_MILLI as i64)
 }
 
 /// The method and target of `METHOD TARGET PROTOCOL` or, as HTTP/0.9 has it, `METHOD TARGET`; `None` when there is
@@ -253,6 +255,7 @@ pub(super) fn is_event_stream(content_type: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::Timezone;
     use proptest::prelude::*;
 
     fn millis(mantissa: u64, exponent: i8) -> Result<Option<DecimalMs>, Malformed> {
@@ -324,6 +327,34 @@ mod tests {
         assert_eq!(duration(format!("0.{}1", "0".repeat(130)).as_bytes(), 3), millis(1, -128));
         assert_eq!(duration(format!("0.{}1", "0".repeat(131)).as_bytes(), 3), millis(0, 0));
         assert_eq!(duration(b"1e-900", 3), millis(0, 0));
+    }
+
+    #[test]
+    fn an_end_is_cut_once() {
+        let until = |start: &str, micros: u64| millis_until_end(start.as_bytes(), DecimalMs::new(micros, -3).unwrap());
+        for (start, micros, millis) in [
+            ("2026-06-01T12:00:00.000999Z", 0, 0),
+            ("2026-06-01T12:00:00.000999Z", 1, 1),
+            ("2026-06-01T12:00:00.000500500Z", 499, 0),
+            ("2026-06-01T12:00:00.000500500+02:00", 500, 1),
+            ("2026-06-01 12:00:00,7", 1_999, 1),
+            ("2026-06-01T12:00:00.7+02:00", 1_999, 1),
+            ("2026-06-01T12:00:00.0009999999Z", 0, 0),
+            ("01/Jun/2026:12:00:00.0009", 100, 1),
+            ("01/Jun/2026:12:00:00 +0000", 1_999, 1),
+            ("[01/Jun/2026:12:00:00 +0000]", 1_999, 1),
+            ("1780315200.000999", 1_001, 2),
+            ("1780315200000.5", 500, 1),
+            ("1780315200000999", 1, 1),
+            ("1780315200000999999", 0, 0),
+            ("1780315200", 999, 0),
+            // Cut towards the epoch, which lies behind it.
+            ("-1.000400", 0, -1),
+            ("-1.000400", 400, 0),
+            ("", 2_000, 2),
+        ] {
+            assert_eq!(until(start, micros), millis, "{start} {micros}");
+        }
     }
 
     #[test]
@@ -425,6 +456,17 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn ends_agree_with_whole_nanoseconds(start in 1_000_000_000_000_000_000u64..2_000_000_000_000_000_000, long in 0u64..10_000_000_000) {
+            let seconds = chrono::DateTime::from_timestamp_nanos(start as i64).format("%Y-%m-%dT%H:%M:%S%.9fZ").to_string();
+            let (whole, nanos) = (start / 1_000_000_000, start % 1_000_000_000);
+            for stamp in [seconds, format!("{whole}.{nanos:09}"), start.to_string()] {
+                let start_ms = TimeParser::new(Timezone::default()).any(stamp.as_bytes()).unwrap();
+                let end_ms = start_ms + millis_until_end(stamp.as_bytes(), DecimalMs::new(long, -6).unwrap());
+                prop_assert_eq!(end_ms, ((start + long) / 1_000_000) as i64, "{}", stamp);
+            }
+        }
+
         #[test]
         fn the_short_duration_form_agrees_with_the_general_one(text in "[0-9.:/-]{0,7}") {
             prop_assert_eq!(duration(text.as_bytes(), 3), any_duration(text.as_bytes(), 3));

@@ -318,7 +318,7 @@ impl Roles {
         // Whatever can be wrong is read before the request, for a broken one excuses nothing else.
         let stamp = self.timestamp.text(found)?;
         let Some(timestamp_ms) = time.any(stamp) else { return Err(self.timestamp.reject(found)) };
-        let timestamp_ms = timestamp_ms + self.until_end_ms(found);
+        let timestamp_ms = timestamp_ms + self.until_end_ms(stamp, found);
         let Ok(status) = value::status_number(self.status.text(found)?) else { return Err(self.status.reject(found)) };
         let duration = self.duration(found)?;
         let (Some((method, path)), Some(status)) = (self.target.read(found)?, status) else { return Ok(None) };
@@ -345,12 +345,13 @@ impl Roles {
         found.span(self.status.slot).is_none() && !self.target.is_in(found)
     }
 
-    /// Whole milliseconds from the stamp to the request's end; none where the log does not say.
+    /// Whole milliseconds from the stamp's own to the request's end; none where the log does not say.
     #[inline(always)]
-    fn until_end_ms(&self, found: Found) -> i64 {
+    fn until_end_ms(&self, stamp: &[u8], found: Found) -> i64 {
         let Some((slot, unit)) = self.until_end else { return 0 };
         let text = found.string_or_number(slot).unwrap_or_default();
-        value::duration(text, unit.millis_exponent()).ok().flatten().map_or(0, value::whole_millis)
+        let duration = value::duration(text, unit.millis_exponent()).ok().flatten();
+        duration.map_or(0, |duration| value::millis_until_end(stamp, duration))
     }
 
     #[inline(always)]

@@ -193,9 +193,10 @@ struct Numbers {
 impl Roles {
     #[inline(always)]
     fn numbers(&self, values: Values, time: &mut TimeParser) -> Result<Numbers, &Judged> {
-        let mut timestamp_ms = self.clock.read(time, values.get(self.time.slot)).ok_or(&self.time)?;
+        let stamp = values.get(self.time.slot);
+        let mut timestamp_ms = self.clock.read(time, stamp).ok_or(&self.time)?;
         if let Some(until_end) = &self.until_end {
-            timestamp_ms += until_end.read(values)?.map_or(0, value::whole_millis);
+            timestamp_ms += until_end.read(values)?.map_or(0, |duration| value::millis_until_end(stamp, duration));
         }
         let status = match self.status_form {
             StatusForm::Digits => value::status(values.get(self.status.slot)),

@@ -229,6 +229,20 @@ fn times_come_in_three_forms() {
 }
 
 #[test]
+fn an_end_is_the_start_and_the_duration_before_either_is_cut() {
+    let check = |log_format: &str, line: &str, ended_ms: i64| {
+        let format = compile(&format!("{log_format} $status_code \"$request\""), &wanted());
+        let shown = outcome(&format, format!("{line} 200 \"GET / HTTP/1.1\""));
+        assert!(shown.starts_with(&format!("{ended_ms} GET / 200 ")), "{line}: {shown}");
+    };
+    check("$start_time $request_time_us", "1746057600000700 1299", 1);
+    check("$start_time $request_time_us", "1746057600000700 1300", 2);
+    check("$start_time $duration_ms", "2025-05-01T00:00:00.000700Z 2", 2);
+    check("$start_local $request_time_us", "01/May/2025:00:00:00 +0000 1999", 1);
+    check("$accept_date $Ta", "01/May/2025:00:00:00.001 2", 3);
+}
+
+#[test]
 fn the_spaces_of_a_stamp_and_of_a_list_belong_to_it() {
     let log_format = "$time_local $upstream_addr $upstream_response_time $status \"$request\"";
     let format = compile(log_format, &extras(&["upstream_addr"]));

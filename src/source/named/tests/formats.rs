@@ -64,8 +64,10 @@ fn caddy() {
 #[test]
 fn traefik() {
     let line = r#"{"ClientHost":"192.0.2.1","DownstreamStatus":200,"Duration":357313,"OriginDuration":324669,"OriginStatus":200,"Overhead":32644,"RequestMethod":"GET","RequestPath":"/a.save","ServiceURL":{"Scheme":"http","User":null},"StartUTC":"2026-06-01T11:59:59.587782192Z","level":"info","time":"2026-06-01T12:00:00Z"}"#;
-    // The start and the duration rather than `time`, which is cut to seconds.
-    assert_eq!(read(line), "+-413 GET /a.save 200 0.324669ms");
+    // The start and the duration rather than `time`, which is cut to seconds: .587782192 and .000357313.
+    assert_eq!(read(line), "+-412 GET /a.save 200 0.324669ms");
+    assert_eq!(read_by(line, &line.replace("357313", "217807")), "+-413 GET /a.save 200 0.324669ms");
+    assert_eq!(read_by(line, &line.replace("357313", "217808")), "+-412 GET /a.save 200 0.324669ms");
     let without_start = line.replace("StartUTC", "Start");
     assert_eq!(read(&without_start), "+0 GET /a.save 200 0.324669ms");
     let info = detect(&[line], &Wanted::default()).unwrap().info();
