@@ -37,12 +37,24 @@ pub(super) const OUTCOME_MASK: u32 = (1 << OUTCOME_BITS) - 1;
 
 impl KeptCall {
     /// In the place of a duration: longer than any.
-    const NO_DURATION: u64 = u64::MAX;
+    pub(super) const NO_DURATION: u64 = u64::MAX;
 
     /// See [`Call::duration_us`].
     #[inline(always)]
     pub(super) fn duration_us(&self) -> Option<u64> {
         (self.duration_us != Self::NO_DURATION).then_some(self.duration_us)
+    }
+
+    /// When it ends, in UTC microseconds.
+    #[inline(always)]
+    pub(super) fn end_us(&self) -> i64 {
+        self.start_us.saturating_add_unsigned(self.duration_us().unwrap_or(0))
+    }
+
+    /// The duration as it is kept: [`Self::NO_DURATION`] where there is none.
+    #[inline(always)]
+    pub(super) fn duration_or_none(&self) -> u64 {
+        self.duration_us
     }
 
     /// Four times the endpoint, and the outcome.

@@ -248,7 +248,8 @@ fn the_bulkhead_agrees_with_the_package_call_by_call() {
         let mut bulkhead = Bulkhead::new(case.max_calls as usize, case.queue);
         for batch in batches(&case.calls, BATCH_CALLS) {
             // As if nothing fitted, so that every call is modelled.
-            bulkhead.take(&batch, Load { peak: u32::MAX, ..Load::default() });
+            let starts = batch.started().count() as u32;
+            bulkhead.take(&batch, Load { starts, peak: u32::MAX, ..Load::default() });
         }
         let ran_us = std::mem::take(&mut bulkhead.ran_us);
         let tally = bulkhead.finish();

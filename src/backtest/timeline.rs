@@ -6,7 +6,9 @@
 
 mod build;
 
-use super::call::{Call, OUTCOME_BITS, Outcome};
+#[cfg(test)]
+use super::call::Call;
+use super::call::{KeptCall, OUTCOME_BITS, OUTCOME_MASK, Outcome};
 use super::spool::MAX_SPREAD_US;
 
 pub(super) use build::Timeline;
@@ -34,7 +36,7 @@ pub(crate) struct Tracked {
     pub start_us: i64,
     /// 0 where the log has none: such a call ends where it starts.
     pub duration_us: u64,
-    /// Calls counted from 0, by start; known from the batch on in which it starts.
+    /// Calls counted from 0, by start. Before the batch in which it starts: its page.
     pub number: u64,
     /// What the breakers are kept by.
     pub endpoint: u32,
@@ -45,18 +47,27 @@ pub(crate) struct Tracked {
 impl Tracked {
     const IS_TIMED: u32 = 1 << OUTCOME_BITS;
     const SPREAD_SHIFT: u32 = OUTCOME_BITS + 1;
+    const EVENT_MASK: u32 = OUTCOME_MASK | Self::IS_TIMED;
+
+    /// A call that waits to start, and for so long has the number of its page; `duration_us` and `tag` as a [`KeptCall`]
+    /// has them.
+    #[inline(always)]
+    pub(super) fn waiting(start_us: i64, spread_us: u32, duration_us: u64, tag: u32, page: u32) -> Self {
+        let is_timed = duration_us != KeptCall::NO_DURATION;
+        Tracked {
+            start_us,
+            duration_us: if is_timed { duration_us } else { 0 },
+            number: u64::from(page),
+            endpoint: tag >> OUTCOME_BITS,
+            tag: spread_us << Self::SPREAD_SHIFT | u32::from(is_timed) << OUTCOME_BITS | tag & OUTCOME_MASK,
+        }
+    }
 
     /// The call, without its number.
-    #[inline(always)]
+    #[cfg(test)]
     pub(super) fn new(call: &Call) -> Self {
-        let timed = if call.duration_us.is_some() { Self::IS_TIMED } else { 0 };
-        Tracked {
-            start_us: call.start_us,
-            duration_us: call.duration_us.unwrap_or(0),
-            number: 0,
-            endpoint: call.endpoint,
-            tag: call.spread_us << Self::SPREAD_SHIFT | timed | call.outcome as u32,
-        }
+        let kept = KeptCall::from(call);
+        Tracked::waiting(call.start_us, call.spread_us, kept.duration_or_none(), kept.tag(), 0)
     }
 
     /// What it was made of.
@@ -111,14 +122,15 @@ pub(crate) fn end_moment(start_us: i64, duration_us: u64, call: u64) -> Moment {
     (start_us.saturating_add_unsigned(duration_us), phase, call)
 }
 
-/// A start or an end of one of a batch's calls.
+/// A start or an end of one of a batch's calls: the place of that, above what the lowest bits of its tag say, above
+/// whether it is an end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Event(u32);
 
 impl Event {
     const IS_END: u32 = 1;
-    const IS_TIMED: u32 = 2;
-    const PLACE_SHIFT: u32 = 2;
+    const TAG_SHIFT: u32 = 1;
+    const PLACE_SHIFT: u32 = Self::TAG_SHIFT + Tracked::SPREAD_SHIFT;
 
     /// Which of the batch's calls.
     #[inline(always)]
@@ -134,7 +146,13 @@ impl Event {
     /// See [`Tracked::is_timed`].
     #[inline(always)]
     pub(crate) fn is_timed(self) -> bool {
-        self.0 & Self::IS_TIMED != 0
+        self.0 >> Self::TAG_SHIFT & Tracked::IS_TIMED != 0
+    }
+
+    /// See [`Tracked::outcome`].
+    #[inline(always)]
+    pub(crate) fn outcome(self) -> Outcome {
+        Outcome::of_tag(self.0 >> Self::TAG_SHIFT)
     }
 
     /// How many calls with a duration are in flight after it, without a branch between starts and ends; and whether one
@@ -156,6 +174,8 @@ pub(crate) struct Batch {
     pub calls: Vec<Tracked>,
     /// How many are left from before.
     left: usize,
+    /// The places of those that are left for the next batch, in the order that they have there.
+    pub leaves: Vec<u32>,
     /// Places of the calls that start, in order.
     pub starts: Vec<u32>,
     pub events: Vec<Event>,
@@ -167,10 +187,9 @@ impl Batch {
         self.starts.iter().map(|place| &self.calls[*place as usize])
     }
 
-    /// The calls with a duration that are in flight when it begins.
-    pub(crate) fn in_flight(&self) -> impl Iterator<Item = &Tracked> {
-        let left = &self.calls[..self.left];
-        left.iter().filter(|call| call.start_us < self.from_us && call.is_timed())
+    /// The calls that are left from before: each with whether it has a duration and is in flight when the batch begins.
+    pub(crate) fn left(&self) -> impl Iterator<Item = (&Tracked, bool)> {
+        self.calls[..self.left].iter().map(|call| (call, call.start_us < self.from_us && call.is_timed()))
     }
 
     /// Whether all calls of it and of later batches start at or after `at_us` by their stamps.
@@ -191,6 +210,7 @@ impl Batch {
             from_us: self.from_us,
             calls: self.calls.iter().map(or_untimed).collect(),
             left: self.left,
+            leaves: self.leaves.clone(),
             starts: self.starts.iter().filter(|place| is_kept(**place as usize)).copied().collect(),
             events: self.events.iter().filter(|event| is_kept(event.call())).copied().collect(),
         }
@@ -243,7 +263,8 @@ pub(crate) mod tests {
         let mut chunks = calls.chunks(batch_calls).zip(0..).peekable();
         let mut batches = Vec::new();
         while let Some((chunk, page)) = chunks.next() {
-            timeline.add(page, chunk.iter().map(Tracked::new));
+            let waiting = chunk.iter().map(|call| Tracked { number: page, ..Tracked::new(call) });
+            timeline.add(|calls| calls.extend(waiting));
             batches.push(timeline.settle(chunks.peek().map(|(next, _)| next[0].start_us)));
         }
         batches
@@ -298,9 +319,14 @@ pub(crate) mod tests {
             let batches = batches(&calls, batch_calls);
             let told: Vec<Moment> = batches.iter().flat_map(Batch::moments).map(|(moment, _)| moment).collect();
             prop_assert_eq!(told, expected);
+            for [batch, next] in batches.array_windows() {
+                let left: Vec<u64> = batch.leaves.iter().map(|place| batch.calls[*place as usize].start_us as u64).collect();
+                prop_assert_eq!(left, next.left().map(|(call, _)| call.start_us as u64).collect::<Vec<_>>());
+            }
             for batch in &batches {
                 let is_in_flight = |call: &&Tracked| call.is_timed() && call.start_us < batch.from_us && call.end_us() >= batch.from_us;
-                let mut in_flight: Vec<u64> = batch.in_flight().map(|call| call.number).collect();
+                let in_flight = batch.left().filter(|(_, is_in_flight)| *is_in_flight);
+                let mut in_flight: Vec<u64> = in_flight.map(|(call, _)| call.number).collect();
                 in_flight.sort_unstable();
                 let expected: Vec<u64> = tracked.iter().filter(is_in_flight).map(|call| call.number).collect();
                 prop_assert_eq!(in_flight, expected);

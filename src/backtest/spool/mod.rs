@@ -1,10 +1,11 @@
 //! What the backtest needs of every request, kept in an unlinked temporary file and read back in order of time.
 //!
 //! In go [`Block`]s, in input order; out come batches of starts and ends, equal starts in input order, whatever the
-//! order of the log was. Memory holds an index of 56 bytes for some 4,096 requests, four bytes for each second of a log with
+//! order of the log was. Memory holds an index of 72 bytes for some 4,096 requests, four bytes for each second of a log with
 //! whole-second stamps, and, while reading, the pages that overlap the present moment. The file goes away with its
 //! handle.
 
+mod columns;
 mod page;
 mod read;
 mod second;
@@ -12,7 +13,8 @@ mod second;
 mod tests;
 
 use anyhow::Context;
-use page::{Page, Record};
+use columns::Shape;
+use page::Page;
 use second::SecondCounts;
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -47,8 +49,7 @@ struct PageEntry {
     base: i64,
     min_start_us: i64,
     max_start_us: i64,
-    records: u32,
-    long_durations: u32,
+    shape: Shape,
     first_ranks: u32,
     stamps: Stamps,
 }
@@ -105,20 +106,16 @@ impl Spool {
             base: page.base,
             min_start_us: page.min_start_us,
             max_start_us: page.max_start_us,
-            records: page.records.len() as u32,
-            long_durations: page.long_us.len() as u32,
+            shape: page.packed.shape,
             first_ranks: first_ranks.len() as u32,
             stamps: page.stamps,
         });
-        self.out.write_all(page.records.as_flattened())?;
-        for long_us in &page.long_us {
-            self.out.write_all(&long_us.to_le_bytes())?;
-        }
+        page.packed.write(&mut self.out)?;
         for (second, first) in first_ranks {
             self.out.write_all(&u32::from(*second).to_le_bytes())?;
             self.out.write_all(&first.to_le_bytes())?;
         }
-        self.calls += page.records.len() as u64;
+        self.calls += u64::from(page.packed.shape.calls);
         self.written_bytes += self.index.last().map_or(0, |entry| entry.bytes() as u64);
         Ok(())
     }
@@ -140,9 +137,8 @@ fn ranks_used(page: &Page, firsts: &[(i64, u32)]) -> Vec<(u16, u32)> {
     }
     const WORD_BITS: u16 = u64::BITS as u16;
     let mut is_used = vec![0u64; usize::from(u16::MAX / WORD_BITS) + 1];
-    for record in &page.records {
-        let (offset, _) = Record::from_bytes(record).second_and_rank();
-        is_used[usize::from(offset / WORD_BITS)] |= 1 << (offset % WORD_BITS);
+    for second in page.packed.seconds() {
+        is_used[usize::from(second / WORD_BITS)] |= 1 << (second % WORD_BITS);
     }
     let used = firsts.iter().filter_map(|&(second, first)| {
         let offset = u16::try_from(second.checked_sub(page.base)?).ok()?;
@@ -155,7 +151,7 @@ fn ranks_used(page: &Page, firsts: &[(i64, u32)]) -> Vec<(u16, u32)> {
 fn unable() -> String {
     let folder = std::env::temp_dir();
     format!(
-        "the requests for a second look (12 bytes each) cannot be kept in the temporary folder {}; make room there, \
+        "the requests for a second look (up to 12 bytes each) cannot be kept in the temporary folder {}; make room there, \
          point TMPDIR to another folder, or leave the backtest out with --no-backtest",
         folder.display()
     )

@@ -1,27 +1,22 @@
-//! Requests as 12-byte records, in pages of neighbouring start times.
+//! The requests of one chunk, in pages of neighbouring start times.
 //!
-//! A worker turns the requests of one chunk into a [`Block`]: cut into pages that a record's short fields can span, in
+//! A worker turns the requests of one chunk into a [`Block`]: cut into pages that the columns' short fields can span, in
 //! log order where that is nearly the order of starts, else sorted by start (equal ones stay in log order). A page is
 //! what is read back at once, so that one early start in a block brings only its own page into memory early.
 //!
-//! Where stamps are whole seconds, a record keeps the second and its rank among the block's requests of that second;
-//! the start follows when all requests of the second are known ([`super::second`]).
+//! Where stamps are whole seconds, a page keeps the second and the ranks among the block's requests of that second; the
+//! start follows when all requests of the second are known ([`super::second`]).
 
+use super::columns::{Columns, Packed};
 use super::second::MICROS;
 #[cfg(test)]
 use crate::backtest::call::Call;
-use crate::backtest::call::{KeptCall, OUTCOME_BITS, OUTCOME_MASK, Outcome};
+use crate::backtest::call::KeptCall;
 use crate::backtest::order::TimeOrder;
 use std::collections::BTreeMap;
 
-/// Bytes of a record on disk.
-pub(super) const RECORD_BYTES: usize = 12;
-
-/// Where a record's tag begins.
-const TAG_AT: usize = 8;
-
-/// Records of a full page.
-const PAGE_RECORDS: usize = 4096;
+/// Requests of a full page.
+const PAGE_CALLS: usize = 4096;
 
 /// Requests that share ranks within their seconds; a rank has 16 bits.
 const RANKED_CALLS: usize = 1 << 16;
@@ -32,15 +27,6 @@ const NARROW_US: u64 = 1 << (u32::BITS - 1);
 
 /// How often such pages may cover one time on average.
 const MOST_OVERLAP: u64 = 2;
-
-/// Numbers of endpoints that are remembered when they change.
-const REMEMBERED_NUMBERS: usize = 1 << 16;
-
-/// Duration of a record without one.
-const NO_DURATION: u32 = u32::MAX;
-
-/// Duration of a record that has a longer one than fits, kept behind the page's records.
-const LONG_DURATION: u32 = u32::MAX - 1;
 
 /// How exact the log's time stamps are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,32 +47,19 @@ impl Stamps {
     }
 }
 
-/// One request within its page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Record {
-    /// Exact stamps: microseconds from the page's base to the start. Whole seconds: seconds from the page's base to
-    /// the end (high half) and the rank within the second (low half).
-    when: u32,
-    duration: u32,
-    /// The endpoint, and the outcome in the lowest bits.
-    tag: u32,
-}
-
 /// Requests of neighbouring start times.
 #[derive(Debug)]
 pub(super) struct Page {
     pub stamps: Stamps,
-    /// What `when` counts from: microseconds (exact) or seconds.
+    /// What times count from: microseconds (exact) or seconds.
     pub base: i64,
     /// No request of the page starts before.
     pub min_start_us: i64,
     /// No request of the page starts after.
     pub max_start_us: i64,
-    /// [`Record`]s, as they are written.
-    pub records: Vec<[u8; RECORD_BYTES]>,
-    /// The durations that do not fit, in the records' order.
-    pub long_us: Vec<u64>,
-    /// Which run of ranks the records belong to.
+    /// The requests, as they are written.
+    pub packed: Packed,
+    /// Which run of ranks the requests belong to.
     pub run: usize,
 }
 
@@ -100,10 +73,15 @@ pub(crate) struct Block {
     pub(super) good_timed: u64,
 }
 
+/// When a request was, as its page keeps it: the start in microseconds (exact), or the second of the end and the rank in
+/// it.
+type At = (i64, u16);
+
 impl Block {
     /// The requests of one chunk, in log order.
     pub(crate) fn new(calls: &[KeptCall], stamps: Stamps) -> Self {
-        let mut block = Block::default();
+        let good_timed = calls.iter().filter(|call| call.is_good_and_timed()).count() as u64;
+        let mut block = Block { good_timed, ..Block::default() };
         match stamps {
             Stamps::Exact => block.add_exact(calls),
             Stamps::WholeSeconds => calls.chunks(RANKED_CALLS).for_each(|run| block.add_ranked(run)),
@@ -117,31 +95,20 @@ impl Block {
         Block::new(&calls.iter().map(KeptCall::from).collect::<Vec<_>>(), stamps)
     }
 
-    /// Gives the endpoints other numbers; each is asked for once where they are small.
+    /// Gives the endpoints other numbers.
     pub(crate) fn renumber(&mut self, mut number: impl FnMut(u32) -> u32) {
-        let mut known: Vec<Option<u32>> = Vec::new();
-        for bytes in self.pages.iter_mut().flat_map(|page| &mut page.records) {
-            let tag = Record::from_bytes(bytes).tag;
-            let old = tag >> OUTCOME_BITS;
-            let place = old as usize;
-            if place >= known.len() && place < REMEMBERED_NUMBERS {
-                known.resize(place + 1, None);
-            }
-            let new = match known.get_mut(place) {
-                Some(known) => *known.get_or_insert_with(|| number(old)),
-                None => number(old),
-            };
-            bytes[TAG_AT..].copy_from_slice(&(new << OUTCOME_BITS | tag & OUTCOME_MASK).to_le_bytes());
-        }
+        self.pages.iter_mut().for_each(|page| page.packed.renumber(&mut number));
     }
 
     fn add_exact(&mut self, calls: &[KeptCall]) {
         let at = |call: &KeptCall| (call.start_us, 0);
-        if self.add_in_log_order(calls, Stamps::Exact, 0, at) {
-            return;
-        }
-        for place in TimeOrder::default().of(calls.iter().map(|call| call.start_us)) {
-            self.add(&calls[place], Stamps::Exact, at(&calls[place]), 0);
+        match in_log_order(calls, Stamps::Exact, 0, at) {
+            Some(pages) => self.pages.extend(pages),
+            None => {
+                let mut order = TimeOrder::default();
+                let sorted = order.of(calls.iter().map(|call| call.start_us)).map(|place| &calls[place]);
+                self.add_sorted(sorted.map(|call| (call, at(call))), Stamps::Exact, 0);
+            }
         }
     }
 
@@ -149,67 +116,59 @@ impl Block {
         let Some(first) = calls.first() else { return };
         let run = self.seconds.len() + 1;
         let mut ranks = Ranks::new(end_second(first));
-        if !self.add_in_log_order(calls, Stamps::WholeSeconds, run, |call| ranks.next(call)) {
-            ranks = Ranks::new(end_second(first));
-            let ranked: Vec<(i64, u16)> = calls.iter().map(|call| ranks.next(call)).collect();
-            for place in TimeOrder::default().of(calls.iter().map(|call| call.start_us)) {
-                self.add(&calls[place], Stamps::WholeSeconds, ranked[place], run);
+        match in_log_order(calls, Stamps::WholeSeconds, run, |call| ranks.next(call)) {
+            Some(pages) => self.pages.extend(pages),
+            None => {
+                ranks = Ranks::new(end_second(first));
+                let ranked: Vec<At> = calls.iter().map(|call| ranks.next(call)).collect();
+                let mut order = TimeOrder::default();
+                let sorted = order.of(calls.iter().map(|call| call.start_us));
+                self.add_sorted(sorted.map(|place| (&calls[place], ranked[place])), Stamps::WholeSeconds, run);
             }
         }
         self.seconds.push(ranks.into_counts());
     }
 
-    /// Cuts requests into pages as they stand, `at` giving what [`Self::add`] is given; `false` where that would not do,
-    /// as one does not fit or the pages overlap much: then nothing is added.
-    fn add_in_log_order(
-        &mut self,
-        calls: &[KeptCall],
-        stamps: Stamps,
-        run: usize,
-        mut at: impl FnMut(&KeptCall) -> (i64, u16),
-    ) -> bool {
-        let mut good_timed = 0;
-        let fill = |calls: &[KeptCall]| {
-            let first = calls.first()?;
+    /// Cuts requests in order of start into pages.
+    fn add_sorted<'a>(&mut self, mut calls: impl Iterator<Item = (&'a KeptCall, At)>, stamps: Stamps, run: usize) {
+        let mut next = calls.next();
+        while let Some((first, at)) = next {
             let base = match stamps {
-                Stamps::Exact => first.start_us.saturating_sub(NARROW_US as i64),
-                Stamps::WholeSeconds => before(end_second(first)),
+                Stamps::Exact => at.0,
+                Stamps::WholeSeconds => before(at.0),
             };
-            let mut page = Page::new(stamps, base, run);
-            page.records.reserve_exact(calls.len());
-            for call in calls {
-                let (at, rank) = at(call);
-                let when = page.when(at, rank)?;
-                page.push(call, at, when);
-                good_timed += u64::from(call.is_good_and_timed());
+            let mut page = PageWriter::new(stamps, base, PAGE_CALLS);
+            next = Some((first, at));
+            while let Some((call, at)) = next
+                && page.columns.len() < PAGE_CALLS
+                && page.push(call, at)
+            {
+                next = calls.next();
             }
-            Some(page)
-        };
-        let filled: Option<Vec<Page>> = calls.chunks(PAGE_RECORDS).map(fill).collect();
-        let Some(filled) = filled.filter(|pages| are_narrow(pages)) else { return false };
-        self.pages.extend(filled);
-        self.good_timed += good_timed;
-        true
-    }
-
-    /// Appends a request to the last page, or to a new one where it does not fit. `at` is in the page's unit.
-    #[inline]
-    fn add(&mut self, call: &KeptCall, stamps: Stamps, (at, rank): (i64, u16), run: usize) {
-        self.good_timed += u64::from(call.is_good_and_timed());
-        let last = self.pages.last_mut().filter(|page| page.run == run && page.records.len() < PAGE_RECORDS);
-        if let Some((page, when)) = last.and_then(|page| page.when(at, rank).map(|when| (page, when))) {
-            page.push(call, at, when);
-            return;
+            self.pages.push(page.finish(run));
         }
-        let base = match stamps {
-            Stamps::Exact => at,
-            Stamps::WholeSeconds => before(at),
-        };
-        let mut page = Page::new(stamps, base, run);
-        let when = page.when(at, rank).unwrap_or(0);
-        page.push(call, at, when);
-        self.pages.push(page);
     }
+}
+
+/// Cuts requests into pages as they stand, `at` telling when each was; `None` where that would not do, as one does not
+/// fit or the pages overlap much.
+fn in_log_order(
+    calls: &[KeptCall],
+    stamps: Stamps,
+    run: usize,
+    mut at: impl FnMut(&KeptCall) -> At,
+) -> Option<Vec<Page>> {
+    let fill = |calls: &[KeptCall]| {
+        let first = calls.first()?;
+        let base = match stamps {
+            Stamps::Exact => first.start_us.saturating_sub(NARROW_US as i64),
+            Stamps::WholeSeconds => before(end_second(first)),
+        };
+        let mut page = PageWriter::new(stamps, base, calls.len());
+        calls.iter().all(|call| page.push(call, at(call))).then(|| page.finish(run))
+    };
+    let pages: Option<Vec<Page>> = calls.chunks(PAGE_CALLS).map(fill).collect();
+    pages.filter(|pages| are_narrow(pages))
 }
 
 /// The base of a page of whole seconds whose first record has this one: others may lie before it as well as behind.
@@ -234,7 +193,14 @@ const SECONDS_BEFORE: i64 = 1 << 10;
 const COUNTED_SECONDS: usize = 1 << 16;
 
 /// How many calls of a run ended in each second so far.
-enum Ranks {
+struct Ranks {
+    counts: Counts,
+    /// The second of the last call, and how many ended in it: not yet in the counts.
+    second: i64,
+    count: u32,
+}
+
+enum Counts {
     /// From a first second on.
     Dense(i64, Vec<u32>),
     Sparse(BTreeMap<i64, u32>),
@@ -243,146 +209,119 @@ enum Ranks {
 impl Ranks {
     /// No call yet; the first one will end in this second.
     fn new(second: i64) -> Self {
-        Ranks::Dense(second.saturating_sub(SECONDS_BEFORE), vec![0; 2 * SECONDS_BEFORE as usize])
+        let counts = Counts::Dense(second.saturating_sub(SECONDS_BEFORE), vec![0; 2 * SECONDS_BEFORE as usize]);
+        Ranks { counts, second, count: 0 }
     }
 
     /// The second of the next call, and its rank among the calls of that.
-    #[inline]
-    fn next(&mut self, call: &KeptCall) -> (i64, u16) {
-        let second = end_second(call);
-        let count = match self {
-            Ranks::Dense(first, counts) if (second.wrapping_sub(*first) as u64) < counts.len() as u64 => {
-                &mut counts[second.wrapping_sub(*first) as usize]
-            }
-            _ => self.make_room(second),
-        };
-        let rank = *count as u16;
-        *count += 1;
-        (second, rank)
+    #[inline(always)]
+    fn next(&mut self, call: &KeptCall) -> At {
+        let end_us = call.end_us();
+        if (end_us.wrapping_sub(self.second.wrapping_mul(MICROS)) as u64) >= MICROS as u64 {
+            self.turn_to(end_us.div_euclid(MICROS));
+        }
+        let rank = self.count as u16;
+        self.count += 1;
+        (self.second, rank)
     }
 
-    #[cold]
-    fn make_room(&mut self, second: i64) -> &mut u32 {
-        if let Ranks::Dense(first, counts) = self {
-            let first = *first;
-            if second < first || second.abs_diff(first) >= COUNTED_SECONDS as u64 {
-                let counted = (first..).zip(counts.iter().copied()).filter(|(_, count)| *count > 0);
-                *self = Ranks::Sparse(counted.collect());
-            }
-        }
-        match self {
-            Ranks::Dense(first, counts) => {
-                let at = second.abs_diff(*first) as usize;
-                counts.resize((at + 1).next_power_of_two(), 0);
-                &mut counts[at]
-            }
-            Ranks::Sparse(counts) => counts.entry(second).or_default(),
-        }
+    fn turn_to(&mut self, second: i64) {
+        *self.counts.at(self.second) = self.count;
+        self.count = *self.counts.at(second);
+        self.second = second;
     }
 
     /// The seconds with calls, ascending.
-    fn into_counts(self) -> Vec<(i64, u32)> {
+    fn into_counts(mut self) -> Vec<(i64, u32)> {
+        *self.counts.at(self.second) = self.count;
+        match self.counts {
+            Counts::Dense(first, counts) => (first..).zip(counts).filter(|(_, count)| *count > 0).collect(),
+            Counts::Sparse(counts) => counts.into_iter().filter(|(_, count)| *count > 0).collect(),
+        }
+    }
+}
+
+impl Counts {
+    fn at(&mut self, second: i64) -> &mut u32 {
+        if let Counts::Dense(first, counts) = self {
+            let first = *first;
+            if second < first || second.abs_diff(first) >= COUNTED_SECONDS as u64 {
+                let counted = (first..).zip(counts.iter().copied()).filter(|(_, count)| *count > 0);
+                *self = Counts::Sparse(counted.collect());
+            }
+        }
         match self {
-            Ranks::Dense(first, counts) => (first..).zip(counts).filter(|(_, count)| *count > 0).collect(),
-            Ranks::Sparse(counts) => counts.into_iter().collect(),
+            Counts::Dense(first, counts) => {
+                let at = second.abs_diff(*first) as usize;
+                if at >= counts.len() {
+                    counts.resize((at + 1).next_power_of_two(), 0);
+                }
+                &mut counts[at]
+            }
+            Counts::Sparse(counts) => counts.entry(second).or_default(),
         }
     }
 }
 
 /// The second in which a call with a whole-second stamp ended.
 fn end_second(call: &KeptCall) -> i64 {
-    call.start_us.saturating_add_unsigned(call.duration_us().unwrap_or(0)).div_euclid(MICROS)
+    call.end_us().div_euclid(MICROS)
 }
 
 impl Page {
-    fn new(stamps: Stamps, base: i64, run: usize) -> Self {
-        Page {
-            stamps,
-            base,
-            min_start_us: i64::MAX,
-            max_start_us: i64::MIN,
-            records: Vec::new(),
-            long_us: Vec::new(),
-            run,
-        }
-    }
-
     /// The last start, by its stamp.
     fn last_stamped_us(&self) -> i64 {
         self.max_start_us.saturating_sub(self.stamps.longest_spread_us())
     }
-
-    /// The record field for a time; `None` when it is too far from the base.
-    fn when(&self, at: i64, rank: u16) -> Option<u32> {
-        let offset = at.checked_sub(self.base)?;
-        match self.stamps {
-            Stamps::Exact => u32::try_from(offset).ok(),
-            Stamps::WholeSeconds => Some(u32::from(u16::try_from(offset).ok()?) << 16 | u32::from(rank)),
-        }
-    }
-
-    /// Appends a request; `at` is in the page's unit, and `when` what [`Self::when`] makes of it.
-    #[inline]
-    fn push(&mut self, call: &KeptCall, at: i64, when: u32) {
-        let duration = match call.duration_us() {
-            None => NO_DURATION,
-            Some(us) => u32::try_from(us).ok().filter(|us| *us < LONG_DURATION).unwrap_or_else(|| {
-                self.long_us.push(us);
-                LONG_DURATION
-            }),
-        };
-        self.records.push(Record { when, duration, tag: call.tag() }.to_bytes());
-        let earliest_us = match self.stamps {
-            Stamps::Exact => call.start_us,
-            // Spreading begins with the second, whatever part of one a stamp may have.
-            Stamps::WholeSeconds => at.saturating_mul(MICROS).saturating_sub_unsigned(call.duration_us().unwrap_or(0)),
-        };
-        let latest_us = earliest_us.saturating_add(self.stamps.longest_spread_us());
-        self.min_start_us = self.min_start_us.min(earliest_us);
-        self.max_start_us = self.max_start_us.max(latest_us);
-    }
 }
 
-impl Record {
+/// A page under way.
+struct PageWriter {
+    stamps: Stamps,
+    base: i64,
+    min_start_us: i64,
+    /// The last start, by its stamp.
+    last_stamped_us: i64,
+    columns: Columns,
+}
+
+impl PageWriter {
+    /// An empty page with room for so many requests.
+    fn new(stamps: Stamps, base: i64, calls: usize) -> Self {
+        let columns = Columns::with_room(calls);
+        PageWriter { stamps, base, min_start_us: i64::MAX, last_stamped_us: i64::MIN, columns }
+    }
+
+    /// Appends a request; `false` when it is too far from the base.
     #[inline(always)]
-    fn to_bytes(self) -> [u8; RECORD_BYTES] {
-        let mut bytes = [0; RECORD_BYTES];
-        bytes[..4].copy_from_slice(&self.when.to_le_bytes());
-        bytes[4..TAG_AT].copy_from_slice(&self.duration.to_le_bytes());
-        bytes[TAG_AT..].copy_from_slice(&self.tag.to_le_bytes());
-        bytes
+    fn push(&mut self, call: &KeptCall, (at, rank): At) -> bool {
+        let Some(offset) = at.checked_sub(self.base) else { return false };
+        let stamped_us = match self.stamps {
+            Stamps::Exact => {
+                let Ok(offset_us) = u32::try_from(offset) else { return false };
+                self.columns.push_exact(call, offset_us);
+                call.start_us
+            }
+            Stamps::WholeSeconds => {
+                let Ok(second) = u16::try_from(offset) else { return false };
+                self.columns.push_ranked(call, second, rank);
+                // Spreading begins with the second, whatever part of one a stamp may have.
+                at.saturating_mul(MICROS).saturating_sub_unsigned(call.duration_us().unwrap_or(0))
+            }
+        };
+        self.min_start_us = self.min_start_us.min(stamped_us);
+        self.last_stamped_us = self.last_stamped_us.max(stamped_us);
+        true
     }
 
-    #[inline(always)]
-    pub(super) fn from_bytes(bytes: &[u8; RECORD_BYTES]) -> Self {
-        let word = |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
-        Record { when: word(0), duration: word(4), tag: word(TAG_AT) }
-    }
-
-    /// Microseconds after the page's base (exact stamps).
-    pub(super) fn offset_us(self) -> i64 {
-        i64::from(self.when)
-    }
-
-    /// Seconds after the page's base, and the rank within the second (whole seconds).
-    pub(super) fn second_and_rank(self) -> (u16, u16) {
-        ((self.when >> 16) as u16, self.when as u16)
-    }
-
-    /// The duration; `long` gives the page's next one that did not fit.
-    pub(super) fn duration_us(self, long: &mut impl FnMut() -> u64) -> Option<u64> {
-        match self.duration {
-            NO_DURATION => None,
-            LONG_DURATION => Some(long()),
-            us => Some(u64::from(us)),
+    fn finish(self, run: usize) -> Page {
+        Page {
+            stamps: self.stamps,
+            base: self.base,
+            min_start_us: self.min_start_us,
+            max_start_us: self.last_stamped_us.saturating_add(self.stamps.longest_spread_us()),
+            packed: self.columns.pack(),
+            run,
         }
-    }
-
-    pub(super) fn endpoint(self) -> u32 {
-        self.tag >> OUTCOME_BITS
-    }
-
-    pub(super) fn outcome(self) -> Outcome {
-        Outcome::of_tag(self.tag)
     }
 }

@@ -1,9 +1,9 @@
 //! The spooled requests as events in order of time, by slices of time gathered from the pages that overlap them.
 
-use super::page::{RECORD_BYTES, Record, Stamps};
-use super::second::{MICROS, SecondCounts, end_within_us};
+use super::columns::Unpacked;
+use super::page::Stamps;
+use super::second::{SecondCounts, Spread};
 use super::{PageEntry, unable};
-use crate::backtest::call::Call;
 use crate::backtest::timeline::{Batch, Timeline, Tracked};
 use anyhow::Context;
 use std::fs::File;
@@ -12,7 +12,6 @@ use std::os::unix::fs::FileExt;
 /// Calls gathered before they are put in order and handed on; few enough to stay in a cache.
 const SLICE_CALLS: usize = 1 << 13;
 
-const LONG_BYTES: usize = 8;
 const FIRST_RANK_BYTES: usize = 8;
 
 /// All requests of a log, in a file without a name.
@@ -32,9 +31,7 @@ pub(crate) struct Stored {
 
 impl PageEntry {
     pub(super) fn bytes(&self) -> usize {
-        self.records as usize * RECORD_BYTES
-            + self.long_durations as usize * LONG_BYTES
-            + self.first_ranks as usize * FIRST_RANK_BYTES
+        self.shape.bytes() + self.first_ranks as usize * FIRST_RANK_BYTES
     }
 }
 
@@ -83,6 +80,12 @@ impl Stored {
         Some((first, last))
     }
 
+    /// Bytes of all columns.
+    #[cfg(test)]
+    pub(super) fn column_bytes(&self) -> usize {
+        self.index.iter().map(|(_, entry)| entry.shape.bytes()).sum()
+    }
+
     /// From the first to the last start of each page.
     #[cfg(test)]
     pub(super) fn page_spans_us(&self) -> impl Iterator<Item = (i64, i64)> {
@@ -108,7 +111,7 @@ impl Stored {
         // Requests that are spread over a second lie in their page as they started before that: which page and which place
         // follows from how the log was cut, and when they ended does not.
         let mut timeline = Timeline::new(self.has_whole_seconds());
-        let mut bytes = Vec::new();
+        let (mut bytes, mut unpacked) = (Vec::new(), Unpacked::default());
         let mut pages = self.index.iter().filter(|(_, entry)| entry.max_start_us >= from_us).peekable();
         loop {
             // Twice what is left over, so that sorting stays linear in the calls however far pages overlap.
@@ -116,7 +119,8 @@ impl Stored {
             while timeline.waiting() < enough
                 && let Some((number, entry)) = pages.next()
             {
-                self.load(*number, entry, from_us, &mut bytes, &mut timeline).with_context(unable)?;
+                self.read(entry, &mut bytes).with_context(unable)?;
+                timeline.add(|calls| self.unpack(*number, entry, from_us, &bytes, &mut unpacked, calls));
             }
             let next = pages.peek().map(|(_, next)| next.min_start_us);
             each(timeline.settle(next));
@@ -126,39 +130,39 @@ impl Stored {
         }
     }
 
+    fn read(&self, entry: &PageEntry, bytes: &mut Vec<u8>) -> std::io::Result<()> {
+        bytes.resize(entry.bytes(), 0);
+        self.file.read_exact_at(bytes, entry.at_byte)
+    }
+
     /// Adds a page's calls that start at or after `from_us`.
-    fn load(
+    fn unpack(
         &self,
         number: u32,
         entry: &PageEntry,
         from_us: i64,
-        bytes: &mut Vec<u8>,
-        timeline: &mut Timeline,
-    ) -> std::io::Result<()> {
-        bytes.resize(entry.bytes(), 0);
-        self.file.read_exact_at(bytes, entry.at_byte)?;
-        let (records, rest) = bytes.split_at(entry.records as usize * RECORD_BYTES);
-        let (long, first_ranks) = rest.split_at(entry.long_durations as usize * LONG_BYTES);
-        let mut long = long.as_chunks::<LONG_BYTES>().0.iter().map(|bytes| u64::from_le_bytes(*bytes));
-        let mut next_long = || long.next().unwrap_or(0);
-        let mut seconds = PageSeconds::new(self, entry, first_ranks.as_chunks::<FIRST_RANK_BYTES>().0);
-        let calls = records.as_chunks::<RECORD_BYTES>().0.iter().map(|bytes| {
-            let record = Record::from_bytes(bytes);
-            let duration_us = record.duration_us(&mut next_long);
-            let (start_us, spread_us) = match entry.stamps {
-                Stamps::Exact => (entry.base + record.offset_us(), 0),
-                Stamps::WholeSeconds => seconds.spread(record, duration_us.unwrap_or(0)),
-            };
-            let (endpoint, outcome) = (record.endpoint(), record.outcome());
-            let endpoint = self.endpoints.get(endpoint as usize).copied().unwrap_or(endpoint);
-            Tracked::new(&Call { start_us, spread_us, duration_us, endpoint, outcome })
-        });
-        if entry.min_start_us >= from_us {
-            timeline.add(number, calls);
-        } else {
-            timeline.add(number, calls.filter(|call| call.stamped_start_us() >= from_us));
+        bytes: &[u8],
+        unpacked: &mut Unpacked,
+        calls: &mut Vec<Tracked>,
+    ) {
+        let (columns, first_ranks) = bytes.split_at(entry.shape.bytes());
+        let now = |endpoint: u32| self.endpoints.get(endpoint as usize).copied().unwrap_or(endpoint);
+        let times = unpacked.read(&entry.shape, columns, now);
+        let before = calls.len();
+        match entry.stamps {
+            Stamps::Exact => unpacked.add_exact(&times, entry.base, number, calls),
+            Stamps::WholeSeconds => {
+                let mut seconds = PageSeconds::new(self, entry, first_ranks.as_chunks().0);
+                unpacked.add_ranked(&times, entry.base, number, |second| seconds.spread(second), calls);
+            }
         }
-        Ok(())
+        if entry.min_start_us < from_us {
+            let mut place = 0;
+            calls.retain(|call| {
+                place += 1;
+                place <= before || call.stamped_start_us() >= from_us
+            });
+        }
     }
 }
 
@@ -170,39 +174,37 @@ struct PageSeconds<'a> {
     stored: &'a Stored,
     entry: &'a PageEntry,
     first_ranks: &'a [[u8; FIRST_RANK_BYTES]],
-    /// By the last digits of the second's distance from the page's base: the distance (`u32::MAX`: none yet), the rank of
-    /// the first of the block's requests, and how many requests the second has.
-    remembered: [(u32, u32, u32); REMEMBERED],
+    /// By the last digits of the second's distance from the page's base: the distance, and how its requests are spread.
+    remembered: [Option<(u16, Spread)>; REMEMBERED],
 }
 
 impl<'a> PageSeconds<'a> {
     fn new(stored: &'a Stored, entry: &'a PageEntry, first_ranks: &'a [[u8; FIRST_RANK_BYTES]]) -> Self {
-        PageSeconds { stored, entry, first_ranks, remembered: [(u32::MAX, 0, 0); REMEMBERED] }
+        PageSeconds { stored, entry, first_ranks, remembered: [None; REMEMBERED] }
     }
 
-    /// The start of a request that is one of the many of its second, and how far into the second it ended.
+    /// How those are spread that ended in the second so far behind the page's base.
     #[inline]
-    fn spread(&mut self, record: Record, duration_us: u64) -> (i64, u32) {
-        let (offset, rank) = record.second_and_rank();
+    fn spread(&mut self, offset: u16) -> Spread {
         let place = usize::from(offset) % REMEMBERED;
-        if self.remembered[place].0 != u32::from(offset) {
-            self.remembered[place] = self.look_up(offset);
+        match self.remembered[place] {
+            Some((known, spread)) if known == offset => spread,
+            _ => {
+                let spread = self.look_up(offset);
+                self.remembered[place] = Some((offset, spread));
+                spread
+            }
         }
-        let (_, first, requests) = self.remembered[place];
-        let within_us = end_within_us(first.saturating_add(u32::from(rank)), requests);
-        let second = self.entry.base + i64::from(offset);
-        let start_us = (second * MICROS + within_us).saturating_sub_unsigned(duration_us);
-        (start_us, within_us as u32)
     }
 
     #[cold]
-    fn look_up(&self, offset: u16) -> (u32, u32, u32) {
+    fn look_up(&self, offset: u16) -> Spread {
         let second = self.entry.base + i64::from(offset);
         let found = self.first_ranks.binary_search_by_key(&u32::from(offset), first_half);
         let first = found.map_or(0, |index| second_half(&self.first_ranks[index]));
         let earlier = self.stored.earlier_seconds.get(self.entry.input as usize);
         let earlier = earlier.map_or(0, |counts| counts.get(second));
-        (u32::from(offset), earlier.saturating_add(first), self.stored.seconds.get(second))
+        Spread::new(earlier.saturating_add(first), self.stored.seconds.get(second))
     }
 }
 

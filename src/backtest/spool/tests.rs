@@ -52,29 +52,39 @@ fn call(start_us: i64, duration_us: Option<u64>, endpoint: u32) -> Call {
     Call { start_us, spread_us: 0, duration_us, endpoint, outcome }
 }
 
-fn duration() -> impl Strategy<Value = Option<u64>> {
+/// Of the durations of a log that are not out of the ordinary, so many of 256 are whole milliseconds.
+fn duration(in_millis: u32) -> impl Strategy<Value = Option<u64>> {
     let longest_short = u64::from(u32::MAX) - 2;
     prop_oneof![
-        8 => (0..2_000_000u64).prop_map(Some),
+        16 * (256 - in_millis) => (0..2_000_000u64).prop_map(Some),
+        16 * in_millis => prop_oneof![0..2_000u64, 65_530..65_540u64].prop_map(|ms| Some(ms * 1_000)),
         // Starts that are the same only once requests are spread over their second.
-        8 => (0..8u64).prop_map(|quarters| Some(quarters * 250_000)),
-        1 => Just(None),
-        1 => prop_oneof![Just(longest_short), Just(longest_short + 1), Just(longest_short + 2), Just(86_400_000_000_000)]
+        2048 => (0..8u64).prop_map(|quarters| Some(quarters * 250_000)),
+        256 => Just(None),
+        64 => prop_oneof![Just(longest_short), Just(longest_short + 1), Just(longest_short + 2), Just(86_400_000_000_000)]
             .prop_map(Some),
     ]
 }
 
 fn file() -> impl Strategy<Value = (Stamps, Vec<Call>)> {
+    let endpoints = prop::sample::select(vec![0..3u32, 0..1000, 65_530..65_540, (1 << 30) - 2..1 << 30]);
+    (prop::sample::select(vec![0, 128, 256]), endpoints)
+        .prop_flat_map(|(in_millis, endpoints)| file_with(duration(in_millis).boxed(), endpoints))
+}
+
+fn file_with(
+    duration: BoxedStrategy<Option<u64>>,
+    endpoints: std::ops::Range<u32>,
+) -> impl Strategy<Value = (Stamps, Vec<Call>)> {
     let exact_end = prop_oneof![9 => 0..30_000_000i64, 1 => -4_000_000_000_000..9_000_000_000_000_000i64];
-    let exact = (exact_end, duration(), 0..1000u32)
+    let exact = (exact_end, duration.clone(), endpoints.clone())
         .prop_map(|(end_us, duration, endpoint)| call(end_us - duration.unwrap_or(0) as i64, duration, endpoint));
     let whole_end = prop_oneof![9 => 0..30i64, 1 => -4_000_000..9_000_000_000i64];
     // A log may go on with finer stamps than it began with.
     let fraction_us = prop_oneof![4 => Just(0), 1 => 0..1_000_000i64];
-    let whole =
-        (whole_end, fraction_us, duration(), 0..1000u32).prop_map(|(end_s, fraction_us, duration, endpoint)| {
-            call(end_s * 1_000_000 + fraction_us - duration.unwrap_or(0) as i64, duration, endpoint)
-        });
+    let whole = (whole_end, fraction_us, duration, endpoints).prop_map(|(end_s, fraction_us, duration, endpoint)| {
+        call(end_s * 1_000_000 + fraction_us - duration.unwrap_or(0) as i64, duration, endpoint)
+    });
     prop_oneof![
         prop::collection::vec(exact, 0..200).prop_map(|calls| (Stamps::Exact, calls)),
         prop::collection::vec(whole, 0..200).prop_map(|calls| (Stamps::WholeSeconds, calls)),
@@ -96,6 +106,8 @@ proptest! {
         let good = expected.iter().filter(|call| call.outcome == Outcome::Good && call.duration_us.is_some()).count();
         prop_assert_eq!(stored.good_timed(), good as u64);
         let stamped = || expected.iter().map(Call::stamped_start_us);
+        let long = expected.iter().filter(|call| call.duration_us.is_some_and(|us| us >= u64::from(u32::MAX) - 1)).count();
+        prop_assert!(stored.column_bytes() <= 12 * expected.len() + 8 * long);
         prop_assert_eq!(stored.span_us(), stamped().min().zip(stamped().max()));
     }
 }
@@ -174,6 +186,33 @@ fn more_requests_in_a_second_than_a_rank_holds_stay_spread() {
     let starts: Vec<i64> =
         read(&spooled(&[(Stamps::WholeSeconds, calls)], usize::MAX), i64::MIN).iter().map(|c| c.start_us).collect();
     assert!((0..140_000i64).all(|k| starts[k as usize] == (2 * k + 1) * 1_000_000 / 280_000));
+}
+
+#[test]
+fn an_ordinary_log_takes_four_bytes_a_request() {
+    let at = |n: i64| call(n / 50 * 1_000_000, Some((n as u64 % 40) * 1_000), n as u32 % 60);
+    let calls: Vec<Call> = (0..40_960).map(at).collect();
+    let bytes_of = |stamps| spooled(&[(stamps, calls.clone())], usize::MAX).column_bytes() as f64 / calls.len() as f64;
+    assert!(bytes_of(Stamps::WholeSeconds) < 4.25, "{}", bytes_of(Stamps::WholeSeconds));
+    assert!(bytes_of(Stamps::Exact) < 8.1, "{}", bytes_of(Stamps::Exact));
+}
+
+#[test]
+fn renumbering_reaches_every_request_however_many_endpoints_a_page_has() {
+    for endpoints in [3, 1_000, 1 << 20] {
+        let calls: Vec<Call> = (0..2_000).map(|n| call(n, Some(1), n as u32 * 7919 % endpoints)).collect();
+        let mut block = Block::of(&calls, Stamps::Exact);
+        block.renumber(|endpoint| 2 * endpoint + 1);
+        let mut spool = Spool::create().unwrap();
+        spool.push(0, block).unwrap();
+        let mut stored = spool.finish().unwrap();
+        let told = |stored: &Stored| read(stored, i64::MIN).iter().map(|call| call.endpoint).collect::<Vec<u32>>();
+        assert!(told(&stored).iter().zip(&calls).all(|(told, call)| *told == 2 * call.endpoint + 1), "{endpoints}");
+        stored.renumber((0..=2 * endpoints).map(|endpoint| endpoint + 5).collect());
+        assert!(told(&stored).iter().zip(&calls).all(|(told, call)| *told == 2 * call.endpoint + 6), "{endpoints}");
+        let outcomes = read(&stored, i64::MIN).iter().map(|call| call.outcome).collect::<Vec<Outcome>>();
+        assert_eq!(outcomes, calls.iter().map(|call| call.outcome).collect::<Vec<Outcome>>());
+    }
 }
 
 #[test]

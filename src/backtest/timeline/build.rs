@@ -3,14 +3,16 @@
 use super::{Batch, Event, Phase, Tracked};
 use crate::backtest::order::KeyOrder;
 
-// A key is a start or an end: its time in the upper half, then its phase, the place of its call, and whether that has a
-// duration.
+// A key is a start or an end: its time in the upper half, then its phase, then what an event has above its lowest bit.
 
 /// Where a key has its phase.
 const PHASE_SHIFT: u32 = 30;
 
 /// The bits of a key below the phase.
-const KEY_CALL_MASK: u32 = (1 << PHASE_SHIFT) - 1;
+const KEY_EVENT_MASK: u32 = (1 << PHASE_SHIFT) - 1;
+
+/// Calls whose places fit in a key.
+const MOST_CALLS: usize = 1 << (PHASE_SHIFT - Tracked::SPREAD_SHIFT);
 
 impl Phase {
     const KEY_MASK: u64 = 3 << PHASE_SHIFT;
@@ -24,7 +26,7 @@ impl Phase {
 /// The place of a key's call.
 #[inline(always)]
 fn place_of(key: u64) -> usize {
-    (key as u32 & KEY_CALL_MASK) as usize >> 1
+    event_of(key).call()
 }
 
 #[inline(always)]
@@ -34,7 +36,13 @@ fn is_start(key: u64) -> bool {
 
 #[inline(always)]
 fn event_of(key: u64) -> Event {
-    Event((key as u32 & KEY_CALL_MASK) << 1 | u32::from(!is_start(key)))
+    Event((key as u32 & KEY_EVENT_MASK) << Event::TAG_SHIFT | u32::from(!is_start(key)))
+}
+
+/// What keys of one instant have in common.
+#[inline(always)]
+fn instant_of(key: u64) -> u64 {
+    key >> PHASE_SHIFT
 }
 
 /// The calls that are not over.
@@ -44,8 +52,6 @@ pub(in crate::backtest) struct Timeline {
     by_end: bool,
     /// Those left from the last batch, then new ones.
     calls: Vec<Tracked>,
-    /// For each its page.
-    pages: Vec<u32>,
     /// How many are left.
     left: usize,
     /// What happened before is in earlier batches.
@@ -64,7 +70,6 @@ impl Timeline {
         Timeline {
             by_end,
             calls: Vec::new(),
-            pages: Vec::new(),
             left: 0,
             settled_us: i64::MIN,
             started: 0,
@@ -78,29 +83,29 @@ impl Timeline {
         self.calls.len()
     }
 
-    /// Adds calls of a page; none of them starts before what is settled.
-    pub(in crate::backtest) fn add(&mut self, page: u32, calls: impl Iterator<Item = Tracked>) {
+    /// `add` appends calls of a page; none of them starts before what is settled.
+    pub(in crate::backtest) fn add(&mut self, add: impl FnOnce(&mut Vec<Tracked>)) {
         let before = self.calls.len();
-        self.calls.extend(calls);
+        add(&mut self.calls);
         debug_assert!(self.calls[before..].iter().all(|call| call.start_us >= self.settled_us), "a start is too late");
-        debug_assert!(self.calls.len() < 1 << (PHASE_SHIFT - 1), "places run into the phase");
-        self.pages.resize(self.calls.len(), page);
+        debug_assert!(self.calls.len() < MOST_CALLS, "places run into the phase");
     }
 
     /// All starts and ends before `until_us` that are in no earlier batch; `None`: all that are left.
     pub(in crate::backtest) fn settle(&mut self, until_us: Option<i64>) -> Batch {
         let last_us = until_us.map_or(i64::MAX, |until_us| until_us.saturating_sub(1));
-        let not_over = self.find_keys(last_us);
-        self.order_ties();
-        let events = self.keys.iter().map(|key| event_of(*key)).collect();
-        let starts = self.number_starts();
+        let leaves = self.find_keys(last_us);
+        let (starts, events) = self.tell_events();
+        for place in &starts {
+            self.calls[*place as usize].number = self.started;
+            self.started += 1;
+        }
         let from_us = std::mem::replace(&mut self.settled_us, until_us.unwrap_or(i64::MAX));
         // The next batch has about as many.
         let mut left_calls = Vec::with_capacity(self.calls.len());
-        left_calls.extend(not_over.iter().map(|place| self.calls[*place as usize]));
-        self.pages = not_over.iter().map(|place| self.pages[*place as usize]).collect();
-        let left = std::mem::replace(&mut self.left, not_over.len());
-        Batch { from_us, calls: std::mem::replace(&mut self.calls, left_calls), left, starts, events }
+        left_calls.extend(leaves.iter().map(|place| self.calls[*place as usize]));
+        let left = std::mem::replace(&mut self.left, leaves.len());
+        Batch { from_us, calls: std::mem::replace(&mut self.calls, left_calls), left, leaves, starts, events }
     }
 
     /// Puts the keys of all starts and ends up to `last_us` in order; gives the places of the calls that do not end by
@@ -111,12 +116,12 @@ impl Timeline {
             i64::MIN => calls.iter().map(|call| call.start_us).min().unwrap_or(0),
             settled_us => settled_us,
         };
-        let (mut not_over, mut count, mut latest) = (Vec::new(), 0, 0);
-        keys.clear();
+        let (mut leaves, mut count, mut latest) = (Vec::new(), 0, 0);
+        // What is left of earlier keys is written over.
         keys.resize(2 * calls.len(), 0);
         for (call, place) in calls.iter().zip(0u64..) {
             let (start_us, end_us) = (call.start_us, call.end_us());
-            let low = place << 1 | u64::from(call.is_timed());
+            let low = place << Tracked::SPREAD_SHIFT | u64::from(call.tag & Tracked::EVENT_MASK);
             // Without a branch: which calls start or end here is clear for most, but not for those at the batch's edges.
             let after = |at_us: i64| at_us.wrapping_sub(first_us) as u64;
             keys[count] = after(start_us) << 32 | Phase::Start.key_bits() | low;
@@ -129,7 +134,7 @@ impl Timeline {
                 latest = after(end_us).max(latest);
             } else {
                 latest = if starts { after(start_us).max(latest) } else { latest };
-                not_over.push(place as u32);
+                leaves.push(place as u32);
             }
         }
         keys.truncate(count);
@@ -138,47 +143,46 @@ impl Timeline {
         } else {
             sort_wide(keys, calls, first_us);
         }
-        not_over
+        leaves
     }
 
-    /// Puts ends of one instant, and starts of one, in order of their calls' starts.
-    fn order_ties(&mut self) {
-        let Timeline { by_end, calls, pages, keys, .. } = self;
-        let instant = |key: &u64| key >> PHASE_SHIFT;
+    /// The places of the calls that start, and all events, of the sorted keys.
+    fn tell_events(&mut self) -> (Vec<u32>, Vec<Event>) {
+        // One more, as a place is written before it is clear that it is one.
+        let mut starts = vec![0; self.calls.len() + 1];
+        let mut events = Vec::with_capacity(self.keys.len());
+        let (mut count, mut ordered) = (0, 0);
+        for at in 0..self.keys.len() {
+            if at + 1 < self.keys.len() && instant_of(self.keys[at]) == instant_of(self.keys[at + 1]) && at >= ordered {
+                ordered = self.order_ties(at);
+            }
+            let key = self.keys[at];
+            events.push(event_of(key));
+            starts[count] = place_of(key) as u32;
+            count += usize::from(is_start(key));
+        }
+        starts.truncate(count);
+        (starts, events)
+    }
+
+    /// Puts ends of one instant, or starts of one, in order of their calls' starts; gives the end of the keys that are.
+    #[cold]
+    fn order_ties(&mut self, from: usize) -> usize {
+        let Timeline { by_end, calls, keys, .. } = self;
         let rank = |key: &u64| {
             let place = place_of(*key);
             let call = &calls[place];
             let length = if *by_end { (call.duration_us, call.is_timed()) } else { (0, false) };
-            (call.start_us, length, pages[place], place)
+            // Either both have started in an earlier batch, or both have the numbers of their pages.
+            (call.start_us, length, call.number, place)
         };
-        let mut from = 0;
-        while let Some(equal) = keys[from..].windows(2).position(|pair| instant(&pair[0]) == instant(&pair[1])) {
-            let first = from + equal;
-            let tied = instant(&keys[first]);
-            from = first + keys[first..].iter().take_while(|key| instant(key) == tied).count();
-            let ties = &mut keys[first..from];
-            if !ties.is_sorted_by_key(rank) {
-                ties.sort_unstable_by_key(rank);
-            }
+        let tied = instant_of(keys[from]);
+        let to = from + keys[from..].iter().take_while(|key| instant_of(**key) == tied).count();
+        let ties = &mut keys[from..to];
+        if !ties.is_sorted_by_key(rank) {
+            ties.sort_unstable_by_key(rank);
         }
-    }
-
-    /// Gives the calls that start their numbers; gives their places.
-    fn number_starts(&mut self) -> Vec<u32> {
-        let Timeline { calls, started, keys, .. } = self;
-        // One more, as a place is written before it is clear that it is one.
-        let mut starts = vec![0; calls.len() + 1];
-        let mut count = 0;
-        for key in keys {
-            starts[count] = place_of(*key) as u32;
-            count += usize::from(is_start(*key));
-        }
-        starts.truncate(count);
-        for place in &starts {
-            calls[*place as usize].number = *started;
-            *started += 1;
-        }
-        starts
+        to
     }
 }
 

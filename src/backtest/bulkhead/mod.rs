@@ -5,15 +5,16 @@
 //! one that runs out does so before the starts of that moment. Calls without a duration in the log are left out, and
 //! the timeout is not looked at: a bulkhead is judged alone.
 //!
-//! Who comes later changes nothing for who waits, so that a start tells at once when the call runs, or that it never
-//! does: only starts are modelled, and of those only what may find the bulkhead full.
+//! Only what may find the bulkhead full is modelled: with a queue in [`queued`], without one in [`unqueued`].
 
-use super::call::Outcome;
+mod queued;
+mod unqueued;
+
 use super::load::Load;
-use super::timeline::{Batch, Phase, TimePhase, Tracked};
+use super::timeline::Batch;
+use queued::Queued;
 use serde::Serialize;
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use unqueued::Unqueued;
 
 /// How long a queue is and how long one waits in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,37 +57,43 @@ pub(super) fn max_running(max_concurrent_calls: f64) -> usize {
 /// One bulkhead.
 pub(crate) struct Bulkhead {
     max_running: usize,
-    queue_plan: Queue,
-    /// When the calls end that have the places. One that is over stays until another takes its place.
-    ends: BinaryHeap<Reverse<TimePhase>>,
-    /// When those that wait leave the queue, in order: they run, or their wait is over. Some may have left.
-    leave: VecDeque<TimePhase>,
-    /// Up to then calls are in flight that would not be so in the log, or the other way round.
-    differs_until: Option<TimePhase>,
+    queue: Queue,
+    places: Places,
     tally: Tally,
     /// When each call ran, by its number.
     #[cfg(test)]
-    pub(super) ran_us: std::collections::BTreeMap<u64, i64>,
+    pub(super) ran_us: RanUs,
+}
+
+/// When calls ran, by their numbers.
+#[cfg(test)]
+type RanUs = std::collections::BTreeMap<u64, i64>;
+
+enum Places {
+    Queued(Queued),
+    Unqueued(Unqueued),
 }
 
 impl Bulkhead {
     /// An empty bulkhead.
     pub(crate) fn new(max_running: usize, queue: Queue) -> Self {
+        let places = match queue.calls {
+            0 => Places::Unqueued(Unqueued::new(max_running)),
+            _ => Places::Queued(Queued::new(max_running, queue)),
+        };
         Bulkhead {
             max_running,
-            queue_plan: queue,
-            ends: BinaryHeap::new(),
-            leave: VecDeque::new(),
-            differs_until: None,
+            queue,
+            places,
             tally: Tally::default(),
             #[cfg(test)]
-            ran_us: std::collections::BTreeMap::new(),
+            ran_us: RanUs::new(),
         }
     }
 
     /// What it was made with.
     pub(super) fn plan(&self) -> (usize, Queue) {
-        (self.max_running, self.queue_plan)
+        (self.max_running, self.queue)
     }
 
     /// Takes the next events, with their load.
@@ -94,85 +101,32 @@ impl Bulkhead {
     /// Where every call in flight runs as the log says and the log's own number in flight fits, no start finds the
     /// bulkhead full: there is nothing to model.
     pub(super) fn take(&mut self, batch: &Batch, load: Load) {
-        if self.differs_until.is_none_or(|until| until < TimePhase::of(batch.from_us, Phase::End)) {
-            if load.peak as usize <= self.max_running {
-                self.tally.calls += u64::from(load.starts);
-                return;
+        let differs = match &self.places {
+            Places::Queued(queued) => queued.differs_at(batch.from_us),
+            Places::Unqueued(unqueued) => unqueued.differs(),
+        };
+        self.tally.calls += u64::from(load.starts);
+        if !differs && load.peak as usize <= self.max_running {
+            return;
+        }
+        match &mut self.places {
+            Places::Queued(queued) => {
+                if !differs {
+                    queued.begin(batch);
+                }
+                queued.take(batch, &mut self.tally);
+                #[cfg(test)]
+                self.ran_us.append(&mut queued.ran_us);
             }
-            self.leave.clear();
-            self.ends.clear();
-            self.ends.extend(batch.in_flight().map(|call| Reverse(TimePhase::of_end(call.start_us, call.duration_us))));
+            Places::Unqueued(unqueued) => {
+                if !differs {
+                    unqueued.begin(batch);
+                }
+                unqueued.take(batch, &mut self.tally);
+                #[cfg(test)]
+                self.ran_us.append(&mut unqueued.ran_us);
+            }
         }
-        batch.started().filter(|call| call.is_timed()).for_each(|call| self.start(call));
-    }
-
-    #[inline]
-    fn start(&mut self, call: &Tracked) {
-        self.tally.calls += 1;
-        let end = TimePhase::of_end(call.start_us, call.duration_us);
-        if self.ends.len() < self.max_running {
-            self.ends.push(Reverse(end));
-        } else if self.first_end() < TimePhase::of(call.start_us, Phase::Start) {
-            self.replace_first_end(end);
-        } else {
-            self.wait(call);
-            return;
-        }
-        self.note_run(call.number, call.start_us);
-    }
-
-    #[inline]
-    fn note_run(&mut self, _call: u64, _at_us: i64) {
-        #[cfg(test)]
-        self.ran_us.insert(_call, _at_us);
-    }
-
-    /// When the first of the places comes free; [`TimePhase::NEVER`] where there is none.
-    #[inline]
-    fn first_end(&self) -> TimePhase {
-        self.ends.peek().map_or(TimePhase::NEVER, |first| first.0)
-    }
-
-    #[inline]
-    fn replace_first_end(&mut self, end: TimePhase) {
-        if let Some(mut first) = self.ends.peek_mut() {
-            *first = Reverse(end);
-        }
-    }
-
-    /// All places are taken when it starts.
-    fn wait(&mut self, call: &Tracked) {
-        let start_us = call.start_us;
-        let start = TimePhase::of(start_us, Phase::Start);
-        let is_good = u64::from(call.outcome() == Outcome::Good);
-        self.tally.first_full_us.get_or_insert(start_us);
-        self.differs_until = self.differs_until.max(Some(TimePhase::of_end(start_us, call.duration_us)));
-        while self.leave.front().is_some_and(|leaves| *leaves < start) {
-            self.leave.pop_front();
-        }
-        if self.leave.len() >= self.queue_plan.calls {
-            self.tally.rejected_full += 1;
-            self.tally.good_rejected += is_good;
-            return;
-        }
-        let over = TimePhase::of(start_us.saturating_add(self.queue_plan.wait_us), Phase::WaitOver);
-        let free = self.first_end();
-        if free < over {
-            let end = TimePhase::of_end(free.at_us(), call.duration_us);
-            self.replace_first_end(end);
-            self.differs_until = self.differs_until.max(Some(end));
-            let wait_us = free.at_us().saturating_sub(start_us);
-            self.tally.waited += 1;
-            self.tally.wait_us = self.tally.wait_us.saturating_add(wait_us as u64);
-            self.tally.longest_wait_us = self.tally.longest_wait_us.max(wait_us);
-            self.note_run(call.number, free.at_us());
-        } else {
-            self.tally.rejected_waiting += 1;
-            self.tally.good_rejected += is_good;
-            self.differs_until = self.differs_until.max(Some(over));
-        }
-        self.leave.push_back(free.min(over));
-        self.tally.longest_queue = self.tally.longest_queue.max(self.leave.len());
     }
 
     /// What was counted.
