@@ -24,7 +24,7 @@ pub enum NoFormat {
     Unknown {
         /// What it looks like.
         looks: Looks,
-        /// The preset that read most lines, when any read one.
+        /// The preset that read most lines, when those are not too few to tell.
         guess: Option<Guess>,
     },
     /// The log could be in either of two formats whose latencies have other units.
@@ -88,7 +88,8 @@ pub fn detect_text(sample_lines: &[&[u8]], wanted: &Wanted) -> Result<(LogFormat
             Ok((format, parsed))
         }
         best => {
-            let guess = best.and_then(|(preset, parsed)| sample.guess(preset, parsed, &plain));
+            let telling = best.filter(|(_, parsed)| LINES_FOR_A_TELLING_ONE * parsed >= sample.lines.len());
+            let guess = telling.and_then(|(preset, parsed)| sample.guess(preset, parsed, &plain));
             Err(NoFormat::Unknown { looks: Looks::of(&sample.texts()), guess })
         }
     }
@@ -133,6 +134,10 @@ fn best(sample: &Sample, wanted: &Wanted) -> Option<(&'static Preset, usize)> {
 
 /// Lines that tell which presets to look at first.
 const FEW_LINES: usize = 3;
+
+/// A preset that does not read one line of so many is no guess: half of them would be enough to take it, and lines of
+/// several kinds in one log are each a smaller part.
+const LINES_FOR_A_TELLING_ONE: usize = 3;
 
 /// No request takes less than this in every line of a log, so smaller whole numbers count no microseconds.
 const LEAST_LIKELY_MAX: Duration = Duration::from_millis(1);

@@ -148,7 +148,7 @@ fn small_whole_numbers_at_a_lines_end_tell_no_unit() {
 }
 
 #[test]
-fn half_of_the_lines_are_enough() {
+fn half_of_the_lines_are_enough_and_a_third_for_a_guess() {
     let combined = format!("{COMMON}{AGENT}");
     assert_eq!(detect(&["x", "", &combined, " "]), Ok(("nginx combined".to_owned(), 1)));
     let guess = Guess {
@@ -159,6 +159,8 @@ fn half_of_the_lines_are_enough() {
     };
     let expected = NoFormat::Unknown { looks: Looks::Text, guess: Some(guess) };
     assert_eq!(detect(&["", "x\x1b[31m", &combined, "y"]), Err(expected));
+    let without_guess = NoFormat::Unknown { looks: Looks::Text, guess: None };
+    assert_eq!(detect(&["x", &combined, "y", "z"]), Err(without_guess));
 }
 
 #[test]
