@@ -4,7 +4,7 @@
 use learn::plan::Wanted;
 use learn::request::Line;
 use learn::source::ParseLine;
-use learn::source::detect::detect_text;
+use learn::source::detect::{TextFormat, detect_text};
 use learn::source::named::{JsonMap, LtsvMap, W3cMap};
 use libfuzzer_sys::fuzz_target;
 
@@ -21,7 +21,10 @@ fuzz_target!(|data: &[u8]| {
     let wanted = Wanted { developer: data.first().filter(|byte| **byte == b'{').map(|_| "user".to_owned()), ..Wanted::default() };
     if let Ok((format, read)) = detect_text(&lines, &wanted) {
         assert!(2 * read >= lines.iter().filter(|line| !line.trim_ascii().is_empty()).count());
-        parse(&mut format.parser(), &lines);
+        match format {
+            TextFormat::One(format) => parse(&mut format.parser(), &lines),
+            TextFormat::Two(pair) => parse(&mut pair.parser(), &lines),
+        }
     }
     if let Ok(map) = JsonMap::detect(&lines, &wanted) {
         parse(&mut map.parser(), &lines);

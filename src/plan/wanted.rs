@@ -24,6 +24,8 @@ pub struct LineTemplate {
     pub title: String,
     /// The nginx `log_format` string, or the whole directive.
     pub log_format: String,
+    /// The layout that is tried on lines which are not in this one, where the product writes both.
+    pub companion: Option<Box<LineTemplate>>,
 }
 
 /// What the run wants of a format beyond time, method, path and status.

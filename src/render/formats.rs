@@ -70,7 +70,13 @@ fn known(formats: &[Known]) -> Section {
     let table = Table { columns, rows: formats.iter().map(row).collect(), note_title: None };
     let others = "Any other nginx log_format or Apache LogFormat is given as it stands in the server's configuration, \
                   or taken from it with --nginx-conf. Without a flag the first lines of a log tell its format.";
-    Section { title: "Formats".to_owned(), blocks: vec![Block::Table(table), Block::Line(Text::plain(others))] }
+    let mut blocks = vec![Block::Table(table), Block::Line(Text::plain(others))];
+    let companion = |format: &Known| {
+        let text = Text::name(format.name).then_plain(" reads the lines of ").then_name(format.companion?);
+        Some(Block::Line(text.then_plain(", too.")))
+    };
+    blocks.extend(formats.iter().filter_map(companion));
+    Section { title: "Formats".to_owned(), blocks }
 }
 
 fn latency(field: Option<&str>, unit: Option<&str>) -> Span {

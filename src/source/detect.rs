@@ -3,10 +3,11 @@
 //! In go the first lines of a log, out comes the preset that reads most of them, or what the log looks like instead.
 //! It must not read files.
 
-use super::ParseLine;
 use super::looks::Looks;
 use super::nginx::{FormatError, LogFormat};
+use super::pair::Pair;
 use super::preset::{self, Detection, Preset};
+use super::{FormatInfo, ParseLine};
 use crate::plan::{Unit, Wanted};
 use crate::request::{Line, Request};
 use std::cmp::Reverse;
@@ -68,26 +69,51 @@ impl fmt::Display for Guess {
     }
 }
 
-/// The preset that reads most of the sample, compiled for what is wanted, and how many lines it reads.
+/// What a text log is written in.
+#[derive(Clone, Debug)]
+pub enum TextFormat {
+    /// One layout.
+    One(LogFormat),
+    /// Two of one product.
+    Two(Pair),
+}
+
+impl TextFormat {
+    /// What the format delivers.
+    pub fn info(&self) -> FormatInfo {
+        match self {
+            TextFormat::One(format) => format.info(),
+            TextFormat::Two(pair) => pair.info(),
+        }
+    }
+}
+
+/// The preset that reads most of the sample, compiled for what is wanted, and how many lines it reads; where none reads
+/// half, the preset that does so with its companion.
 ///
 /// Lines without a request in them count as read, empty lines not at all.
 ///
 /// # Errors
 ///
-/// When no preset reads half of the lines, or when the one that does lacks a field that is wanted.
-pub fn detect_text(sample_lines: &[&[u8]], wanted: &Wanted) -> Result<(LogFormat, usize), NoFormat> {
+/// When no preset and no pair reads half of the lines, or when the one that does lacks a field that is wanted.
+pub fn detect_text(sample_lines: &[&[u8]], wanted: &Wanted) -> Result<(TextFormat, usize), NoFormat> {
     let sample = Sample::new(sample_lines);
     let plain = plain(wanted);
     let best = best(&sample, &plain);
     match best {
-        Some((preset, parsed)) if 2 * parsed >= sample.lines.len() => {
+        Some((preset, parsed)) if sample.is_enough(parsed) => {
             check_unit(preset, &sample, &plain)?;
             let lacking = |error| NoFormat::Lacking { preset: preset.name, error };
             let format = LogFormat::compile(preset.title, preset.log_format, wanted).map_err(lacking)?;
             let parsed = sample.read(&format, preset.detection);
-            Ok((format, parsed))
+            Ok((TextFormat::One(format), parsed))
         }
         best => {
+            let alone = best.map_or(0, |(_, parsed)| parsed);
+            if let Some((preset, companion)) = pair(&sample, alone, &plain) {
+                let (pair, parsed) = sample.read_by_pair(preset, companion, wanted)?;
+                return Ok((TextFormat::Two(pair), parsed));
+            }
             let telling = best.filter(|(_, parsed)| LINES_FOR_A_TELLING_ONE * parsed >= sample.lines.len());
             let guess = telling.and_then(|(preset, parsed)| sample.guess(preset, parsed, &plain));
             Err(NoFormat::Unknown { looks: Looks::of(&sample.texts()), guess })
@@ -103,6 +129,16 @@ pub fn rank(sample_lines: &[&[u8]], wanted: &Wanted) -> Vec<(&'static Preset, us
     // Of equals the earlier preset stays first.
     candidates.sort_by_key(|(_, parsed)| Reverse(*parsed));
     candidates
+}
+
+/// The first preset that reads enough of the sample with its companion, and that; together they read
+/// more lines than the best preset `alone`.
+fn pair(sample: &Sample, alone: usize, wanted: &Wanted) -> Option<(&'static Preset, &'static Preset)> {
+    let mut pairs = preset::all().iter().filter_map(|preset| Some((preset, preset.companion()?)));
+    pairs.find(|(preset, companion)| {
+        let read = sample.read_by_pair(preset, companion, wanted);
+        read.is_ok_and(|(_, parsed)| parsed > alone && sample.is_enough(parsed))
+    })
 }
 
 /// What is wanted beyond a request must not decide which format a log is in.
@@ -171,6 +207,26 @@ impl<'a> Sample<'a> {
 
     fn texts(&self) -> Vec<&'a [u8]> {
         self.lines.iter().map(|(_, line)| *line).collect()
+    }
+
+    /// Whether so many lines tell that the log is in the format by which they are read.
+    fn is_enough(&self, parsed: usize) -> bool {
+        2 * parsed >= self.lines.len()
+    }
+
+    /// A preset and its companion, compiled, and how many lines they read together.
+    fn read_by_pair(&self, own: &Preset, companion: &Preset, wanted: &Wanted) -> Result<(Pair, usize), NoFormat> {
+        let lacking = |preset: &Preset| {
+            let preset = preset.name;
+            move |error| NoFormat::Lacking { preset, error }
+        };
+        let format = LogFormat::compile(own.title, own.log_format, wanted).map_err(lacking(own))?;
+        let other = LogFormat::compile_companion(companion.title, companion.log_format, wanted);
+        let texts = self.texts();
+        let pair = Pair::new(format, other.map_err(lacking(companion))?, &texts);
+        let mut parser = pair.parser();
+        let parsed = texts.iter().filter(|line| is_read(&parser.parse_line(line), own.detection)).count();
+        Ok((pair, parsed))
     }
 
     /// How many lines a format reads.

@@ -134,7 +134,7 @@ fn explain_readable(name: &InputName, choice: &FormatChoice, wanted: &Wanted) ->
 }
 
 /// A format that is known by name.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Known {
     /// Its name for `--log-format`.
@@ -147,6 +147,8 @@ pub struct Known {
     pub latency_unit: Option<&'static str>,
     /// Its layout as an nginx `log_format`; `null` where the lines name their fields.
     pub log_format: Option<&'static str>,
+    /// The format whose lines are read under this name, too.
+    pub companion: Option<&'static str>,
 }
 
 /// Every format that is known by name.
@@ -158,10 +160,11 @@ pub fn known() -> anyhow::Result<Vec<Known>> {
         let info = LogFormat::compile(preset.title, preset.log_format, &Wanted::default())?.info();
         let latency_unit = info.latency_unit.map(Unit::symbol);
         let (name, title, log_format) = (preset.name, preset.title, Some(preset.log_format));
-        Ok(Known { name, title, latency_field: info.latency_field, latency_unit, log_format })
+        let companion = preset.companion;
+        Ok(Known { name, title, latency_field: info.latency_field, latency_unit, log_format, companion })
     };
     let mut known: Vec<Known> = preset::all().iter().map(template).collect::<anyhow::Result<_>>()?;
-    let family = |(name, title, _)| Known { name, title, latency_field: None, latency_unit: None, log_format: None };
+    let family = |(name, title, _)| Known { name, title, ..Known::default() };
     known.extend(FAMILIES.map(family));
     Ok(known)
 }

@@ -1,13 +1,14 @@
 //! A compiled format, whichever family it belongs to, and how it is chosen for an input.
 
 use super::chunk::{self, Before, ChunkPart, ChunkReader};
-use super::detect::{self, NoFormat};
+use super::detect::{self, NoFormat, TextFormat};
 use super::lines::Chunk;
 use super::marks::LineMarks;
 use super::named::{
     FieldParser, FieldsLine, Heading, JsonMap, LtsvMap, W3cMap, escaped_len, names_columns, names_request,
 };
 use super::nginx::{LogFormat, NginxParser, json_template};
+use super::pair::{Pair, PairParser};
 use super::prefix::{Prefix, Stripped};
 use super::preset::Preset;
 use super::probe::{Probe, SAMPLE_BYTES};
@@ -32,6 +33,8 @@ pub struct LineFormat {
 enum Family {
     /// An nginx `log_format`, or the like.
     Template(Arc<LogFormat>),
+    /// Two of them.
+    Pair(Arc<Pair>),
     Json(Arc<JsonMap>),
     Ltsv(Arc<LtsvMap>),
     W3c(Arc<W3cMap>),
@@ -110,6 +113,7 @@ impl LineFormat {
     pub(crate) fn stamps(&self) -> Option<Stamps> {
         match &self.family {
             Family::Template(format) => format.stamps(),
+            Family::Pair(pair) => pair.stamps(),
             Family::Json(_) | Family::Ltsv(_) | Family::W3c(_) => None,
         }
     }
@@ -122,11 +126,14 @@ impl LineFormat {
     /// Other presets that read some of the lines and how many each reads, the best first; none where the format is
     /// no preset's kind.
     pub fn others(&self, sample: &[&[u8]], wanted: &Wanted) -> Vec<(&'static Preset, usize)> {
-        let Family::Template(format) = &self.family else { return Vec::new() };
-        let title = format.info().name;
+        let own: Vec<String> = match &self.family {
+            Family::Template(format) => vec![format.info().name],
+            Family::Pair(pair) => pair.titles().into(),
+            Family::Json(_) | Family::Ltsv(_) | Family::W3c(_) => return Vec::new(),
+        };
         let stripped = self.prefix.map(|prefix| prefix.strip_all(sample));
         let mut ranked = detect::rank(&lines_of(stripped.as_deref(), sample), wanted);
-        ranked.retain(|(preset, _)| preset.title != title);
+        ranked.retain(|(preset, _)| own.iter().all(|title| preset.title != title));
         ranked
     }
 
@@ -134,6 +141,7 @@ impl LineFormat {
     pub fn info(&self) -> FormatInfo {
         let info = match &self.family {
             Family::Template(format) => format.info(),
+            Family::Pair(pair) => pair.info(),
             Family::Json(map) => map.info(),
             Family::Ltsv(map) => map.info(),
             Family::W3c(map) => map.info(),
@@ -158,8 +166,10 @@ impl Family {
         if most(&LtsvMap::fits) {
             return Ok(Family::Ltsv(Arc::new(LtsvMap::detect(sample, wanted)?)));
         }
-        let (format, _) = detect::detect_text(sample, wanted)?;
-        Ok(Family::Template(Arc::new(format)))
+        Ok(match detect::detect_text(sample, wanted)? {
+            (TextFormat::One(format), _) => Family::Template(Arc::new(format)),
+            (TextFormat::Two(pair), _) => Family::Pair(Arc::new(pair)),
+        })
     }
 
     fn json(sample: &[&[u8]], wanted: &Wanted) -> anyhow::Result<Family> {
@@ -168,16 +178,25 @@ impl Family {
 
     /// What a format that was given writes: lines of its own shape, or JSON objects.
     fn template(template: &LineTemplate, lines: &[&[u8]], wanted: &Wanted) -> anyhow::Result<Family> {
-        let LineTemplate { title, log_format } = template;
-        Ok(match json_template(log_format, wanted.latency)? {
-            Some(template) => Family::Json(Arc::new(JsonMap::written_by(title, &template, lines, wanted)?)),
-            None => Family::Template(Arc::new(LogFormat::compile(title, log_format, wanted)?)),
+        let LineTemplate { title, log_format, companion } = template;
+        if let Some(template) = json_template(log_format, wanted.latency)? {
+            return Ok(Family::Json(Arc::new(JsonMap::written_by(title, &template, lines, wanted)?)));
+        }
+        let own = LogFormat::compile(title, log_format, wanted)?;
+        // What only its companion lacks does not take a layout along that was named.
+        let companion = companion
+            .as_ref()
+            .and_then(|companion| LogFormat::compile_companion(&companion.title, &companion.log_format, wanted).ok());
+        Ok(match companion {
+            Some(companion) => Family::Pair(Arc::new(Pair::new(own, companion, lines))),
+            None => Family::Template(Arc::new(own)),
         })
     }
 
     fn parser(&self) -> Parser {
         match self {
             Family::Template(format) => Parser::Template(format.parser()),
+            Family::Pair(pair) => Parser::Pair(Box::new(pair.parser())),
             Family::Json(map) => Parser::Json(map.parser()),
             Family::Ltsv(map) => Parser::Ltsv(map.parser()),
             Family::W3c(map) => Parser::W3c(map.parser()),
@@ -262,6 +281,7 @@ pub struct InputFormat {
 
 enum Parser {
     Template(NginxParser),
+    Pair(Box<PairParser>),
     Json(FieldParser<super::named::Names>),
     Ltsv(FieldParser<super::named::Labels>),
     W3c(FieldParser<super::named::Columns>),
@@ -297,6 +317,7 @@ impl InputFormat {
         let developer_is_key = self.developer_is_key;
         self.for_each_run(chunk, buffer, |parser, lines| match parser {
             Parser::Template(parser) => reader.read(parser, lines, developer_is_key, before),
+            Parser::Pair(parser) => reader.read(parser.as_mut(), lines, developer_is_key, before),
             Parser::Json(parser) => reader.read(parser, lines, developer_is_key, before),
             Parser::Ltsv(parser) => reader.read(parser, lines, developer_is_key, before),
             Parser::W3c(parser) => reader.read(parser, lines, developer_is_key, before),
@@ -361,7 +382,7 @@ impl Parser {
         match self {
             Parser::W3c(parser) => parser.set_header(header),
             Parser::Prefixed(parser) => parser.own.set_header(header),
-            Parser::Template(_) | Parser::Json(_) | Parser::Ltsv(_) => {}
+            Parser::Template(_) | Parser::Pair(_) | Parser::Json(_) | Parser::Ltsv(_) => {}
         }
     }
 }
@@ -372,6 +393,7 @@ impl ParseLine for Parser {
     fn parse_line<'a>(&'a mut self, line: &'a [u8]) -> Line<'a> {
         match self {
             Parser::Template(parser) => parser.parse_line(line),
+            Parser::Pair(parser) => parser.parse_line(line),
             Parser::Json(parser) => parser.parse_line(line),
             Parser::Ltsv(parser) => parser.parse_line(line),
             Parser::W3c(parser) => parser.parse_line(line),
@@ -458,7 +480,8 @@ mod tests {
         let told = of(&long, &FormatChoice::Detect).err().unwrap().to_string();
         assert!(told.contains("its first 64 KiB are blank"), "{told}");
         let log_format = "$remote_addr - - [$time_local] \"$request\" $status $body_bytes_sent".to_owned();
-        let given = FormatChoice::Templates(vec![LineTemplate { title: "given".to_owned(), log_format }]);
+        let given =
+            FormatChoice::Templates(vec![LineTemplate { title: "given".to_owned(), log_format, companion: None }]);
         assert!(of(&long, &given).unwrap().is_some());
     }
 
@@ -518,7 +541,8 @@ mod tests {
     fn what_is_asked_for_is_asked_of_the_lines_in_objects() {
         let shipped = format!(r#"{{"message":"web.0 nginx: {COMBINED}"}}"#);
         let log_format = super::super::preset::by_name("combined").unwrap().log_format.to_owned();
-        let given = FormatChoice::Templates(vec![LineTemplate { title: "given".to_owned(), log_format }]);
+        let given =
+            FormatChoice::Templates(vec![LineTemplate { title: "given".to_owned(), log_format, companion: None }]);
         assert_eq!(named(&[&shipped], &given, &Wanted::default()).as_deref(), Ok("given in JSON's `message`"));
         let asked = Wanted { extras: vec!["upstream_addr".to_owned()], ..Wanted::default() };
         let refusal = named(&[&shipped], &FormatChoice::Detect, &asked).unwrap_err();

@@ -23,6 +23,7 @@ pub(crate) mod marks;
 mod merge;
 pub mod named;
 pub mod nginx;
+pub mod pair;
 pub mod postgres;
 mod prefix;
 pub mod preset;

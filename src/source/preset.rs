@@ -3,7 +3,7 @@
 //! Names and titles in, `log_format` strings out; in those of other servers, variables are what the server calls its
 //! values. Which of them a log is written in is for `detect`.
 
-use crate::plan::FormatChoice;
+use crate::plan::{FormatChoice, LineTemplate};
 
 /// A format known by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +16,21 @@ pub struct Preset {
     pub log_format: &'static str,
     /// What detection makes of it.
     pub detection: Detection,
+    /// The name of the product's other layout, which its logs may hold, too. Both write the latency and the developer
+    /// alike, and no line is in both.
+    pub companion: Option<&'static str>,
+}
+
+impl Preset {
+    /// The companion itself.
+    pub fn companion(&self) -> Option<&'static Preset> {
+        self.companion.and_then(by_name)
+    }
+
+    /// The layout alone.
+    pub fn template(&self) -> LineTemplate {
+        LineTemplate { title: self.title.to_owned(), log_format: self.log_format.to_owned(), companion: None }
+    }
 }
 
 /// Formats that no template describes: the names that people may look for, what they call them, and the family.
@@ -49,7 +64,7 @@ macro_rules! preset {
         preset!($name, $title, $format, Tried)
     };
     ($name:literal, $title:expr, $format:expr, $detection:ident) => {
-        Preset { name: $name, title: $title, log_format: $format, detection: Detection::$detection }
+        Preset { name: $name, title: $title, log_format: $format, detection: Detection::$detection, companion: None }
     };
 }
 
@@ -149,15 +164,18 @@ static PRESETS: [Preset; 34] = [
         " $request_length $request_time [$proxy_upstream_name] [$proxy_alternative_upstream_name] $upstream_addr \
          $upstream_response_length $upstream_response_time $upstream_status $req_id"
     ),
-    preset!(
-        "nginx-proxy-manager",
-        "nginx-proxy-manager",
-        concat!(
-            "[$time_local] $upstream_cache_status $upstream_status $status - $request_method $scheme $host ",
-            r#""$request_uri" [Client $remote_addr] [Length $body_bytes_sent] [Gzip $gzip_ratio] [Sent-to $server]"#,
-            r#" "$http_user_agent" "$http_referer""#
+    Preset {
+        companion: Some("nginx-proxy-manager-standard"),
+        ..preset!(
+            "nginx-proxy-manager",
+            "nginx-proxy-manager",
+            concat!(
+                "[$time_local] $upstream_cache_status $upstream_status $status - $request_method $scheme $host ",
+                r#""$request_uri" [Client $remote_addr] [Length $body_bytes_sent] [Gzip $gzip_ratio]"#,
+                r#" [Sent-to $server] "$http_user_agent" "$http_referer""#
+            )
         )
-    ),
+    },
     preset!(
         "nginx-proxy-manager-standard",
         "nginx-proxy-manager standard",
@@ -265,6 +283,7 @@ pub fn by_name(name: &str) -> Option<&'static Preset> {
 mod tests {
     use super::*;
     use crate::plan::Wanted;
+    use crate::source::FormatInfo;
     use crate::source::nginx::LogFormat;
 
     #[test]
@@ -275,5 +294,23 @@ mod tests {
         }
         assert_eq!(by_name("combined").map(|preset| preset.log_format), Some(combined!()));
         assert_eq!(by_name("nothing"), None);
+    }
+
+    /// What the first of a pair tells of its log is true of the second's lines.
+    #[test]
+    fn companions_deliver_what_their_presets_do() {
+        let delivered = |preset: &Preset| {
+            let format = LogFormat::compile(preset.title, preset.log_format, &Wanted::default()).unwrap();
+            (FormatInfo { name: String::new(), ..format.info() }, format.stamps())
+        };
+        let companions = |preset: &'static Preset| Some((preset, preset.companion?));
+        let pairs: Vec<_> = all().iter().filter_map(companions).collect();
+        assert!(!pairs.is_empty());
+        for (preset, name) in pairs {
+            let companion = by_name(name).unwrap();
+            assert_eq!(companion.companion, None, "{name}");
+            assert_eq!((preset.detection, companion.detection), (Detection::Tried, Detection::Tried), "{name}");
+            assert_eq!(delivered(preset), delivered(companion), "{name}");
+        }
     }
 }

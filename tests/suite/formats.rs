@@ -47,8 +47,9 @@ const fn fixture(
 }
 
 const USER: &str = "remote_user";
+const BOTH_LAYOUTS: &str = "nginx-proxy-manager and nginx-proxy-manager standard";
 
-const FIXTURES: [Fixture; 31] = [
+const FIXTURES: [Fixture; 32] = [
     // A target that did not answer within the client's patience is a request without a latency.
     fixture("alb.log", "AWS ALB", "target_processing_time s", "", [4, 0, 0], WHOLE),
     fixture("apache-combined-us.log", "Apache combined %D", "request_time_us us", USER, [3, 0, 0], STARTED),
@@ -78,6 +79,8 @@ const FIXTURES: [Fixture; 31] = [
     fixture("nginx-ingress.log", "nginx ingress-nginx", "request_time s", USER, [3, 0, 0], WHOLE),
     fixture("nginx-json.log", "JSON lines", "request_time s", USER, [3, 0, 0], WHOLE),
     fixture("nginx-proxy-manager.log", "nginx-proxy-manager", "", "", [3, 0, 0], NO_LATENCY),
+    // Put together of two files, with a line of the error log between.
+    fixture("nginx-proxy-manager-both.log", BOTH_LAYOUTS, "", "", [4, 0, 1], NO_LATENCY),
     fixture("patterns.jsonl", "JSON lines", "durationMs ms", "", [3, 0, 0], WHOLE),
     fixture("pino.log", "JSON lines", "responseTime ms", "", [3, 1, 0], WHOLE),
     // A shipper's objects, with what it left of syslog's prefix in the text.
@@ -148,6 +151,77 @@ fn formats_explains_every_fixture() {
         let example = &input["example"];
         assert_eq!((&example["method"], &example["route"]), (&"GET".into(), &"/api/orders/:id".into()));
     }
+}
+
+/// The lines of the log in both layouts of nginx Proxy Manager: the first's, the second's and the one in neither.
+fn both_layouts() -> [String; 3] {
+    let log = std::fs::read_to_string(folder().join("nginx-proxy-manager-both.log")).unwrap();
+    let part = |is_in: &dyn Fn(&str) -> bool| log.split_inclusive('\n').filter(|line| is_in(line)).collect::<String>();
+    let is_of_first = |line: &str| line.contains("[Sent-to ");
+    [
+        part(&is_of_first),
+        part(&|line| line.starts_with('[') && !is_of_first(line)),
+        part(&|line| !line.starts_with('[')),
+    ]
+}
+
+const NAMED: [&str; 2] = ["--log-format", "nginx-proxy-manager"];
+
+fn replayed(form: &str, log: &str, flags: &[&str]) -> String {
+    stdout_of(&[&["replay", "-", "-q", "-f", form], flags].concat(), log.as_bytes())
+}
+
+#[test]
+fn a_log_of_one_layout_is_named_by_it_and_read_the_same() {
+    let [first, second, neither] = both_layouts();
+    let summary = |log: &str, flags: &[&str]| {
+        let document: Value = serde_json::from_str(&replayed("json", log, flags)).unwrap();
+        (document["inputs"].clone(), document["summary"].clone(), document["endpoints"].clone())
+    };
+    for (log, name) in [
+        (first.clone(), "nginx-proxy-manager"),
+        (second.clone(), "nginx-proxy-manager standard"),
+        (first + &neither, "nginx-proxy-manager"),
+        (second + &neither, "nginx-proxy-manager standard"),
+    ] {
+        let detected = summary(&log, &[]);
+        assert_eq!(detected.0[0]["format"], name);
+        assert_eq!(detected.0[0]["requests"], 2);
+        assert_eq!(summary(&log, &NAMED), detected, "{log}");
+        for form in ["table", "ndjson", "csv", "markdown"] {
+            assert_eq!(replayed(form, &log, &NAMED), replayed(form, &log, &[]), "{form}");
+        }
+    }
+}
+
+#[test]
+fn two_layouts_give_the_same_in_any_order_and_with_any_threads() {
+    let [first, second, neither] = both_layouts();
+    let mixed: String = first.lines().zip(second.lines()).map(|(a, b)| format!("{b}\n{a}\n")).collect();
+    let orders =
+        [[first.as_str(), &neither, &second].concat(), [&second, &neither, first.as_str()].concat(), mixed + &neither];
+    for flags in [&[][..], &NAMED] {
+        let [expected, turned, mixed] = orders.each_ref().map(|log| replayed("csv", log, flags));
+        assert_eq!(turned, expected);
+        assert_eq!(mixed, expected);
+    }
+    let many = orders.concat().repeat(200);
+    for flags in [&[][..], &NAMED] {
+        let one = replayed("json", &many, &[flags, &["--threads", "1"]].concat());
+        assert!(one.contains(BOTH_LAYOUTS));
+        for chunk in ["--chunk-bytes=999", "--chunk-bytes=65536"] {
+            assert_eq!(replayed("json", &many, &[flags, &["--threads", "8", chunk]].concat()), one, "{chunk}");
+        }
+    }
+}
+
+#[test]
+fn the_second_layout_has_a_name_of_its_own() {
+    let log = folder().join("nginx-proxy-manager-both.log").display().to_string();
+    let flags = ["--log-format", "nginx-proxy-manager-standard", "--max-rejects", "1", "-f", "json", "-q"];
+    let document: Value = serde_json::from_str(&stdout_of(&[&["replay", &log][..], &flags].concat(), b"")).unwrap();
+    let input = &document["inputs"][0];
+    assert_eq!((&input["format"], &input["requests"]), (&"nginx-proxy-manager standard".into(), &2.into()));
 }
 
 #[test]

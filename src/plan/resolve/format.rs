@@ -8,7 +8,7 @@ use crate::plan::{FieldOverride, FormatChoice, LineTemplate, Wanted};
 use crate::settings::{InputDefaults, overlay_fields};
 use crate::source::apache;
 use crate::source::nginx::conf::{self, NamedFormat};
-use crate::source::preset::{self, FAMILIES};
+use crate::source::preset::{self, FAMILIES, Preset};
 use anyhow::{Context, bail, ensure};
 
 /// How lines are laid out.
@@ -78,7 +78,7 @@ fn of_text(text: &str) -> anyhow::Result<FormatChoice> {
         return Ok(choice.clone());
     }
     if let Some(preset) = preset::by_name(text) {
-        return Ok(template(preset.title, preset.log_format));
+        return Ok(FormatChoice::Templates(vec![of_preset(preset)]));
     }
     let families = FAMILIES.iter().map(|(name, ..)| *name);
     let names: Vec<_> = preset::all().iter().map(|preset| preset.name).chain(families).collect();
@@ -91,7 +91,13 @@ fn of_text(text: &str) -> anyhow::Result<FormatChoice> {
 }
 
 fn line_template(title: &str, log_format: &str) -> LineTemplate {
-    LineTemplate { title: title.to_owned(), log_format: log_format.to_owned() }
+    LineTemplate { title: title.to_owned(), log_format: log_format.to_owned(), companion: None }
+}
+
+/// The layouts that go by a preset's name.
+fn of_preset(preset: &Preset) -> LineTemplate {
+    let companion = preset.companion().map(|companion| Box::new(companion.template()));
+    LineTemplate { companion, ..preset.template() }
 }
 
 /// The formats of `FILE`, or the one of `FILE#NAME`.

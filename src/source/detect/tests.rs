@@ -53,10 +53,50 @@ proptest! {
     }
 }
 
+const PROXY: &str = r#"[01/Jun/2026:12:00:31 +0000] - 200 200 - GET https example.com "/a" [Client 192.0.2.1] [Length 12] [Gzip -] [Sent-to 192.0.2.9] "curl/8.0" "-""#;
+const STANDARD: &str = r#"[01/Jun/2026:12:00:32 +0000] 404 - GET https example.com "/b" [Client 192.0.2.1] [Length 12] [Gzip -] "curl/8.0" "-""#;
+
+#[test]
+fn two_layouts_of_one_product_are_read_where_neither_alone_is_enough() {
+    let named = |name: &str, parsed| Ok((name.to_owned(), parsed));
+    let both = "nginx-proxy-manager and nginx-proxy-manager standard";
+    assert_eq!(detect(&[PROXY, STANDARD, "x"]), named(both, 2));
+    assert_eq!(detect(&[STANDARD, "", PROXY, "x"]), named(both, 2));
+    assert_eq!(detect(&["x", STANDARD, "y", PROXY]), named(both, 2));
+    assert_eq!(detect(&[PROXY, PROXY, "x"]), named("nginx-proxy-manager", 2));
+    assert_eq!(detect(&[STANDARD, "x"]), named("nginx-proxy-manager standard", 1));
+    let guess = |lines: &[&str]| match detect(lines) {
+        Err(NoFormat::Unknown { guess, .. }) => guess.map(|guess| (guess.preset, guess.parsed)),
+        found => panic!("{found:?}"),
+    };
+    // Together they read two of five, and the better of them fewer than a third.
+    assert_eq!(guess(&["x", STANDARD, "y", PROXY, "z"]), None);
+    assert_eq!(guess(&["x", STANDARD, "y"]), Some(("nginx-proxy-manager-standard", 1)));
+    assert_eq!(guess(&["x", "y"]), None);
+    assert_eq!(guess(&[]), None);
+}
+
+#[test]
+fn a_pair_gives_up_only_what_it_cannot_read_without() {
+    let lines = [PROXY, STANDARD, "x"].map(str::as_bytes);
+    let extra = |name: &str| Wanted { extras: vec![name.to_owned()], ..Wanted::default() };
+    let lacking = |wanted: &Wanted| match detect_text(&lines, wanted) {
+        Ok((format, parsed)) => format!("{} {parsed}", format.info().name),
+        Err(error) => error.to_string(),
+    };
+    assert_eq!(lacking(&extra("server")), "nginx-proxy-manager and nginx-proxy-manager standard 2");
+    assert!(lacking(&extra("severs")).starts_with("the log is in the format `nginx-proxy-manager`: the log format"));
+    let field = FieldOverride { role: Role::Status, name: "upstream_status".to_owned(), unit: None };
+    let status = lacking(&Wanted { fields: vec![field], ..Wanted::default() });
+    assert!(status.starts_with("the log is in the format `nginx-proxy-manager-standard`: the log format"), "{status}");
+}
+
 /// What a line of another server is taken for, and what is read of it: the time after 2026-06-01T12:00:00Z, the
 /// request, the latency and the developer.
 fn read(line: &str) -> String {
-    let (format, _) = detect_text(&[line.as_bytes()], &Wanted::default()).unwrap();
+    let (TextFormat::One(format), _) = detect_text(&[line.as_bytes()], &Wanted::default()).unwrap() else {
+        panic!("one layout")
+    };
     let mut parser = format.parser();
     let Line::Request(request) = parser.parse_line(line.as_bytes()) else { panic!("no request in {line}") };
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

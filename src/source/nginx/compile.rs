@@ -5,7 +5,7 @@
 //! here, once, so that reading lines allocates nothing.
 
 use super::FormatError;
-use super::kept::Kept;
+use super::kept::{Kept, Unlogged};
 use super::matcher::{Exempt, Last, Layout, Literal, SLOTS, Slot, Step, Usual};
 use super::syntax::{Escape, Piece, Template};
 use super::usual::{Upstream, UsualLine};
@@ -37,7 +37,7 @@ pub(super) struct Roles {
     /// Where the target stands: `path`, else `request`.
     pub(super) target: Slot,
     pub(super) content_type: Option<Slot>,
-    /// `None`: looked for, and not logged.
+    /// `None`: not logged.
     pub(super) extras: Box<[Option<Slot>]>,
     pub(super) escape: Escape,
 }
@@ -80,9 +80,14 @@ pub(super) struct Compiled {
 /// Compiles a template for what is wanted.
 ///
 /// `title` is what people call the format.
-pub(super) fn compile(title: &str, template: &Template, wanted: &Wanted) -> Result<Compiled, FormatError> {
+pub(super) fn compile(
+    title: &str,
+    template: &Template,
+    wanted: &Wanted,
+    unlogged: Unlogged,
+) -> Result<Compiled, FormatError> {
     check_separated(&template.pieces)?;
-    let mut kept = Kept::new(&template.pieces);
+    let mut kept = Kept::new(&template.pieces, unlogged);
     let overridden = |role| wanted.fields.iter().rev().find(|field| field.role == role);
 
     let (request, method, path) = request_slots(&mut kept, overridden)?;
@@ -229,7 +234,7 @@ fn duration(name: &str, slot: Slot, (unit, form): (Unit, Form)) -> Duration {
 
 fn developer_slot<'w>(kept: &mut Kept, asked: Option<&'w str>) -> Result<Option<(&'w str, Slot)>, FormatError> {
     match asked {
-        Some(name) => kept.asked(name).map(Some),
+        Some(name) => kept.asked_or_empty(name),
         None => Ok(kept.first(&["remote_user"])),
     }
 }
@@ -240,7 +245,7 @@ fn extra_slots(kept: &mut Kept, Wanted { extras, optional, .. }: &Wanted) -> Res
     }
     let mut slots = Vec::with_capacity(extras.len() + optional.len());
     for name in extras {
-        slots.push(Some(kept.asked(name)?.1));
+        slots.push(kept.asked_or_empty(name)?.map(|(_, slot)| slot));
     }
     slots.extend(optional.iter().map(|names| kept.first(names).map(|(_, slot)| slot)));
     Ok(slots.into())

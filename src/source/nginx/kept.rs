@@ -5,21 +5,32 @@ use super::matcher::Slot;
 use super::syntax::Piece;
 use crate::nearest::similar;
 
+/// What becomes of a field that was asked for by name, without which a line still is a request, and that the format
+/// does not log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unlogged {
+    /// The format is refused.
+    Refused,
+    /// It is empty in every line: another layout of the log has it.
+    Empty,
+}
+
 /// Which variables of a format are kept, and where.
 pub(super) struct Kept<'a> {
     /// The variables' names, in the format's order.
     names: Vec<&'a str>,
     /// The index into `names` of each slot from 1.
     taken: Vec<usize>,
+    unlogged: Unlogged,
 }
 
 impl<'a> Kept<'a> {
-    pub(super) fn new(pieces: &'a [Piece]) -> Kept<'a> {
+    pub(super) fn new(pieces: &'a [Piece], unlogged: Unlogged) -> Kept<'a> {
         let name = |piece: &'a Piece| match piece {
             Piece::Variable(name) => Some(name.as_str()),
             Piece::Literal(_) => None,
         };
-        Kept { names: pieces.iter().filter_map(name).collect(), taken: Vec::new() }
+        Kept { names: pieces.iter().filter_map(name).collect(), taken: Vec::new(), unlogged }
     }
 
     /// The slot of a variable, which is kept from now on; `None` when it is not logged.
@@ -38,6 +49,14 @@ impl<'a> Kept<'a> {
         match self.optional(name) {
             Some(slot) => Ok((name, slot)),
             None => Err(self.unknown(name)),
+        }
+    }
+
+    /// The same for a variable that may be empty.
+    pub(super) fn asked_or_empty<'n>(&mut self, name: &'n str) -> Result<Option<(&'n str, Slot)>, FormatError> {
+        match (self.asked(name), self.unlogged) {
+            (Err(_), Unlogged::Empty) => Ok(None),
+            (found, _) => found.map(Some),
         }
     }
 

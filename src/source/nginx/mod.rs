@@ -32,6 +32,7 @@ use crate::source::time::TimeParser;
 use crate::source::value::{self, Malformed, is_event_stream};
 use crate::source::{FormatInfo, ParseLine};
 use compile::{Compiled, Duration, Judged, Roles, StatusForm};
+use kept::Unlogged;
 use matcher::{Slot, Spans};
 use std::ops::Range;
 use std::sync::Arc;
@@ -55,8 +56,26 @@ impl LogFormat {
     /// When the text is no log format, when values could not be told apart, when it lacks the time, the
     /// status or the request, or when `wanted` names a variable that it does not log.
     pub fn compile(title: &str, log_format: &str, wanted: &Wanted) -> Result<LogFormat, FormatError> {
+        LogFormat::compile_for(title, log_format, wanted, Unlogged::Refused)
+    }
+
+    /// The same for a second layout of one log, which may lack an extra field and the developer: it has no value there.
+    ///
+    /// # Errors
+    ///
+    /// Otherwise as above.
+    pub(super) fn compile_companion(title: &str, log_format: &str, wanted: &Wanted) -> Result<LogFormat, FormatError> {
+        LogFormat::compile_for(title, log_format, wanted, Unlogged::Empty)
+    }
+
+    fn compile_for(
+        title: &str,
+        log_format: &str,
+        wanted: &Wanted,
+        unlogged: Unlogged,
+    ) -> Result<LogFormat, FormatError> {
         let template = Template::parse(log_format)?;
-        let compiled = Arc::new(compile::compile(title, &template, wanted)?);
+        let compiled = Arc::new(compile::compile(title, &template, wanted, unlogged)?);
         Ok(LogFormat { compiled, timezone: wanted.timezone })
     }
 

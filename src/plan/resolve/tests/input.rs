@@ -8,6 +8,7 @@ fn templates(expected: &[(&str, &str)]) -> FormatChoice {
     let template = |&(title, log_format): &(&str, &str)| LineTemplate {
         title: title.to_owned(),
         log_format: log_format.to_owned(),
+        companion: None,
     };
     FormatChoice::Templates(expected.iter().map(template).collect())
 }
@@ -22,8 +23,13 @@ fn log_formats_are_strings_presets_or_families() {
         assert_eq!(format(name), choice, "{name}");
     }
     for preset in preset::all() {
-        assert_eq!(format(preset.name), templates(&[(preset.title, preset.log_format)]));
+        let companion = preset.companion().map(|companion| Box::new(companion.template()));
+        let template = LineTemplate { companion, ..preset.template() };
+        assert_eq!(format(preset.name), FormatChoice::Templates(vec![template]));
     }
+    let FormatChoice::Templates(both) = format("nginx-proxy-manager") else { panic!("a template") };
+    let companion = both[0].companion.as_ref().unwrap();
+    assert_eq!((companion.title.as_str(), &companion.companion), ("nginx-proxy-manager standard", &None));
     let unknown = error(&["-", "--log-format", "combind"]);
     assert!(unknown.ends_with("the nearest one is combined"), "{unknown}");
 }
