@@ -88,8 +88,8 @@ impl TextFormat {
     }
 }
 
-/// The preset that reads most of the sample, compiled for what is wanted, and how many lines it reads; where none reads
-/// half, the preset that does so with its companion.
+/// The preset that reads most of the sample, compiled for what is wanted, and how many lines it reads; or the
+/// preset that reads more of them with its companion.
 ///
 /// Lines without a request in them count as read, empty lines not at all.
 ///
@@ -100,6 +100,15 @@ pub fn detect_text(sample_lines: &[&[u8]], wanted: &Wanted) -> Result<(TextForma
     let sample = Sample::new(sample_lines);
     let plain = plain(wanted);
     let best = best(&sample, &plain);
+    let alone = best.map_or(0, |(_, parsed)| parsed);
+    if let Some((preset, companion)) = pair(&sample, alone, &plain) {
+        match sample.read_by_pair(preset, companion, wanted) {
+            Ok((pair, parsed)) => return Ok((TextFormat::Two(pair), parsed)),
+            // What only one of them lacks does not take a layout along that is enough alone.
+            Err(_) if sample.is_enough(alone) => {}
+            Err(lacking) => return Err(lacking),
+        }
+    }
     match best {
         Some((preset, parsed)) if sample.is_enough(parsed) => {
             check_unit(preset, &sample, &plain)?;
@@ -109,11 +118,6 @@ pub fn detect_text(sample_lines: &[&[u8]], wanted: &Wanted) -> Result<(TextForma
             Ok((TextFormat::One(format), parsed))
         }
         best => {
-            let alone = best.map_or(0, |(_, parsed)| parsed);
-            if let Some((preset, companion)) = pair(&sample, alone, &plain) {
-                let (pair, parsed) = sample.read_by_pair(preset, companion, wanted)?;
-                return Ok((TextFormat::Two(pair), parsed));
-            }
             let telling = best.filter(|(_, parsed)| LINES_FOR_A_TELLING_ONE * parsed >= sample.lines.len());
             let guess = telling.and_then(|(preset, parsed)| sample.guess(preset, parsed, &plain));
             Err(NoFormat::Unknown { looks: Looks::of(&sample.texts()), guess })

@@ -57,12 +57,14 @@ const PROXY: &str = r#"[01/Jun/2026:12:00:31 +0000] - 200 200 - GET https exampl
 const STANDARD: &str = r#"[01/Jun/2026:12:00:32 +0000] 404 - GET https example.com "/b" [Client 192.0.2.1] [Length 12] [Gzip -] "curl/8.0" "-""#;
 
 #[test]
-fn two_layouts_of_one_product_are_read_where_neither_alone_is_enough() {
+fn two_layouts_of_one_product_are_read_where_both_are_found() {
     let named = |name: &str, parsed| Ok((name.to_owned(), parsed));
     let both = "nginx-proxy-manager and nginx-proxy-manager standard";
     assert_eq!(detect(&[PROXY, STANDARD, "x"]), named(both, 2));
     assert_eq!(detect(&[STANDARD, "", PROXY, "x"]), named(both, 2));
     assert_eq!(detect(&["x", STANDARD, "y", PROXY]), named(both, 2));
+    assert_eq!(detect(&[PROXY, PROXY, STANDARD]), named(both, 3));
+    assert_eq!(detect(&[STANDARD, STANDARD, STANDARD, PROXY]), named(both, 4));
     assert_eq!(detect(&[PROXY, PROXY, "x"]), named("nginx-proxy-manager", 2));
     assert_eq!(detect(&[STANDARD, "x"]), named("nginx-proxy-manager standard", 1));
     let guess = |lines: &[&str]| match detect(lines) {
@@ -87,8 +89,12 @@ fn a_pair_gives_up_only_what_it_cannot_read_without() {
     assert_eq!(lacking(&extra("server")), "nginx-proxy-manager and nginx-proxy-manager standard 2");
     assert!(lacking(&extra("severs")).starts_with("the log is in the format `nginx-proxy-manager`: the log format"));
     let field = FieldOverride { role: Role::Status, name: "upstream_status".to_owned(), unit: None };
-    let status = lacking(&Wanted { fields: vec![field], ..Wanted::default() });
+    let status = lacking(&Wanted { fields: vec![field.clone()], ..Wanted::default() });
     assert!(status.starts_with("the log is in the format `nginx-proxy-manager-standard`: the log format"), "{status}");
+    let (mostly, wanted) =
+        ([PROXY, PROXY, STANDARD].map(str::as_bytes), Wanted { fields: vec![field], ..Wanted::default() });
+    let alone = detect_text(&mostly, &wanted).map(|(format, parsed)| (format.info().name, parsed));
+    assert_eq!(alone, Ok(("nginx-proxy-manager".to_owned(), 2)));
 }
 
 /// What a line of another server is taken for, and what is read of it: the time after 2026-06-01T12:00:00Z, the
