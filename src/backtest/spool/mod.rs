@@ -48,7 +48,7 @@ struct PageEntry {
     /// See [`Page::base`].
     base: i64,
     min_start_us: i64,
-    max_start_us: i64,
+    last_stamped_us: i64,
     shape: Shape,
     first_ranks: u32,
     stamps: Stamps,
@@ -105,7 +105,7 @@ impl Spool {
             at_byte: self.written_bytes,
             base: page.base,
             min_start_us: page.min_start_us,
-            max_start_us: page.max_start_us,
+            last_stamped_us: page.last_stamped_us,
             shape: page.packed.shape,
             first_ranks: first_ranks.len() as u32,
             stamps: page.stamps,

@@ -12,7 +12,6 @@ use super::second::MICROS;
 #[cfg(test)]
 use crate::backtest::call::Call;
 use crate::backtest::call::KeptCall;
-use crate::backtest::order::TimeOrder;
 use std::collections::BTreeMap;
 
 /// Requests of a full page.
@@ -37,16 +36,6 @@ pub(crate) enum Stamps {
     WholeSeconds,
 }
 
-impl Stamps {
-    /// The bound of [`Call::spread_us`].
-    pub(super) fn longest_spread_us(self) -> i64 {
-        match self {
-            Stamps::Exact => 0,
-            Stamps::WholeSeconds => MICROS,
-        }
-    }
-}
-
 /// Requests of neighbouring start times.
 #[derive(Debug)]
 pub(super) struct Page {
@@ -55,8 +44,8 @@ pub(super) struct Page {
     pub base: i64,
     /// No request of the page starts before.
     pub min_start_us: i64,
-    /// No request of the page starts after.
-    pub max_start_us: i64,
+    /// The last start, by its stamp.
+    pub last_stamped_us: i64,
     /// The requests, as they are written.
     pub packed: Packed,
     /// Which run of ranks the requests belong to.
@@ -105,8 +94,7 @@ impl Block {
         match in_log_order(calls, Stamps::Exact, 0, at) {
             Some(pages) => self.pages.extend(pages),
             None => {
-                let mut order = TimeOrder::default();
-                let sorted = order.of(calls.iter().map(|call| call.start_us)).map(|place| &calls[place]);
+                let sorted = by_start(calls).map(|place| &calls[place]);
                 self.add_sorted(sorted.map(|call| (call, at(call))), Stamps::Exact, 0);
             }
         }
@@ -121,9 +109,8 @@ impl Block {
             None => {
                 ranks = Ranks::new(end_second(first));
                 let ranked: Vec<At> = calls.iter().map(|call| ranks.next(call)).collect();
-                let mut order = TimeOrder::default();
-                let sorted = order.of(calls.iter().map(|call| call.start_us));
-                self.add_sorted(sorted.map(|place| (&calls[place], ranked[place])), Stamps::WholeSeconds, run);
+                let sorted = by_start(calls).map(|place| (&calls[place], ranked[place]));
+                self.add_sorted(sorted, Stamps::WholeSeconds, run);
             }
         }
         self.seconds.push(ranks.into_counts());
@@ -148,6 +135,13 @@ impl Block {
             self.pages.push(page.finish(run));
         }
     }
+}
+
+/// The places of requests in order of start.
+fn by_start(calls: &[KeptCall]) -> impl Iterator<Item = usize> {
+    let mut places: Vec<usize> = (0..calls.len()).collect();
+    places.sort_by_key(|place| calls[*place].start_us);
+    places.into_iter()
 }
 
 /// Cuts requests into pages as they stand, `at` telling when each was; `None` where that would not do, as one does not
@@ -180,9 +174,9 @@ fn before(second: i64) -> i64 {
 /// start in each, or two clocks in one log, and sorting keeps them apart.
 fn are_narrow(pages: &[Page]) -> bool {
     let first_us = pages.iter().map(|page| page.min_start_us).min().unwrap_or(0);
-    let last_us = pages.iter().map(Page::last_stamped_us).max().unwrap_or(0);
+    let last_us = pages.iter().map(|page| page.last_stamped_us).max().unwrap_or(0);
     let all = last_us.abs_diff(first_us);
-    let lengths = pages.iter().map(|page| page.last_stamped_us().abs_diff(page.min_start_us));
+    let lengths = pages.iter().map(|page| page.last_stamped_us.abs_diff(page.min_start_us));
     all < NARROW_US && lengths.fold(0, u64::saturating_add) <= all.saturating_mul(MOST_OVERLAP)
 }
 
@@ -268,13 +262,6 @@ fn end_second(call: &KeptCall) -> i64 {
     call.end_us().div_euclid(MICROS)
 }
 
-impl Page {
-    /// The last start, by its stamp.
-    fn last_stamped_us(&self) -> i64 {
-        self.max_start_us.saturating_sub(self.stamps.longest_spread_us())
-    }
-}
-
 /// A page under way.
 struct PageWriter {
     stamps: Stamps,
@@ -319,7 +306,7 @@ impl PageWriter {
             stamps: self.stamps,
             base: self.base,
             min_start_us: self.min_start_us,
-            max_start_us: self.last_stamped_us.saturating_add(self.stamps.longest_spread_us()),
+            last_stamped_us: self.last_stamped_us,
             packed: self.columns.pack(),
             run,
         }

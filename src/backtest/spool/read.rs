@@ -75,8 +75,7 @@ impl Stored {
     /// The first and the last [`Call::stamped_start_us`].
     pub(crate) fn span_us(&self) -> Option<(i64, i64)> {
         let first = self.index.first()?.1.min_start_us;
-        let stamped = |entry: &PageEntry| entry.max_start_us - entry.stamps.longest_spread_us();
-        let last = self.index.iter().map(|(_, entry)| stamped(entry)).max()?;
+        let last = self.index.iter().map(|(_, entry)| entry.last_stamped_us).max()?;
         Some((first, last))
     }
 
@@ -86,10 +85,10 @@ impl Stored {
         self.index.iter().map(|(_, entry)| entry.shape.bytes()).sum()
     }
 
-    /// From the first to the last start of each page.
+    /// From the first to the last start of each page, by their stamps.
     #[cfg(test)]
     pub(super) fn page_spans_us(&self) -> impl Iterator<Item = (i64, i64)> {
-        self.index.iter().map(|(_, entry)| (entry.min_start_us, entry.max_start_us))
+        self.index.iter().map(|(_, entry)| (entry.min_start_us, entry.last_stamped_us))
     }
 
     /// Hands on the starts and ends of all calls that start at or after `from_us` by their stamps. Equal starts are in
@@ -112,7 +111,7 @@ impl Stored {
         // follows from how the log was cut, and when they ended does not.
         let mut timeline = Timeline::new(self.has_whole_seconds());
         let (mut bytes, mut unpacked) = (Vec::new(), Unpacked::default());
-        let mut pages = self.index.iter().filter(|(_, entry)| entry.max_start_us >= from_us).peekable();
+        let mut pages = self.index.iter().filter(|(_, entry)| entry.last_stamped_us >= from_us).peekable();
         loop {
             // Twice what is left over, so that sorting stays linear in the calls however far pages overlap.
             let enough = slice_calls.max(2 * timeline.waiting());

@@ -148,18 +148,18 @@ impl Timeline {
 
     /// The places of the calls that start, and all events, of the sorted keys.
     fn tell_events(&mut self) -> (Vec<u32>, Vec<Event>) {
+        let mut from = 0;
+        while let Some(tied) = self.keys[from..].windows(2).position(|pair| instant_of(pair[0]) == instant_of(pair[1]))
+        {
+            from = self.order_ties(from + tied);
+        }
+        let events = self.keys.iter().map(|key| event_of(*key)).collect();
         // One more, as a place is written before it is clear that it is one.
         let mut starts = vec![0; self.calls.len() + 1];
-        let mut events = Vec::with_capacity(self.keys.len());
-        let (mut count, mut ordered) = (0, 0);
-        for at in 0..self.keys.len() {
-            if at + 1 < self.keys.len() && instant_of(self.keys[at]) == instant_of(self.keys[at + 1]) && at >= ordered {
-                ordered = self.order_ties(at);
-            }
-            let key = self.keys[at];
-            events.push(event_of(key));
-            starts[count] = place_of(key) as u32;
-            count += usize::from(is_start(key));
+        let mut count = 0;
+        for key in &self.keys {
+            starts[count] = place_of(*key) as u32;
+            count += usize::from(is_start(*key));
         }
         starts.truncate(count);
         (starts, events)
