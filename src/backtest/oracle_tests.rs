@@ -143,7 +143,7 @@ impl BreakerCase {
             breakers.make_room(&batch);
             for event in &batch.events {
                 let call = &batch.calls[event.call()];
-                breakers.take_event(call, event.is_end());
+                breakers.take_event(call, *event);
                 if !event.is_end() && call.endpoint == endpoint {
                     let breaker = breakers.breaker(endpoint);
                     rows.push(json!([breaker.let_through(call.number), state_name(breaker.state())]));

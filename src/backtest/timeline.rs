@@ -230,6 +230,9 @@ impl Batch {
 pub(crate) struct TimePhase(i64);
 
 impl TimePhase {
+    /// Before all that happens.
+    pub(crate) const EVER: TimePhase = TimePhase(i64::MIN);
+
     /// Behind all that happens.
     pub(crate) const NEVER: TimePhase = TimePhase(i64::MAX);
 

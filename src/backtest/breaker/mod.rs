@@ -12,7 +12,7 @@ mod tests;
 mod watch;
 
 use super::call::Outcome;
-use super::timeline::{Batch, Moment, Phase, Tracked, end_moment};
+use super::timeline::{Batch, Event, Moment, Phase, Tracked, end_moment};
 use quiet::Quiet;
 use serde::Serialize;
 use state::{Breaker, Turn};
@@ -120,7 +120,7 @@ impl Breakers {
     pub(crate) fn take(&mut self, batch: &Batch) {
         self.make_room(batch);
         for event in &batch.events {
-            self.take_event(&batch.calls[event.call()], event.is_end());
+            self.take_event(&batch.calls[event.call()], *event);
         }
     }
 
@@ -134,12 +134,12 @@ impl Breakers {
 
     /// A start or an end. The two alternate at random: one rare branch for both is cheaper than two common ones.
     #[inline]
-    pub(super) fn take_event(&mut self, call: &Tracked, is_end: bool) {
+    pub(super) fn take_event(&mut self, call: &Tracked, event: Event) {
+        let (outcome, is_end) = (event.outcome(), event.is_end());
         let at_us = if is_end { call.end_us() } else { call.start_us };
         if at_us >= self.next_cut_us {
             self.end_cuts_before(if is_end { call.end() } else { call.start() });
         }
-        let outcome = call.outcome();
         let watch = &mut self.watches[call.endpoint as usize];
         let is_awaited = if is_end { call.number < watch.first_in_number } else { call.start_us >= watch.next_turn_us };
         let fails = is_end & (outcome == Outcome::Failed);

@@ -1,7 +1,8 @@
 //! A bulkhead with a queue.
 //!
 //! Who comes later changes nothing for who waits, so that a start tells at once when the call runs, or that it never
-//! does: ends are not looked at.
+//! does: ends are not looked at. Whether a call waits is as good as random, so that nothing branches on it: one that need
+//! not wait has left the queue before it came.
 
 use super::{Queue, Tally};
 use crate::backtest::call::Outcome;
@@ -9,16 +10,21 @@ use crate::backtest::timeline::{Batch, Phase, TimePhase, Tracked};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
+/// Calls that are remembered before those are dropped that have left the queue.
+const REMEMBERED: usize = 1024;
+
 /// Its places and its queue.
 pub(super) struct Queued {
     max_running: usize,
     queue: Queue,
     /// When the calls end that have the places. One that is over stays until another takes its place.
     ends: BinaryHeap<Reverse<TimePhase>>,
-    /// When those that wait leave the queue, in order: they run, or their wait is over. Some may have left.
+    /// When each call leaves the queue, or could have left it: they leave in order. Some that have left may be missing.
     leave: VecDeque<TimePhase>,
+    /// How many of those may be kept.
+    room: usize,
     /// Up to then calls are in flight that would not be so in the log, or the other way round.
-    differs_until: Option<TimePhase>,
+    differs_until: TimePhase,
     #[cfg(test)]
     pub(super) ran_us: super::RanUs,
 }
@@ -31,7 +37,8 @@ impl Queued {
             queue,
             ends: BinaryHeap::new(),
             leave: VecDeque::new(),
-            differs_until: None,
+            room: REMEMBERED,
+            differs_until: TimePhase::EVER,
             #[cfg(test)]
             ran_us: super::RanUs::new(),
         }
@@ -39,7 +46,7 @@ impl Queued {
 
     /// Whether other calls are in flight from then on than in the log.
     pub(super) fn differs_at(&self, from_us: i64) -> bool {
-        self.differs_until.is_some_and(|until| until >= TimePhase::of(from_us, Phase::End))
+        self.differs_until >= TimePhase::of(from_us, Phase::End)
     }
 
     /// Takes what is in flight before a batch from the log.
@@ -55,71 +62,88 @@ impl Queued {
         batch.started().filter(|call| call.is_timed()).for_each(|call| self.start(call, tally));
     }
 
-    #[inline]
+    #[inline(always)]
     fn start(&mut self, call: &Tracked, tally: &mut Tally) {
-        let end = TimePhase::of_end(call.start_us, call.duration_us);
-        if self.ends.len() < self.max_running {
-            self.ends.push(Reverse(end));
-        } else if self.first_end() < TimePhase::of(call.start_us, Phase::Start) {
-            self.replace_first_end(end);
-        } else {
-            self.wait(call, tally);
+        let start_us = call.start_us;
+        let start = TimePhase::of(start_us, Phase::Start);
+        let free = self.next_free();
+        let waits = free > start;
+        if waits && tally.first_full_us.is_none() {
+            tally.first_full_us = Some(start_us);
+        }
+        if self.are_waiting(self.queue.calls, start) {
+            tally.rejected_full += 1;
+            self.reject(call, tally);
             return;
         }
-        self.note_run(call.number, call.start_us);
+        let over = TimePhase::of(start_us.saturating_add(self.queue.wait_us), Phase::WaitOver);
+        if free >= over {
+            tally.rejected_waiting += 1;
+            self.reject(call, tally);
+            self.differs_until = self.differs_until.max(over);
+        } else {
+            let runs_us = free.at_us().max(start_us);
+            let wait_us = runs_us.saturating_sub(start_us);
+            let end = TimePhase::of_end(runs_us, call.duration_us);
+            self.run_until(end);
+            self.differs_until = self.differs_until.max(if waits { end } else { TimePhase::EVER });
+            tally.waited += u64::from(waits);
+            tally.wait_us = tally.wait_us.saturating_add(wait_us as u64);
+            tally.longest_wait_us = tally.longest_wait_us.max(wait_us);
+            #[cfg(test)]
+            self.ran_us.insert(call.number, runs_us);
+        }
+        self.enqueue(free.min(over), start);
+        if self.are_waiting(tally.longest_queue + 1, start) {
+            tally.longest_queue += 1;
+        }
     }
 
-    #[inline]
-    fn note_run(&mut self, _call: u64, _at_us: i64) {
-        #[cfg(test)]
-        self.ran_us.insert(_call, _at_us);
+    /// When the first of the places comes free; [`TimePhase::EVER`] where one always was.
+    #[inline(always)]
+    fn next_free(&self) -> TimePhase {
+        match self.ends.peek() {
+            _ if self.ends.len() < self.max_running => TimePhase::EVER,
+            Some(first) => first.0,
+            None => TimePhase::NEVER,
+        }
     }
 
-    /// When the first of the places comes free; [`TimePhase::NEVER`] where there is none.
-    #[inline]
-    fn first_end(&self) -> TimePhase {
-        self.ends.peek().map_or(TimePhase::NEVER, |first| first.0)
-    }
-
-    #[inline]
-    fn replace_first_end(&mut self, end: TimePhase) {
-        if let Some(mut first) = self.ends.peek_mut() {
+    /// Gives the place that comes free first to a call with this end.
+    #[inline(always)]
+    fn run_until(&mut self, end: TimePhase) {
+        if self.ends.len() < self.max_running {
+            self.ends.push(Reverse(end));
+        } else if let Some(mut first) = self.ends.peek_mut() {
             *first = Reverse(end);
         }
     }
 
-    /// All places are taken when it starts.
-    fn wait(&mut self, call: &Tracked, tally: &mut Tally) {
-        let start_us = call.start_us;
-        let start = TimePhase::of(start_us, Phase::Start);
-        let is_good = u64::from(call.outcome() == Outcome::Good);
-        tally.first_full_us.get_or_insert(start_us);
-        self.differs_until = self.differs_until.max(Some(TimePhase::of_end(start_us, call.duration_us)));
-        while self.leave.front().is_some_and(|leaves| *leaves < start) {
-            self.leave.pop_front();
+    /// Whether so many calls are in the queue at a start. As they leave in order, the first of the last so many tells.
+    #[inline(always)]
+    fn are_waiting(&self, calls: usize, start: TimePhase) -> bool {
+        let first = self.leave.len().checked_sub(calls);
+        first.and_then(|first| self.leave.get(first)).is_some_and(|leaves| *leaves >= start)
+    }
+
+    #[inline(always)]
+    fn enqueue(&mut self, leaves: TimePhase, start: TimePhase) {
+        self.leave.push_back(leaves);
+        if self.leave.len() >= self.room {
+            self.forget_left(start);
         }
-        if self.leave.len() >= self.queue.calls {
-            tally.rejected_full += 1;
-            tally.good_rejected += is_good;
-            return;
-        }
-        let over = TimePhase::of(start_us.saturating_add(self.queue.wait_us), Phase::WaitOver);
-        let free = self.first_end();
-        if free < over {
-            let end = TimePhase::of_end(free.at_us(), call.duration_us);
-            self.replace_first_end(end);
-            self.differs_until = self.differs_until.max(Some(end));
-            let wait_us = free.at_us().saturating_sub(start_us);
-            tally.waited += 1;
-            tally.wait_us = tally.wait_us.saturating_add(wait_us as u64);
-            tally.longest_wait_us = tally.longest_wait_us.max(wait_us);
-            self.note_run(call.number, free.at_us());
-        } else {
-            tally.rejected_waiting += 1;
-            tally.good_rejected += is_good;
-            self.differs_until = self.differs_until.max(Some(over));
-        }
-        self.leave.push_back(free.min(over));
-        tally.longest_queue = tally.longest_queue.max(self.leave.len());
+    }
+
+    #[cold]
+    fn forget_left(&mut self, start: TimePhase) {
+        let left = self.leave.partition_point(|leaves| *leaves < start);
+        self.leave.drain(..left);
+        self.room = (2 * self.leave.len()).max(REMEMBERED);
+    }
+
+    #[cold]
+    fn reject(&mut self, call: &Tracked, tally: &mut Tally) {
+        tally.good_rejected += u64::from(call.outcome() == Outcome::Good);
+        self.differs_until = self.differs_until.max(TimePhase::of_end(call.start_us, call.duration_us));
     }
 }
