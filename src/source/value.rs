@@ -234,16 +234,26 @@ fn any_request_target(text: &[u8]) -> Option<&[u8]> {
     Some(target.trim_ascii()).filter(|target| !target.is_empty())
 }
 
-/// What follows the host in `example.com/a?b`, `/` where nothing does; a target that has a scheme or no host as it is.
+/// What follows the host in `example.com/a?b`; `None` for a target without a host, or with a scheme before it, and for
+/// a name that no slash follows, which may as well be a file's, or what a client is to be connected to.
 // Out of the way of the formats that never ask.
 #[inline(never)]
-pub(super) fn behind_host(target: &[u8]) -> &[u8] {
-    let path = memchr::memchr3(b'/', b'?', b'#', target).map(|at| target.split_at(at));
-    match (target, path) {
-        (b"" | b"-" | b"*", _) => target,
-        (_, Some((before, [b'/', b'/', ..]))) if before.ends_with(b":") => target,
-        (_, Some((_, path @ [b'/', ..]))) => path,
-        _ => b"/",
+pub(super) fn behind_host(target: &[u8]) -> Option<&[u8]> {
+    let (host, path) = target.split_at(memchr::memchr(b'/', target)?);
+    is_host(host).then_some(path)
+}
+
+/// Whether this is a name with a dot or a port, `localhost`, or an IPv6 address in brackets.
+fn is_host(text: &[u8]) -> bool {
+    let is_port = |text: &[u8]| !text.is_empty() && text.iter().all(u8::is_ascii_digit);
+    let colon = memchr::memrchr(b':', text).filter(|colon| is_port(&text[colon + 1..]));
+    let is_of_name = |byte: &u8| byte.is_ascii_alphanumeric() || b".-_".contains(byte);
+    match &text[..colon.unwrap_or(text.len())] {
+        [b'[', address @ .., b']'] => address.iter().all(|byte| byte.is_ascii_hexdigit() || b":.".contains(byte)),
+        name @ [first, ..] if first.is_ascii_alphanumeric() && name.iter().all(is_of_name) => {
+            colon.is_some() || name.contains(&b'.') || name == b"localhost"
+        }
+        _ => false,
     }
 }
 
@@ -430,20 +440,39 @@ mod tests {
         for (target, path) in [
             ("example.com/a/b?c=d", "/a/b?c=d"),
             ("example.com:8080/a", "/a"),
+            ("web:8080/a", "/a"),
+            ("localhost/a", "/a"),
+            ("192.0.2.1/a", "/a"),
             ("[2001:db8::1]:80/a", "/a"),
+            ("[2001:db8::1]/a", "/a"),
             ("example.com/", "/"),
-            ("example.com", "/"),
-            ("example.com:443", "/"),
-            ("example.com?u=/a", "/"),
             ("example.com/a?u=http://example.org/b", "/a?u=http://example.org/b"),
-            ("/a//b", "/a//b"),
-            ("//a", "//a"),
-            ("http://example.com/a", "http://example.com/a"),
-            ("*", "*"),
-            ("-", "-"),
-            ("", ""),
         ] {
-            assert_eq!(behind_host(target.as_bytes()), path.as_bytes(), "{target}");
+            assert_eq!(behind_host(target.as_bytes()), Some(path.as_bytes()), "{target}");
+        }
+        for other in [
+            "example.com",
+            "example.com:443",
+            "example.com?u=/a",
+            "index.html",
+            "styles.css?v=1",
+            "images/a.png",
+            "../a.b/c",
+            "./a",
+            ".well-known/a",
+            "about:blank",
+            "about:blank/a",
+            "http://example.com/a",
+            "/a//b",
+            "/example.com/a",
+            "//a",
+            ":80/a",
+            "[a/b",
+            "*",
+            "-",
+            "",
+        ] {
+            assert_eq!(behind_host(other.as_bytes()), None, "{other}");
         }
     }
 

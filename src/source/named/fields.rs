@@ -173,6 +173,8 @@ pub(super) struct Fields {
     pub(super) method: Option<String>,
     /// `None`: in the request line.
     pub(super) path: Option<String>,
+    /// Whether a host stands before the paths.
+    pub(super) is_hosted: bool,
     pub(super) request_line: Option<String>,
     pub(super) duration: Option<(String, Unit)>,
     pub(super) developer: Option<String>,
@@ -195,7 +197,7 @@ impl Fields {
         })?;
         let until_end =
             start.filter(|(stamp, ..)| *stamp == timestamp).map(|(_, name, unit)| ((*name).to_owned(), *unit));
-        let (method, path, request_line) = chooser.request()?;
+        let RequestNames { method, path, is_hosted, line: request_line } = chooser.request()?;
         Ok(Fields {
             timestamp,
             until_end,
@@ -203,6 +205,7 @@ impl Fields {
                 .required(Role::Status, &STATUSES, |logged| value::status_number(logged.text.as_bytes()).is_ok())?,
             method,
             path,
+            is_hosted,
             request_line,
             duration: chooser.duration()?,
             developer: chooser.developer(),
@@ -211,8 +214,14 @@ impl Fields {
     }
 }
 
-/// Method, path and request line.
-type RequestNames = (Option<String>, Option<String>, Option<String>);
+/// The names of the fields that a request is in.
+#[derive(Default)]
+struct RequestNames {
+    method: Option<String>,
+    path: Option<String>,
+    is_hosted: bool,
+    line: Option<String>,
+}
 
 struct Chooser<'s> {
     sample: &'s Sample,
@@ -252,21 +261,30 @@ impl Chooser<'_> {
             let method = self.optional(Role::Method, &METHODS, is_method)?;
             let path = self.optional(Role::Path, &PATHS, is_target)?;
             if method.is_some() && path.is_some() {
-                return Ok((method, path, None));
+                return Ok(RequestNames { method, path, ..RequestNames::default() });
             }
         }
         let own_name = |named: Option<(String, Option<Unit>)>| named.map(|(name, _)| name);
         let line = self.optional(Role::Request, &REQUEST_LINES, is_request_line)?;
         if line.is_none() {
             let method = self.optional(Role::Method, &METHODS, is_method)?;
-            let hosted_path = self.sample.best([w3c::URI], is_host_and_path);
-            return match (&method, hosted_path) {
-                (Some(_), Some(path)) => Ok((method, Some(path.to_owned()), None)),
+            let path = self.hosted_path();
+            return match (&method, &path) {
+                (Some(_), Some(_)) => Ok(RequestNames { method, path, is_hosted: true, line: None }),
                 (Some(_), None) => Err(NoFields::Missing { role: Role::Path, known: known(self.sample) }),
                 (None, _) => Err(NoFields::Missing { role: Role::Method, known: known(self.sample) }),
             };
         }
-        Ok((own_name(own_method), own_name(own_path), line))
+        Ok(RequestNames { method: own_name(own_method), path: own_name(own_path), line, ..RequestNames::default() })
+    }
+
+    /// The field whose targets begin with a host, most of those that there are: where no field holds a target as it should be.
+    fn hosted_path(&self) -> Option<String> {
+        let name = self.sample.hosted?;
+        let targets = self.sample.values(name).iter().filter_map(|logged| value::present(logged.text.as_bytes()));
+        let are_hosted: Vec<bool> = targets.map(|target| value::behind_host(target).is_some()).collect();
+        let hosted = are_hosted.iter().filter(|is_hosted| **is_hosted).count();
+        (2 * hosted > are_hosted.len()).then(|| name.to_owned())
     }
 
     fn duration(&self) -> Result<Option<(String, Unit)>, NoFields> {
@@ -326,13 +344,6 @@ fn is_method(logged: &Logged) -> bool {
 
 fn is_target(logged: &Logged) -> bool {
     logged.is_string && (logged.text.starts_with('/') || logged.text.contains("://"))
-}
-
-/// `example.com/a` or a host alone, without a scheme; a name without a dot or a port is none, but for one.
-fn is_host_and_path(logged: &Logged) -> bool {
-    let host = logged.text.split(['/', '?', '#']).next().unwrap_or_default();
-    let is_of_host = |byte: u8| byte.is_ascii_alphanumeric() || b".:-_[]".contains(&byte);
-    logged.is_string && host.bytes().all(is_of_host) && (host.contains(['.', ':']) || host == "localhost")
 }
 
 fn is_request_line(logged: &Logged) -> bool {

@@ -241,8 +241,8 @@ struct Target {
     method: Option<Judged>,
     /// `None`: from the request line.
     path: Option<Judged>,
-    /// Whether a host may stand before the path.
-    may_hold_host: bool,
+    /// Whether a host stands before the path in most lines.
+    is_hosted: bool,
     /// Present if one of the others is not.
     request_line: Option<Judged>,
 }
@@ -275,7 +275,7 @@ impl Roles {
         let target = Target {
             method: fields.method.as_ref().map(|name| judged(name, "a method")),
             path: fields.path.as_ref().map(|name| judged(name, "a path")),
-            may_hold_host: fields.path.as_deref() == Some(w3c::URI),
+            is_hosted: fields.is_hosted,
             request_line: fields.request_line.as_ref().map(|name| judged(name, "a request line")),
         };
         let duration = fields.duration.as_ref().map(|(name, unit)| {
@@ -378,8 +378,8 @@ impl Target {
     fn read<'a>(&'a self, found: Found<'a>) -> Result<Option<MethodAndPath<'a>>, Rejection<'a>> {
         let method = self.method.as_ref().map(|field| field.text(found)).transpose()?;
         let mut path = self.path.as_ref().map(|field| field.text(found)).transpose()?;
-        if self.may_hold_host {
-            path = path.map(value::behind_host);
+        if self.is_hosted {
+            path = path.map(|path| value::behind_host(path).unwrap_or(path));
         }
         let (method, path) = match (method, path, &self.request_line) {
             (Some(method), Some(path), _) => (method, path),

@@ -25,6 +25,8 @@ pub(super) struct Sample {
     records: usize,
     /// The key by variable, where the writer says which key holds which.
     aliases: BTreeMap<String, String>,
+    /// The field, if the format has such a one, whose targets may begin with a host.
+    pub(super) hosted: Option<&'static str>,
 }
 
 impl Sample {

@@ -101,6 +101,7 @@ impl Header {
     /// The rows that have as many values as there are columns, up to a header with other columns.
     pub(super) fn sample(&self, lines: &[&[u8]]) -> Sample {
         let mut sample = Sample::default();
+        sample.hosted = Some(URI);
         let names = || self.names.iter().map(String::as_bytes);
         let is_other = |line: &[u8]| line.strip_prefix(FIELDS).is_some_and(|fields| !words(fields).eq(names()));
         let own = lines.iter().skip(self.from).take_while(|line| !is_other(line));

@@ -227,30 +227,42 @@ fn w3c_tables_with_quotes_and_runs_of_spaces() {
 fn w3c_uris_without_a_scheme() {
     let header = "#Fields: date time cs-method cs-uri cs-uri-query sc-status";
     let row = |uri: &str| format!("\"2026-06-01\" \"12:00:00\" \"GET\" \"{uri}\" \"x=1\" \"200\"");
-    let detect = |header: &str, uri: &str, wanted: &Wanted| {
-        W3cMap::detect(&bytes(&[header, &row(uri)]), wanted).unwrap().map(|map| read_all(&map, &[&row(uri)]).join(""))
+    // Each as the only target of a log, and behind others.
+    let detect = |header: &str, others: &[&str], uri: &str, wanted: &Wanted| {
+        let rows: Vec<String> = others.iter().chain([&uri]).map(|uri| row(uri)).collect();
+        let lines: Vec<&str> = [header].into_iter().chain(rows.iter().map(String::as_str)).collect();
+        W3cMap::detect(&bytes(&lines), wanted).unwrap().map(|map| read_all(&map, &[&row(uri)]).join(""))
     };
-    let read = |uri: &str| detect(header, uri, &Wanted::default());
-    for (uri, path) in [
-        ("example.com/a.php", "/a.php"),
-        ("example.com", "/"),
-        ("localhost/a", "/a"),
-        ("http://example.com/a", "http://example.com/a"),
-    ] {
-        assert_eq!(read(uri).unwrap(), format!("+0 GET {path} 200"), "{uri}");
-        let asked = Wanted { fields: vec![field(Role::Path, "cs-uri", None)], ..Wanted::default() };
-        assert_eq!(detect(header, uri, &asked), read(uri), "{uri}");
-    }
+    let read = |others: &[&str], uri: &str| detect(header, others, uri, &Wanted::default());
+    let request = |path: &str| Ok(format!("+0 GET {path} 200"));
     let missing = |read: Result<String, NoFields>| matches!(read, Err(NoFields::Missing { role: Role::Path, .. }));
-    for other in ["a/b", "a b.c", "", "/-"] {
-        assert_eq!(missing(read(other)), other != "/-", "{other}");
+    let asked = Wanted { fields: vec![field(Role::Path, "cs-uri", None)], ..Wanted::default() };
+    let hosted = ["example.com/b", "example.com/c"];
+    for (uri, path) in [("example.com/a.php", "/a.php"), ("localhost/a", "/a"), ("example.com:8080/", "/")] {
+        assert_eq!(read(&[], uri), request(path), "{uri}");
+        // What can be read without the cut is read without it, and so is what was asked for.
+        assert_eq!(read(&["http://example.com/b"], uri), request(uri), "{uri}");
+        assert_eq!(detect(header, &hosted, uri, &asked), request(uri), "{uri}");
     }
+    for other in ["default.asp", "styles.css?v=1", "images/a.png", "about:blank", "example.com:443", "example.com"] {
+        assert!(missing(read(&[], other)), "{other}");
+        for others in [&hosted[..], &["/b"], &["http://example.com/b"]] {
+            assert_eq!(read(others, other), request(other), "{other}");
+        }
+        assert_eq!(detect(header, &[], other, &asked), request(other), "{other}");
+    }
+    assert_eq!(read(&[], "http://example.com/a"), request("http://example.com/a"));
+    assert!(missing(read(&[], "")));
+    assert!(missing(read(&["index.html"], "example.com/a")));
     // No other name holds such a value, be it a column's or a key.
-    assert!(missing(detect(&header.replace("cs-uri ", "cs-uri-stem "), "example.com/a", &Wanted::default())));
-    for value in ["a/b", "example.com/a"] {
-        let line = format!(r#"{{"ts":1780315200,"method":"GET","url":"{value}","status":200}}"#);
+    assert!(missing(detect(&header.replace("cs-uri ", "cs-uri-stem "), &[], "example.com/a", &Wanted::default())));
+    for name in ["url", "cs-uri"] {
+        let line = format!(r#"{{"ts":1780315200,"method":"GET","{name}":"example.com/a","status":200}}"#);
         assert!(missing(super::detect(&[&line], &Wanted::default()).map(|_| String::new())));
     }
+    let line = r#"{"ts":1780315200,"method":"GET","cs-uri":"example.com/a","status":200}"#;
+    let map = super::detect(&[line], &asked).unwrap();
+    assert_eq!(read_all(&map, &[line]), ["+0 GET example.com/a 200"]);
 }
 
 proptest! {
