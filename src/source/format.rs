@@ -4,9 +4,7 @@ use super::chunk::{self, Before, ChunkPart, ChunkReader};
 use super::detect::{self, NoFormat, TextFormat};
 use super::lines::Chunk;
 use super::marks::LineMarks;
-use super::named::{
-    FieldParser, FieldsLine, Heading, JsonMap, LtsvMap, W3cMap, escaped_len, names_columns, names_request,
-};
+use super::named::{FieldParser, FieldsLine, Heading, JsonMap, LtsvMap, W3cMap, names_columns, names_request};
 use super::nginx::{LogFormat, NginxParser, json_template};
 use super::pair::{Pair, PairParser};
 use super::prefix::{Prefix, Stripped};
@@ -422,13 +420,10 @@ impl ParseLine for PrefixedParser {
     fn parse_line<'a>(&'a mut self, line: &'a [u8]) -> Line<'a> {
         const WHOLE: &str = "a whole line; the container runtime has split this one";
         match self.prefix.strip(line, &mut self.scratch) {
-            Stripped::Line(rest, start) => match self.own.parse_line(rest) {
+            Stripped::Line(rest, place) => match self.own.parse_line(rest) {
                 Line::Rejected(rejection) => {
-                    let before = match line.get(start..) {
-                        Some(text) if self.prefix.escapes() => escaped_len(text, rejection.column - 1, &mut self.spare),
-                        _ => rejection.column - 1,
-                    };
-                    Line::Rejected(Rejection { column: start + before + 1, ..rejection })
+                    let column = place.of_byte(line, rejection.column - 1, &mut self.spare) + 1;
+                    Line::Rejected(Rejection { column, ..rejection })
                 }
                 parsed => parsed,
             },

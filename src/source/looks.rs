@@ -2,7 +2,7 @@
 //!
 //! Lines in, a guess for a person out. No line is read by it.
 
-use super::prefix::{Prefix, Stripped};
+use super::prefix::Prefix;
 use std::fmt;
 
 /// What a sample looks like to a person.
@@ -77,10 +77,7 @@ fn is_binary(line: &[u8]) -> bool {
 }
 
 fn without_syslog(line: &[u8]) -> &[u8] {
-    match Prefix::Syslog.strip(line, &mut Vec::new()) {
-        Stripped::Line(_, start) => &line[start..],
-        _ => line,
-    }
+    Prefix::Syslog.behind(line).unwrap_or(line)
 }
 
 /// `2026/06/01 12:00:00 [error] 7#8: *9 ...`

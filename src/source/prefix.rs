@@ -5,6 +5,7 @@
 mod json;
 
 use super::lines::without_byte_order_mark;
+use super::named::escaped_len;
 use super::time::TimeParser;
 use crate::plan::Timezone;
 use json::Key;
@@ -34,12 +35,34 @@ pub enum Prefix {
 /// What a line holds behind its prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stripped<'l> {
-    /// What the server wrote, and where in the line it begins.
-    Line(&'l [u8], usize),
+    /// What the server wrote, and where in the line it stands.
+    Line(&'l [u8], Place),
     /// A part of a line that the container runtime split.
     Part,
     /// No such prefix.
     Bare,
+}
+
+/// Where what the server wrote begins in a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    /// Where the text begins that holds it.
+    text: usize,
+    /// How many bytes of that text stand before it, escapes undone.
+    before: usize,
+    /// Whether the text has escapes.
+    is_escaped: bool,
+}
+
+impl Place {
+    /// Where in the line that byte stands of what the server wrote; `scratch` is overwritten.
+    pub(super) fn of_byte(self, line: &[u8], at: usize, scratch: &mut Vec<u8>) -> usize {
+        let at = self.before + at;
+        match line.get(self.text..) {
+            Some(text) if self.is_escaped => self.text + escaped_len(text, at, scratch),
+            _ => self.text + at,
+        }
+    }
 }
 
 impl Prefix {
@@ -104,19 +127,15 @@ impl Prefix {
             Prefix::Shipped(key, inner) => {
                 let Some((text, start)) = key.text_in(line, scratch) else { return Stripped::Bare };
                 let rest = inner.and_then(|inner| inner.behind(text)).unwrap_or(text);
-                Stripped::Line(rest, start + text.len() - rest.len())
+                let before = text.len() - rest.len();
+                Stripped::Line(rest, Place { text: start, before, is_escaped: true })
             }
             _ => self.behind(line).map_or(Stripped::Bare, |rest| stripped(line, rest)),
         }
     }
 
-    /// Whether what the server wrote stands in the line with escapes.
-    pub(super) fn escapes(self) -> bool {
-        matches!(self, Prefix::DockerJson | Prefix::Shipped(..))
-    }
-
     /// What follows a prefix that is nothing more than text before the line.
-    fn behind(self, line: &[u8]) -> Option<&[u8]> {
+    pub(super) fn behind(self, line: &[u8]) -> Option<&[u8]> {
         match self {
             Prefix::Kubectl => behind_kubectl(line),
             Prefix::Compose => behind_compose(line),
@@ -130,7 +149,7 @@ impl Prefix {
 
 /// `rest` is the end of `line`.
 fn stripped<'l>(line: &'l [u8], rest: &'l [u8]) -> Stripped<'l> {
-    Stripped::Line(rest, line.len() - rest.len())
+    Stripped::Line(rest, Place { text: line.len() - rest.len(), before: 0, is_escaped: false })
 }
 
 /// A line without the end that it was written with.
@@ -274,7 +293,9 @@ mod tests {
 
     fn strip(prefix: Prefix, line: &str) -> String {
         match prefix.strip(line.as_bytes(), &mut Vec::new()) {
-            Stripped::Line(rest, start) => format!("{start}: {}", rest.escape_ascii()),
+            Stripped::Line(rest, place) => {
+                format!("{}: {}", place.of_byte(line.as_bytes(), 0, &mut Vec::new()), rest.escape_ascii())
+            }
             other => format!("{other:?}"),
         }
     }
@@ -316,6 +337,12 @@ mod tests {
                 &[r#"{"log":"Jun  1 12:00:00 host nginx: a \"b\"\n"}"#],
                 Prefix::Shipped(Key::Log, Some(&Prefix::Syslog)),
                 r#"36: a \"b\""#,
+            ),
+            // As Go writes `<190>`.
+            (
+                &[r#"{"log":"\u003c190\u003eJun  1 12:00:00 host nginx: a \"b\""}"#],
+                Prefix::Shipped(Key::Log, Some(&Prefix::Syslog)),
+                r#"51: a \"b\""#,
             ),
             (&[r#"{"message":"a b"}"#, r#"{"message":"nginx: a b"}"#], Prefix::Shipped(Key::Message, None), "12: a b"),
         ] {

@@ -4,7 +4,7 @@
 //! An object in, the text in it out. Of the object only as much is looked at as leads to the text: what is wrong with the
 //! rest makes no request wrong.
 
-use super::{Stripped, without_line_end};
+use super::{Place, Stripped, without_line_end};
 use crate::source::named::unescape;
 use memchr::memchr;
 use std::ops::Range;
@@ -53,7 +53,8 @@ pub(super) fn strip_docker<'l>(line: &'l [u8], scratch: &'l mut Vec<u8>) -> Stri
     // Only the last part of a split line has the line end.
     let Some(logged) = without_escape(logged, b'n') else { return Stripped::Part };
     let logged = without_escape(logged, b'r').unwrap_or(logged);
-    Stripped::Line(decoded(logged, scratch), DOCKER_LEAD.len())
+    let place = Place { text: DOCKER_LEAD.len(), before: 0, is_escaped: true };
+    Stripped::Line(decoded(logged, scratch), place)
 }
 
 /// A string with its escapes undone, in `scratch` where it has any.
