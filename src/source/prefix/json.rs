@@ -25,8 +25,10 @@ pub enum Key {
 const DOCKER_LEAD: &[u8] = b"{\"log\":\"";
 
 impl Key {
+    /// In the order in which they are tried.
     pub(super) const ALL: [Key; 4] = [Key::Log, Key::Message, Key::Msg, Key::JournalMessage];
 
+    /// The key as it stands in the object.
     fn text(self) -> &'static [u8] {
         match self {
             Key::Log => b"log",
@@ -44,6 +46,7 @@ impl Key {
     }
 }
 
+/// The line that Docker's json-file driver put at the start of an object; `scratch` holds it where it was escaped.
 pub(super) fn strip_docker<'l>(line: &'l [u8], scratch: &'l mut Vec<u8>) -> Stripped<'l> {
     let logged = || {
         let text = line.strip_prefix(DOCKER_LEAD)?;
