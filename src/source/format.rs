@@ -10,6 +10,7 @@ use super::pair::{Pair, PairParser};
 use super::prefix::{Prefix, Stripped};
 use super::preset::Preset;
 use super::probe::{Probe, SAMPLE_BYTES};
+use super::rejected::LINE_END;
 use super::{FormatInfo, ParseLine};
 use crate::backtest::spool::{Block, Stamps};
 use crate::plan::{FormatChoice, LineTemplate, Wanted};
@@ -423,7 +424,9 @@ impl ParseLine for PrefixedParser {
             Stripped::Line(rest, place) => match self.own.parse_line(rest) {
                 Line::Rejected(rejection) => {
                     let column = place.of_byte(line, rejection.column - 1, &mut self.spare) + 1;
-                    Line::Rejected(Rejection { column, ..rejection })
+                    let is_at_end = rejection.found.is_empty() && rejection.column > rest.len();
+                    let found = if is_at_end { LINE_END } else { rejection.found };
+                    Line::Rejected(Rejection { column, found, ..rejection })
                 }
                 parsed => parsed,
             },
@@ -441,6 +444,7 @@ impl ParseLine for PrefixedParser {
 mod tests {
     use super::*;
     use crate::plan::InputName;
+    use crate::source::rejected::RejectedLine;
     use std::io::Write;
 
     #[test]
@@ -518,6 +522,26 @@ mod tests {
         assert!(detected(&[shipped.clone(), other.clone()]).is_ok());
         let refusal = detected(&[shipped, other.clone(), other]).unwrap_err();
         assert!(refusal.starts_with("no field of the lines holds the time: found `message`"), "{refusal}");
+    }
+
+    #[test]
+    fn a_line_that_ends_too_soon_is_told_the_same_wherever_it_stands() {
+        let line = COMBINED.replace('\\', "");
+        let rejection = |lines: [String; 2]| {
+            let bytes = lines.each_ref().map(|line| line.as_bytes());
+            let format = LineFormat::of_lines(&bytes[..1], &FormatChoice::Detect, &Wanted::default()).unwrap();
+            match InputFormat::new(&format, Stamps::WholeSeconds).parse_next(bytes[1]) {
+                Line::Rejected(rejection) => RejectedLine::new(1, bytes[1], &rejection).reason,
+                other => panic!("{other:?}"),
+            }
+        };
+        let cut = |line: &str| line[..=line.find(" 200").unwrap()].to_owned();
+        let plain = rejection([line.clone(), cut(&line)]);
+        assert!(plain.starts_with("found the end of the line, "), "{plain}");
+        for before in [r#"{"log":""#, r#"{"level":"info","message":""#] {
+            let objects = [COMBINED, &cut(COMBINED)].map(|line| format!(r#"{before}{line}\n","stream":"stdout"}}"#));
+            assert_eq!(rejection(objects), plain);
+        }
     }
 
     #[test]

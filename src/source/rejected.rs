@@ -7,6 +7,9 @@ use crate::request::Rejection;
 /// Bytes of log text that a reason shows.
 const SHOWN_BYTES: usize = 40;
 
+/// What a line inside of another is said to have where it ends, for its column does not tell.
+pub(super) const LINE_END: &[u8] = b"\n";
+
 /// A longer line is not kept, to see which other format it may be in.
 const KEPT_BYTES: usize = 4096;
 
@@ -27,6 +30,7 @@ impl RejectedLine {
     /// A line that does not fit its format.
     pub fn new(line: u64, text: &[u8], rejection: &Rejection) -> Self {
         let found = match rejection.found {
+            LINE_END => "the end of the line".to_owned(),
             [] if rejection.column > text.len() => "the end of the line".to_owned(),
             [] => "nothing".to_owned(),
             bytes => format!("\"{}\"", escaped(bytes)),
@@ -66,6 +70,7 @@ mod tests {
         };
         assert_eq!(reason(3, b"a\x1b[2J\""), r#"found "a\x1b[2J\"", expected a number"#);
         assert_eq!(reason(11, b""), "found the end of the line, expected a number");
+        assert_eq!(reason(5, LINE_END), "found the end of the line, expected a number");
         assert_eq!(reason(5, b""), "found nothing, expected a number");
         assert_eq!(reason(5, &long), format!("found \"{}...\", expected a number", "x".repeat(40)));
     }
