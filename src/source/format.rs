@@ -71,6 +71,10 @@ impl LineFormat {
     /// Lines that tell no format, or lack what is wanted.
     pub fn of_lines(sample: &[&[u8]], choice: &FormatChoice, wanted: &Wanted) -> anyhow::Result<LineFormat> {
         let prefix = Prefix::of(sample);
+        let inner = docker_with_inner(prefix, sample).filter(|_| !matches!(choice, FormatChoice::Templates(_)));
+        if let Some(format) = inner.and_then(|inner| LineFormat::behind(Some(inner), sample, choice, wanted).ok()) {
+            return Ok(format);
+        }
         LineFormat::behind(prefix, sample, choice, wanted)
             .or_else(|error| LineFormat::shipped(sample, choice, wanted).unwrap_or(Err(error)))
     }
@@ -230,6 +234,11 @@ fn shippers(sample: &[&[u8]]) -> impl Iterator<Item = Prefix> {
     prefixes.filter(move |_| !is_request)
 }
 
+/// Docker's prefix and another one in it, which a format may mistake for what it knows.
+fn docker_with_inner(prefix: Option<Prefix>, sample: &[&[u8]]) -> Option<Prefix> {
+    prefix.filter(|prefix| *prefix == Prefix::DockerJson(None)).and_then(|_| Prefix::docker_with_inner(sample))
+}
+
 /// Of formats that were given, the one that reads most lines, with the prefix or without; the first among equals.
 fn best_template(
     templates: &[LineTemplate],
@@ -238,7 +247,8 @@ fn best_template(
     wanted: &Wanted,
 ) -> anyhow::Result<LineFormat> {
     // Whoever gives a format may have written the prefix into it.
-    let prefixes = [None].into_iter().chain(prefix.into_iter().chain(shippers(sample)).map(Some));
+    let inner = docker_with_inner(prefix, sample);
+    let prefixes = [None].into_iter().chain(inner.into_iter().chain(prefix).chain(shippers(sample)).map(Some));
     let stripped: Vec<_> = prefixes.map(|prefix| (prefix, prefix.map(|prefix| prefix.strip_all(sample)))).collect();
     let ways: Vec<_> = stripped.iter().map(|(prefix, lines)| (*prefix, lines_of(lines.as_deref(), sample))).collect();
     let mut best: Option<(usize, LineFormat)> = None;
@@ -522,6 +532,40 @@ mod tests {
         assert!(detected(&[shipped.clone(), other.clone()]).is_ok());
         let refusal = detected(&[shipped, other.clone(), other]).unwrap_err();
         assert!(refusal.starts_with("no field of the lines holds the time: found `message`"), "{refusal}");
+    }
+
+    #[test]
+    fn a_prefix_in_dockers_json_is_taken_off_too() {
+        let combined = |prefix: &str| format!("{prefix}{}", COMBINED.replace("1 - -", "1 - ann"));
+        let log_format = super::super::preset::by_name("combined").unwrap().log_format.to_owned();
+        let given = |log_format: String| {
+            FormatChoice::Templates(vec![LineTemplate { title: "given".to_owned(), log_format, companion: None }])
+        };
+        let read = |prefix: &str, choice: &FormatChoice| {
+            let line = format!(r#"{{"log":"{}\n","stream":"stdout"}}"#, combined(prefix));
+            let format = LineFormat::of_lines(&[line.as_bytes()], choice, &Wanted::default()).unwrap();
+            let name = format.info().name;
+            match InputFormat::new(&format, Stamps::WholeSeconds).parse_next(line.as_bytes()) {
+                Line::Request(request) => {
+                    format!("{name}: {}", request.developer.unwrap_or_default().escape_ascii())
+                }
+                other => panic!("{other:?}"),
+            }
+        };
+        for prefix in [
+            "",
+            "<190>Jun  1 12:00:00 host nginx: ",
+            r"\u003c190\u003e1 2026-06-01T12:00:00Z host nginx 7 - - ",
+            "2026-06-01T12:00:00Z host nginx[7]: ",
+            "host nginx[7]: ",
+        ] {
+            let name = "nginx combined in Docker's JSON: ann";
+            assert_eq!(read(prefix, &FormatChoice::Detect), name, "{prefix}");
+            assert_eq!(read(prefix, &given(log_format.clone())), "given in Docker's JSON: ann", "{prefix}");
+        }
+        // Whoever gives a format may have written the prefix into it.
+        let whole = given(format!("$hostname nginx[$pid]: {log_format}"));
+        assert_eq!(read("host nginx[7]: ", &whole), "given in Docker's JSON: ann");
     }
 
     #[test]

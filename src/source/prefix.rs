@@ -14,8 +14,8 @@ use memchr::memchr;
 /// What stands before each line of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Prefix {
-    /// `{"log":"LINE\n","stream":"stdout","time":"..."}`, Docker's json-file driver.
-    DockerJson,
+    /// `{"log":"LINE\n","stream":"stdout","time":"..."}`, Docker's json-file driver, and what stands before the line in that text.
+    DockerJson(Option<&'static Prefix>),
     /// `2026-06-01T12:00:00.000000000Z stdout F LINE`, the files under /var/log/pods.
     Cri,
     /// `[pod/NAME/CONTAINER] LINE`, of `kubectl logs --prefix`.
@@ -67,7 +67,7 @@ impl Place {
 
 impl Prefix {
     const ALL: [Prefix; 6] =
-        [Prefix::DockerJson, Prefix::Cri, Prefix::Kubectl, Prefix::Compose, Prefix::Syslog5424, Prefix::Syslog];
+        [Prefix::DockerJson(None), Prefix::Cri, Prefix::Kubectl, Prefix::Compose, Prefix::Syslog5424, Prefix::Syslog];
 
     /// Those that a shipper passes on.
     const SHIPPED: [Prefix; 3] = [Prefix::Syslog5424, Prefix::Syslog, Prefix::Program];
@@ -89,6 +89,22 @@ impl Prefix {
         bare.filter_map(has_most)
     }
 
+    /// Docker's, with what stands before most of the lines in it: a stamp of syslog's or a program with its process, which
+    /// no server's own lines begin with.
+    pub(super) fn docker_with_inner(lines: &[&[u8]]) -> Option<Prefix> {
+        let texts = Prefix::DockerJson(None).strip_all(lines);
+        let texts: Vec<&[u8]> = texts.iter().map(Vec::as_slice).collect();
+        let has_process = |text: &&&[u8]| {
+            let behind = Prefix::Program.behind(text);
+            behind.is_some_and(|rest| text[..text.len() - rest.len()].ends_with(b"]: "))
+        };
+        let is_sure = |inner: &&Prefix| match inner {
+            Prefix::Program => 2 * texts.iter().filter(has_process).count() > texts.len(),
+            inner => inner.has_most(&texts),
+        };
+        Some(Prefix::DockerJson(Some(Prefix::SHIPPED.iter().find(is_sure)?)))
+    }
+
     fn has_most(self, lines: &[&[u8]]) -> bool {
         let has = |line: &&&[u8]| self.strip(line, &mut Vec::new()) != Stripped::Bare;
         2 * lines.iter().filter(has).count() > lines.len()
@@ -97,7 +113,7 @@ impl Prefix {
     /// Its name for people.
     pub fn name(self) -> &'static str {
         match self {
-            Prefix::DockerJson => "Docker's JSON",
+            Prefix::DockerJson(_) => "Docker's JSON",
             Prefix::Cri => "CRI",
             Prefix::Kubectl => "kubectl's prefix",
             Prefix::Compose => "docker compose",
@@ -122,13 +138,14 @@ impl Prefix {
     /// Takes the prefix off; `scratch` holds what was escaped.
     pub(super) fn strip<'l>(self, line: &'l [u8], scratch: &'l mut Vec<u8>) -> Stripped<'l> {
         match self {
-            Prefix::DockerJson => json::strip_docker(line, scratch),
+            Prefix::DockerJson(inner) => match json::strip_docker(line, scratch) {
+                Stripped::Line(text, place) => behind_inner(inner, text, place),
+                other => other,
+            },
             Prefix::Cri => strip_cri(line),
             Prefix::Shipped(key, inner) => {
                 let Some((text, start)) = key.text_in(line, scratch) else { return Stripped::Bare };
-                let rest = inner.and_then(|inner| inner.behind(text)).unwrap_or(text);
-                let before = text.len() - rest.len();
-                Stripped::Line(rest, Place { text: start, before, is_escaped: true })
+                behind_inner(inner, text, Place { text: start, before: 0, is_escaped: true })
             }
             _ => self.behind(line).map_or(Stripped::Bare, |rest| stripped(line, rest)),
         }
@@ -142,9 +159,15 @@ impl Prefix {
             Prefix::Syslog => behind_syslog(line),
             Prefix::Syslog5424 => behind_syslog_5424(line),
             Prefix::Program => behind_program(line),
-            Prefix::DockerJson | Prefix::Cri | Prefix::Shipped(..) => None,
+            Prefix::DockerJson(_) | Prefix::Cri | Prefix::Shipped(..) => None,
         }
     }
+}
+
+/// The text, which begins at `place`, without a prefix of its own.
+fn behind_inner<'l>(inner: Option<&Prefix>, text: &'l [u8], place: Place) -> Stripped<'l> {
+    let rest = inner.and_then(|inner| inner.behind(text)).unwrap_or(text);
+    Stripped::Line(rest, Place { before: place.before + text.len() - rest.len(), ..place })
 }
 
 /// `rest` is the end of `line`.
@@ -304,11 +327,11 @@ mod tests {
     fn every_prefix_is_taken_off_and_told_from_the_others() {
         for (prefix, line, expected) in [
             (
-                Prefix::DockerJson,
+                Prefix::DockerJson(None),
                 r#"{"log":"a \"b\"\n","stream":"stdout","time":"2026-06-01T12:00:00Z"}"#,
                 r#"8: a \"b\""#,
             ),
-            (Prefix::DockerJson, r#"{"log":"a\r\n","stream":"stdout"}"#, "8: a"),
+            (Prefix::DockerJson(None), r#"{"log":"a\r\n","stream":"stdout"}"#, "8: a"),
             (Prefix::Cri, "2026-06-01T12:00:00.123456789+02:00 stderr F a b", "45: a b"),
             (Prefix::Kubectl, "[pod/web-7/nginx] a b", "18: a b"),
             (Prefix::Compose, "web-1    | a b", "11: a b"),
@@ -320,7 +343,7 @@ mod tests {
             (Prefix::Syslog5424, "<190>1 - host nginx 7 - [x@1 k=\"v\"] a b", "36: a b"),
             (Prefix::Syslog5424, "<190>1 - host nginx 7 - [x@1 k=\"v\"][y k=\"[w] \"] [a] b", "48: [a] b"),
             (Prefix::Syslog5424, "<190>1 - host nginx 7 - [x@1 k=\"\\\"\\] v\\\\\"] a b", "43: a b"),
-            (Prefix::DockerJson, r#"{"log":"a\\n\r\n","stream":"stdout"}"#, r"8: a\\n"),
+            (Prefix::DockerJson(None), r#"{"log":"a\\n\r\n","stream":"stdout"}"#, r"8: a\\n"),
         ] {
             assert_eq!(strip(prefix, line), expected, "{line}");
             assert_eq!(Prefix::of(&[line.as_bytes()]), Some(prefix), "{line}");
@@ -365,11 +388,11 @@ mod tests {
     #[test]
     fn parts_of_lines_are_told() {
         assert_eq!(strip(Prefix::Cri, "2026-06-01T12:00:00Z stdout P a"), "Part");
-        assert_eq!(strip(Prefix::DockerJson, r#"{"log":"a","stream":"stdout"}"#), "Part");
+        assert_eq!(strip(Prefix::DockerJson(None), r#"{"log":"a","stream":"stdout"}"#), "Part");
         // What was logged ends with a backslash and an n; the line goes on.
-        assert_eq!(strip(Prefix::DockerJson, r#"{"log":"a\\n","stream":"stdout"}"#), "Part");
-        assert_eq!(strip(Prefix::DockerJson, r#"{"log":"a\\\\n","stream":"stdout"}"#), "Part");
-        assert_eq!(strip(Prefix::DockerJson, r#"{"log":"a\\\n","stream":"stdout"}"#), r"8: a\\");
+        assert_eq!(strip(Prefix::DockerJson(None), r#"{"log":"a\\n","stream":"stdout"}"#), "Part");
+        assert_eq!(strip(Prefix::DockerJson(None), r#"{"log":"a\\\\n","stream":"stdout"}"#), "Part");
+        assert_eq!(strip(Prefix::DockerJson(None), r#"{"log":"a\\\n","stream":"stdout"}"#), r"8: a\\");
     }
 
     #[test]

@@ -136,7 +136,7 @@ mod tests {
             )
         );
         let docker = r##"{"log":"#Fields: x\n"}"##;
-        assert_eq!(runs(&[docker], Some(Prefix::DockerJson)).0, [(1, docker.to_owned())]);
+        assert_eq!(runs(&[docker], Some(Prefix::DockerJson(None))).0, [(1, docker.to_owned())]);
         let overlong = format!("#Fields: {}\na\n", "x".repeat(MAX_LINE_BYTES));
         assert_eq!(runs(&[&overlong], None), (vec![(0, overlong.clone())], 2));
     }
