@@ -253,6 +253,7 @@ fn the_bulkhead_agrees_with_the_package_call_by_call() {
         }
         let ran_us = std::mem::take(&mut bulkhead.ran_us);
         let tally = bulkhead.finish();
+        assert_eq!(tally.calls, case.calls.len() as u64, "seed {seed}");
         let expected: Vec<Option<i64>> =
             told.as_array().unwrap().iter().map(|ms| ms.as_i64().map(|ms| ms * 1000)).collect();
         let given: Vec<Option<i64>> = (0..case.calls.len() as u64).map(|call| ran_us.get(&call).copied()).collect();

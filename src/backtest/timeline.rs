@@ -93,7 +93,7 @@ impl Tracked {
         self.tag & Self::IS_TIMED != 0
     }
 
-    /// See [`Call::stamped_start_us`].
+    /// See [`super::call::Call::stamped_start_us`].
     #[inline(always)]
     pub(crate) fn stamped_start_us(&self) -> i64 {
         self.start_us - i64::from(self.tag >> Self::SPREAD_SHIFT)
@@ -122,8 +122,8 @@ pub(crate) fn end_moment(start_us: i64, duration_us: u64, call: u64) -> Moment {
     (start_us.saturating_add_unsigned(duration_us), phase, call)
 }
 
-/// A start or an end of one of a batch's calls: the place of that, above what the lowest bits of its tag say, above
-/// whether it is an end.
+/// A start or an end of one of a batch's calls. Bit 0: whether it is an end; bits 1 and 2: the call's outcome; bit 3:
+/// whether that has a duration; from bit 4 on: its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Event(u32);
 

@@ -74,6 +74,39 @@ enum Places {
     Unqueued(Unqueued),
 }
 
+impl Places {
+    /// Whether other calls are in flight before a batch than in the log.
+    fn differ(&self, batch: &Batch) -> bool {
+        match self {
+            Places::Queued(queued) => queued.differs_at(batch.from_us),
+            Places::Unqueued(unqueued) => unqueued.differs(),
+        }
+    }
+
+    /// Takes what is in flight before a batch from the log.
+    fn begin(&mut self, batch: &Batch) {
+        match self {
+            Places::Queued(queued) => queued.begin(batch),
+            Places::Unqueued(unqueued) => unqueued.begin(batch),
+        }
+    }
+
+    fn take(&mut self, batch: &Batch, tally: &mut Tally) {
+        match self {
+            Places::Queued(queued) => queued.take(batch, tally),
+            Places::Unqueued(unqueued) => unqueued.take(batch, tally),
+        }
+    }
+
+    #[cfg(test)]
+    fn ran_us(&mut self) -> &mut RanUs {
+        match self {
+            Places::Queued(queued) => &mut queued.ran_us,
+            Places::Unqueued(unqueued) => &mut unqueued.ran_us,
+        }
+    }
+}
+
 impl Bulkhead {
     /// An empty bulkhead.
     pub(crate) fn new(max_running: usize, queue: Queue) -> Self {
@@ -101,32 +134,17 @@ impl Bulkhead {
     /// Where every call in flight runs as the log says and the log's own number in flight fits, no start finds the
     /// bulkhead full: there is nothing to model.
     pub(super) fn take(&mut self, batch: &Batch, load: Load) {
-        let differs = match &self.places {
-            Places::Queued(queued) => queued.differs_at(batch.from_us),
-            Places::Unqueued(unqueued) => unqueued.differs(),
-        };
         self.tally.calls += u64::from(load.starts);
+        let differs = self.places.differ(batch);
         if !differs && load.peak as usize <= self.max_running {
             return;
         }
-        match &mut self.places {
-            Places::Queued(queued) => {
-                if !differs {
-                    queued.begin(batch);
-                }
-                queued.take(batch, &mut self.tally);
-                #[cfg(test)]
-                self.ran_us.append(&mut queued.ran_us);
-            }
-            Places::Unqueued(unqueued) => {
-                if !differs {
-                    unqueued.begin(batch);
-                }
-                unqueued.take(batch, &mut self.tally);
-                #[cfg(test)]
-                self.ran_us.append(&mut unqueued.ran_us);
-            }
+        if !differs {
+            self.places.begin(batch);
         }
+        self.places.take(batch, &mut self.tally);
+        #[cfg(test)]
+        self.ran_us.append(self.places.ran_us());
     }
 
     /// What was counted.

@@ -151,7 +151,7 @@ fn ranks_used(page: &Page, firsts: &[(i64, u32)]) -> Vec<(u16, u32)> {
 fn unable() -> String {
     let folder = std::env::temp_dir();
     format!(
-        "the requests for a second look (up to 12 bytes each) cannot be kept in the temporary folder {}; make room there, \
+        "the requests for a second look (some 4 to 12 bytes each) cannot be kept in the temporary folder {}; make room there, \
          point TMPDIR to another folder, or leave the backtest out with --no-backtest",
         folder.display()
     )

@@ -7,15 +7,12 @@
 //! Where stamps are whole seconds, a page keeps the second and the ranks among the block's requests of that second; the
 //! start follows when all requests of the second are known ([`super::second`]).
 
-use super::columns::{Columns, Packed};
+use super::columns::{Columns, PAGE_CALLS, Packed};
 use super::second::MICROS;
 #[cfg(test)]
 use crate::backtest::call::Call;
 use crate::backtest::call::KeptCall;
 use std::collections::BTreeMap;
-
-/// Requests of a full page.
-const PAGE_CALLS: usize = 4096;
 
 /// Requests that share ranks within their seconds; a rank has 16 bits.
 const RANKED_CALLS: usize = 1 << 16;

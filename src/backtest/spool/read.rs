@@ -120,6 +120,7 @@ impl Stored {
             {
                 self.read(entry, &mut bytes).with_context(unable)?;
                 timeline.add(|calls| self.unpack(*number, entry, from_us, &bytes, &mut unpacked, calls));
+                anyhow::ensure!(!timeline.is_full(), too_many(timeline.waiting()));
             }
             let next = pages.peek().map(|(_, next)| next.min_start_us);
             each(timeline.settle(next));
@@ -156,13 +157,18 @@ impl Stored {
             }
         }
         if entry.min_start_us < from_us {
-            let mut place = 0;
-            calls.retain(|call| {
-                place += 1;
-                place <= before || call.stamped_start_us() >= from_us
-            });
+            let added = calls.split_off(before);
+            calls.extend(added.into_iter().filter(|call| call.stamped_start_us() >= from_us));
         }
     }
+}
+
+/// What is said where as many requests would have to be in memory at once.
+fn too_many(calls: usize) -> String {
+    format!(
+        "more than {calls} requests are in flight at one time, or their stamps lie in no order; split the log, or leave the \
+         backtest out with --no-backtest"
+    )
 }
 
 /// Seconds remembered at once: the requests of a page end in few that take turns.

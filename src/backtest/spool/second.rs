@@ -65,7 +65,7 @@ impl Spread {
     pub(super) fn new(first: u32, requests: u32) -> Self {
         let requests = requests.max(1);
         let is_exact = requests <= Self::MOST_REQUESTS && first < requests;
-        let reciprocal = if is_exact { (u64::MAX / (2 * u64::from(requests))).wrapping_add(1) } else { 0 };
+        let reciprocal = if is_exact { u64::MAX / (2 * u64::from(requests)) + 1 } else { 0 };
         Spread { first, requests, reciprocal }
     }
 

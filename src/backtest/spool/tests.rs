@@ -197,6 +197,16 @@ fn an_ordinary_log_takes_four_bytes_a_request() {
     assert!(bytes_of(Stamps::Exact) < 8.1, "{}", bytes_of(Stamps::Exact));
 }
 
+/// As many stretches as pay, a long one that is two, durations in microseconds, and as many endpoints as pay.
+#[test]
+fn no_page_takes_more_than_twelve_bytes_a_request() {
+    for long in 800..840i64 {
+        let at = |n: i64| call(if n < 4096 - long { n % 2 } else { 5 } * 1_000_000, Some(n as u64), n as u32 % 2048);
+        let stored = spooled(&[(Stamps::WholeSeconds, (0..4096).map(at).collect())], usize::MAX);
+        assert!(stored.column_bytes() <= 12 * 4096, "{long}: {}", stored.column_bytes());
+    }
+}
+
 #[test]
 fn renumbering_reaches_every_request_however_many_endpoints_a_page_has() {
     for endpoints in [3, 1_000, 1 << 20] {

@@ -11,8 +11,8 @@ const PHASE_SHIFT: u32 = 30;
 /// The bits of a key below the phase.
 const KEY_EVENT_MASK: u32 = (1 << PHASE_SHIFT) - 1;
 
-/// Calls whose places fit in a key.
-const MOST_CALLS: usize = 1 << (PHASE_SHIFT - Tracked::SPREAD_SHIFT);
+/// With more calls, places would run into a key's phase; a page's worth less, as they come by pages.
+const MOST_CALLS: usize = (1 << (PHASE_SHIFT - Tracked::SPREAD_SHIFT)) - (1 << 16);
 
 impl Phase {
     const KEY_MASK: u64 = 3 << PHASE_SHIFT;
@@ -83,12 +83,16 @@ impl Timeline {
         self.calls.len()
     }
 
-    /// `add` appends calls of a page; none of them starts before what is settled.
-    pub(in crate::backtest) fn add(&mut self, add: impl FnOnce(&mut Vec<Tracked>)) {
+    /// Whether the waiting calls are as many as can be put in order at once.
+    pub(in crate::backtest) fn is_full(&self) -> bool {
+        self.calls.len() >= MOST_CALLS
+    }
+
+    /// `append` adds calls of a page behind those that are there; none of them starts before what is settled.
+    pub(in crate::backtest) fn add(&mut self, append: impl FnOnce(&mut Vec<Tracked>)) {
         let before = self.calls.len();
-        add(&mut self.calls);
+        append(&mut self.calls);
         debug_assert!(self.calls[before..].iter().all(|call| call.start_us >= self.settled_us), "a start is too late");
-        debug_assert!(self.calls.len() < MOST_CALLS, "places run into the phase");
     }
 
     /// All starts and ends before `until_us` that are in no earlier batch; `None`: all that are left.

@@ -67,10 +67,7 @@ impl InFlight {
     fn step(&mut self, part: usize, event: Event) {
         let (now, started) = event.in_flight_after(self.now);
         self.now = now;
-        // Rarely so: what is not written need not be waited for.
-        if now * started > self.peaks[part] {
-            self.peaks[part] = now;
-        }
+        self.peaks[part] = self.peaks[part].max(now * started);
     }
 
     /// `None`: no call had a duration.
