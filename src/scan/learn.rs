@@ -59,7 +59,7 @@ pub(super) fn write(usage: &UsageReplay) -> anyhow::Result<Vec<u8>> {
     compressed().context("what was learnt cannot be put into bytes")
 }
 
-/// Reads what [`write`] wrote.
+/// Reads what [`write()`] wrote.
 ///
 /// # Errors
 /// Bytes that are not whole, and what was learnt in other windows or another zone.

@@ -24,7 +24,7 @@ pub(in crate::source) fn without_byte_order_mark(text: &[u8]) -> &[u8] {
 /// Read at once when a line goes on further than was read.
 const EXTENSION_BYTES: usize = 64 << 10;
 
-/// A chunk of an input, to be turned into lines by [`Chunk::lines`].
+/// A chunk of an input, to be turned into lines by [`Chunk::read`].
 pub struct Chunk {
     body: Body,
     /// Bytes of the file (before decompression) that this chunk stands for.

@@ -72,7 +72,7 @@ impl Stored {
         self.index.iter().any(|(_, entry)| entry.stamps == Stamps::WholeSeconds)
     }
 
-    /// The first and the last [`Call::stamped_start_us`].
+    /// The first and the last [`crate::backtest::call::Call::stamped_start_us`].
     pub(crate) fn span_us(&self) -> Option<(i64, i64)> {
         let first = self.index.first()?.1.min_start_us;
         let last = self.index.iter().map(|(_, entry)| entry.last_stamped_us).max()?;

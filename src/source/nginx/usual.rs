@@ -2,7 +2,7 @@
 //!
 //! A stamp, a status and a duration nearly always have the same length. With the literals around them they make
 //! stretches that are compared sixteen bytes at a time, and only a value here and there varies between them. A line that
-//! is not as most are is left to [`Layout::split`], with which this must agree to the byte.
+//! is not as most are is left to [`super::matcher::Layout::split`], with which this must agree to the byte.
 
 mod draft;
 #[cfg(test)]

@@ -23,7 +23,7 @@ const MOST_RECORD_BYTES: u32 = 1 << 20;
 /// Why nothing can be read back.
 #[derive(Debug, thiserror::Error)]
 pub enum Unreadable {
-    /// Cut short, or not written by [`write`].
+    /// Cut short, or not written by [`write()`].
     #[error("it is no state of the rule negative-binomial ({0})")]
     Malformed(&'static str),
     /// Written by a program that knows more, or less.
@@ -74,7 +74,7 @@ fn append_record(bytes: &mut Vec<u8>, record: &[u8]) {
     bytes.extend_from_slice(record);
 }
 
-/// Reads what [`write`] wrote into a rule of this calendar and surprise; the developers' names are second.
+/// Reads what [`write()`] wrote into a rule of this calendar and surprise; the developers' names are second.
 ///
 /// # Errors
 /// Bytes that are not whole, and what was learnt by another calendar.
