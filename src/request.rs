@@ -116,6 +116,13 @@ pub enum Line<'a> {
     Rejected(Rejection<'a>),
 }
 
+impl Line<'_> {
+    /// Whether it is in the format that it was read by, be there a request in it or not.
+    pub fn is_read(&self) -> bool {
+        matches!(self, Line::Request(_) | Line::NotRequest)
+    }
+}
+
 /// Why a line was not read.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rejection<'a> {

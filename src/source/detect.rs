@@ -138,6 +138,10 @@ pub fn rank(sample_lines: &[&[u8]], wanted: &Wanted) -> Vec<(&'static Preset, us
 /// The first preset that reads enough of the sample with its companion, and that; together they read
 /// more lines than the best preset `alone`.
 fn pair(sample: &Sample, alone: usize, wanted: &Wanted) -> Option<(&'static Preset, &'static Preset)> {
+    // Nothing reads more than all of the lines, and most logs are read whole.
+    if alone == sample.lines.len() {
+        return None;
+    }
     let mut pairs = preset::all().iter().filter_map(|preset| Some((preset, preset.companion()?)));
     pairs.find(|(preset, companion)| {
         let read = sample.read_by_pair(preset, companion, wanted);
@@ -284,9 +288,8 @@ impl<'a> Sample<'a> {
 /// Whether a line tells for the format that it was read by.
 fn is_read(line: &Line, detection: Detection) -> bool {
     match line {
-        Line::Request(request) => detection != Detection::TriedWithPoint || !is_whole_seconds(request),
-        Line::NotRequest => true,
-        Line::Comment | Line::Rejected(_) => false,
+        Line::Request(request) if detection == Detection::TriedWithPoint => !is_whole_seconds(request),
+        line => line.is_read(),
     }
 }
 

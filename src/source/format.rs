@@ -11,7 +11,7 @@ use super::prefix::{Prefix, Stripped};
 use super::preset::Preset;
 use super::probe::{Probe, SAMPLE_BYTES};
 use super::rejected::LINE_END;
-use super::{FormatInfo, ParseLine};
+use super::{FormatInfo, ParseLine, are_most};
 use crate::backtest::spool::{Block, Stamps};
 use crate::plan::{FormatChoice, LineTemplate, Wanted};
 use crate::request::{Line, Rejection};
@@ -71,45 +71,30 @@ impl LineFormat {
     /// Lines that tell no format, or lack what is wanted.
     pub fn of_lines(sample: &[&[u8]], choice: &FormatChoice, wanted: &Wanted) -> anyhow::Result<LineFormat> {
         let prefix = Prefix::of(sample);
-        let inner = docker_with_inner(prefix, sample).filter(|_| !matches!(choice, FormatChoice::Templates(_)));
-        if let Some(format) = inner.and_then(|inner| LineFormat::behind(Some(inner), sample, choice, wanted).ok()) {
+        let family_of = match choice {
+            FormatChoice::Templates(templates) => return best_template(templates, sample, prefix, wanted),
+            FormatChoice::Detect => Family::detect,
+            FormatChoice::Json => Family::json,
+            FormatChoice::Ltsv => Family::ltsv,
+            FormatChoice::W3c => Family::w3c,
+        };
+        let behind = |prefix: Option<Prefix>| {
+            let stripped = prefix.map(|prefix| prefix.strip_all(sample));
+            let family = family_of(&lines_of(stripped.as_deref(), sample), wanted)?;
+            anyhow::Ok(LineFormat { prefix, family })
+        };
+        if let Some(Ok(format)) = docker_with_inner(prefix, sample).map(|inner| behind(Some(inner))) {
             return Ok(format);
         }
-        LineFormat::behind(prefix, sample, choice, wanted)
-            .or_else(|error| LineFormat::shipped(sample, choice, wanted).unwrap_or(Err(error)))
-    }
-
-    /// The format of what stands behind a prefix.
-    fn behind(
-        prefix: Option<Prefix>,
-        sample: &[&[u8]],
-        choice: &FormatChoice,
-        wanted: &Wanted,
-    ) -> anyhow::Result<LineFormat> {
-        let stripped = prefix.map(|prefix| prefix.strip_all(sample));
-        let inner = lines_of(stripped.as_deref(), sample);
-        let family = match choice {
-            FormatChoice::Templates(templates) => return best_template(templates, sample, prefix, wanted),
-            FormatChoice::Detect => Family::detect(&inner, wanted)?,
-            FormatChoice::Json => Family::json(&inner, wanted)?,
-            FormatChoice::Ltsv => Family::Ltsv(Arc::new(LtsvMap::detect(&inner, wanted)?)),
-            FormatChoice::W3c => match W3cMap::detect(&inner, wanted) {
-                Some(map) => Family::W3c(Arc::new(map?)),
-                None => bail!("no `#Fields:` line is among the first lines; it has to name the columns"),
-            },
-        };
-        Ok(LineFormat { prefix, family })
-    }
-
-    /// The format of the lines that a shipper's objects carry, or what it lacks; `None` where they carry no known one.
-    fn shipped(sample: &[&[u8]], choice: &FormatChoice, wanted: &Wanted) -> Option<anyhow::Result<LineFormat>> {
+        // Of what a shipper's objects carry, a known format also says what it lacks.
         let is_known = |format: &anyhow::Result<LineFormat>| match format {
             Ok(_) => true,
             Err(error) => {
                 matches!(error.downcast_ref(), Some(NoFormat::Lacking { .. } | NoFormat::UnknownUnit { .. }))
             }
         };
-        shippers(sample).map(|prefix| LineFormat::behind(Some(prefix), sample, choice, wanted)).find(is_known)
+        let shipped = || shippers(sample).map(|prefix| behind(Some(prefix))).find(is_known);
+        behind(prefix).or_else(|error| shipped().unwrap_or(Err(error)))
     }
 
     /// How exact the stamps are; `None`: only they can tell.
@@ -158,16 +143,14 @@ impl LineFormat {
 
 impl Family {
     fn detect(sample: &[&[u8]], wanted: &Wanted) -> anyhow::Result<Family> {
-        let most =
-            |is_such: &dyn Fn(&[u8]) -> bool| sample.iter().filter(|line| is_such(line)).count() * 2 > sample.len();
-        if most(&|line| line.trim_ascii_start().starts_with(b"{")) {
+        if are_most(sample, |line| line.trim_ascii_start().starts_with(b"{")) {
             return Family::json(sample, wanted);
         }
         if let Some(map) = W3cMap::detect(sample, wanted) {
             return Ok(Family::W3c(Arc::new(map?)));
         }
-        if most(&LtsvMap::fits) {
-            return Ok(Family::Ltsv(Arc::new(LtsvMap::detect(sample, wanted)?)));
+        if are_most(sample, LtsvMap::fits) {
+            return Family::ltsv(sample, wanted);
         }
         Ok(match detect::detect_text(sample, wanted)? {
             (TextFormat::One(format), _) => Family::Template(Arc::new(format)),
@@ -177,6 +160,17 @@ impl Family {
 
     fn json(sample: &[&[u8]], wanted: &Wanted) -> anyhow::Result<Family> {
         Ok(Family::Json(Arc::new(JsonMap::detect(sample, wanted)?)))
+    }
+
+    fn ltsv(sample: &[&[u8]], wanted: &Wanted) -> anyhow::Result<Family> {
+        Ok(Family::Ltsv(Arc::new(LtsvMap::detect(sample, wanted)?)))
+    }
+
+    fn w3c(sample: &[&[u8]], wanted: &Wanted) -> anyhow::Result<Family> {
+        match W3cMap::detect(sample, wanted) {
+            Some(map) => Ok(Family::W3c(Arc::new(map?))),
+            None => bail!("no `#Fields:` line is among the first lines; it has to name the columns"),
+        }
     }
 
     /// What a format that was given writes: lines of its own shape, or JSON objects.
@@ -276,7 +270,7 @@ fn best_template(
 }
 
 fn read_count(parser: &mut Parser, lines: &[&[u8]]) -> usize {
-    lines.iter().filter(|line| matches!(parser.parse_line(line), Line::Request(_) | Line::NotRequest)).count()
+    lines.iter().filter(|line| parser.parse_line(line).is_read()).count()
 }
 
 /// A format with a parser of its own, for one thread.
@@ -451,164 +445,4 @@ impl ParseLine for PrefixedParser {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::plan::InputName;
-    use crate::source::rejected::RejectedLine;
-    use std::io::Write;
-
-    #[test]
-    fn a_header_without_a_row_is_an_empty_log() {
-        let of = |content: &str, choice: &FormatChoice| {
-            let mut file = tempfile::NamedTempFile::new().unwrap();
-            file.write_all(content.as_bytes()).unwrap();
-            let probe = Probe::open(&InputName::Path(file.path().to_owned())).unwrap();
-            LineFormat::of(&probe, choice, &Wanted::default()).map(|format| format.is_some())
-        };
-        const HEADER: &str = "#Version: 1.0\r\n#Fields: date time cs-method cs-uri-stem sc-status\r\n";
-        for choice in [FormatChoice::Detect, FormatChoice::W3c] {
-            assert!(!of(HEADER, &choice).unwrap());
-            assert!(of(&format!("{HEADER}2026-06-01 12:00:00 GET / 200\n"), &choice).unwrap());
-            let told = of(&format!("{HEADER}2026-06-01\n"), &choice).unwrap_err();
-            assert!(format!("{told:#}").contains("none of the first lines has the 5 columns"), "{told:#}");
-        }
-        assert!(of("# a comment\n", &FormatChoice::Detect).is_err());
-    }
-
-    #[test]
-    fn only_a_file_that_is_blank_to_its_end_is_empty() {
-        let of = |content: &[u8], choice: &FormatChoice| {
-            let mut file = tempfile::NamedTempFile::new().unwrap();
-            file.write_all(content).unwrap();
-            let probe = Probe::open(&InputName::Path(file.path().to_owned())).unwrap();
-            LineFormat::of(&probe, choice, &Wanted::default())
-        };
-        let mut long = vec![b'\n'; SAMPLE_BYTES];
-        long.extend(b"127.0.0.1 - - [01/Jun/2026:12:00:00 +0000] \"GET / HTTP/1.1\" 200 2\n");
-        assert!(of(b"\n \r\n", &FormatChoice::Detect).unwrap().is_none());
-        let told = of(&long, &FormatChoice::Detect).err().unwrap().to_string();
-        assert!(told.contains("its first 64 KiB are blank"), "{told}");
-        let log_format = "$remote_addr - - [$time_local] \"$request\" $status $body_bytes_sent".to_owned();
-        let given =
-            FormatChoice::Templates(vec![LineTemplate { title: "given".to_owned(), log_format, companion: None }]);
-        assert!(of(&long, &given).unwrap().is_some());
-    }
-
-    /// The format's name, or why there is none.
-    fn named(lines: &[&str], choice: &FormatChoice, wanted: &Wanted) -> Result<String, String> {
-        let lines: Vec<&[u8]> = lines.iter().map(|line| line.as_bytes()).collect();
-        match LineFormat::of_lines(&lines, choice, wanted) {
-            Ok(format) => Ok(format.info().name),
-            Err(error) => Err(format!("{error:#}")),
-        }
-    }
-
-    const COMBINED: &str = r#"192.0.2.1 - - [01/Jun/2026:12:00:00 +0000] \"GET / HTTP/1.1\" 200 2 \"-\" \"-\""#;
-
-    #[test]
-    fn lines_are_found_in_the_objects_of_shippers() {
-        let detected = |lines: &[String]| {
-            let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
-            named(&lines, &FormatChoice::Detect, &Wanted::default())
-        };
-        for (object, name) in [
-            (format!(r#"{{"log":"{COMBINED}\n","stream":"stdout"}}"#), "nginx combined in Docker's JSON"),
-            (format!(r#"{{"log":"{COMBINED}","stream":"stdout"}}"#), "nginx combined in JSON's `log`"),
-            (format!(r#"{{"date":1.5,"log":"{COMBINED}\n"}}"#), "nginx combined in JSON's `log`"),
-            (format!(r#"{{"level":"info","msg":"{COMBINED}"}}"#), "nginx combined in JSON's `msg`"),
-            (format!(r#"{{"PRIORITY":"6","MESSAGE":"{COMBINED}"}}"#), "nginx combined in JSON's `MESSAGE`"),
-            // As of Logstash, whose `path` is the log file's.
-            (format!(r#"{{"path":"/var/log/a.log","message":"{COMBINED}"}}"#), "nginx combined in JSON's `message`"),
-            (format!(r#"{{"log":"restarted","message":"{COMBINED}"}}"#), "nginx combined in JSON's `message`"),
-            (
-                r#"{"message":"{\"ts\":1780315200,\"method\":\"GET\",\"path\":\"/\",\"status\":200}"}"#.to_owned(),
-                "JSON lines in JSON's `message`",
-            ),
-        ] {
-            assert_eq!(detected(std::slice::from_ref(&object)).as_deref(), Ok(name), "{object}");
-        }
-        let shipped = format!(r#"{{"message":"{COMBINED}"}}"#);
-        let other = r#"{"message":"started"}"#.to_owned();
-        assert!(detected(&[shipped.clone(), other.clone()]).is_ok());
-        let refusal = detected(&[shipped, other.clone(), other]).unwrap_err();
-        assert!(refusal.starts_with("no field of the lines holds the time: found `message`"), "{refusal}");
-    }
-
-    #[test]
-    fn a_prefix_in_dockers_json_is_taken_off_too() {
-        let combined = |prefix: &str| format!("{prefix}{}", COMBINED.replace("1 - -", "1 - ann"));
-        let log_format = super::super::preset::by_name("combined").unwrap().log_format.to_owned();
-        let given = |log_format: String| {
-            FormatChoice::Templates(vec![LineTemplate { title: "given".to_owned(), log_format, companion: None }])
-        };
-        let read = |prefix: &str, choice: &FormatChoice| {
-            let line = format!(r#"{{"log":"{}\n","stream":"stdout"}}"#, combined(prefix));
-            let format = LineFormat::of_lines(&[line.as_bytes()], choice, &Wanted::default()).unwrap();
-            let name = format.info().name;
-            match InputFormat::new(&format, Stamps::WholeSeconds).parse_next(line.as_bytes()) {
-                Line::Request(request) => {
-                    format!("{name}: {}", request.developer.unwrap_or_default().escape_ascii())
-                }
-                other => panic!("{other:?}"),
-            }
-        };
-        for prefix in [
-            "",
-            "<190>Jun  1 12:00:00 host nginx: ",
-            r"\u003c190\u003e1 2026-06-01T12:00:00Z host nginx 7 - - ",
-            "2026-06-01T12:00:00Z host nginx[7]: ",
-            "host nginx[7]: ",
-        ] {
-            let name = "nginx combined in Docker's JSON: ann";
-            assert_eq!(read(prefix, &FormatChoice::Detect), name, "{prefix}");
-            assert_eq!(read(prefix, &given(log_format.clone())), "given in Docker's JSON: ann", "{prefix}");
-        }
-        // Whoever gives a format may have written the prefix into it.
-        let whole = given(format!("$hostname nginx[$pid]: {log_format}"));
-        assert_eq!(read("host nginx[7]: ", &whole), "given in Docker's JSON: ann");
-    }
-
-    #[test]
-    fn a_line_that_ends_too_soon_is_told_the_same_wherever_it_stands() {
-        let line = COMBINED.replace('\\', "");
-        let rejection = |lines: [String; 2]| {
-            let bytes = lines.each_ref().map(|line| line.as_bytes());
-            let format = LineFormat::of_lines(&bytes[..1], &FormatChoice::Detect, &Wanted::default()).unwrap();
-            match InputFormat::new(&format, Stamps::WholeSeconds).parse_next(bytes[1]) {
-                Line::Rejected(rejection) => RejectedLine::new(1, bytes[1], &rejection).reason,
-                other => panic!("{other:?}"),
-            }
-        };
-        let cut = |line: &str| line[..=line.find(" 200").unwrap()].to_owned();
-        let plain = rejection([line.clone(), cut(&line)]);
-        assert!(plain.starts_with("found the end of the line, "), "{plain}");
-        for before in [r#"{"log":""#, r#"{"level":"info","message":""#] {
-            let objects = [COMBINED, &cut(COMBINED)].map(|line| format!(r#"{before}{line}\n","stream":"stdout"}}"#));
-            assert_eq!(rejection(objects), plain);
-        }
-    }
-
-    #[test]
-    fn objects_that_are_requests_carry_none() {
-        let request =
-            |more: &str| format!(r#"{{"ts":1780315200,"method":"GET","path":"/","message":"{COMBINED}"{more}}}"#);
-        let json = named(&[&request(r#","status":200"#)], &FormatChoice::Detect, &Wanted::default());
-        assert_eq!(json.as_deref(), Ok("JSON lines"));
-        for lines in [request(""), request("").replace(r#""method":"GET""#, r#""request":"GET / HTTP/1.1""#)] {
-            let refusal = named(&[&lines], &FormatChoice::Detect, &Wanted::default()).unwrap_err();
-            assert!(refusal.starts_with("no field of the lines holds the status code"), "{refusal}");
-        }
-    }
-
-    #[test]
-    fn what_is_asked_for_is_asked_of_the_lines_in_objects() {
-        let shipped = format!(r#"{{"message":"web.0 nginx: {COMBINED}"}}"#);
-        let log_format = super::super::preset::by_name("combined").unwrap().log_format.to_owned();
-        let given =
-            FormatChoice::Templates(vec![LineTemplate { title: "given".to_owned(), log_format, companion: None }]);
-        assert_eq!(named(&[&shipped], &given, &Wanted::default()).as_deref(), Ok("given in JSON's `message`"));
-        let asked = Wanted { extras: vec!["upstream_addr".to_owned()], ..Wanted::default() };
-        let refusal = named(&[&shipped], &FormatChoice::Detect, &asked).unwrap_err();
-        assert!(refusal.starts_with("the log is in the format `combined`: "), "{refusal}");
-    }
-}
+mod tests;

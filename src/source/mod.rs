@@ -271,6 +271,11 @@ pub fn total_bytes(plan: &ReplayPlan) -> Option<u64> {
     plan.input.files.iter().map(size).sum()
 }
 
+/// Whether more than half of the texts are such.
+fn are_most(texts: &[&[u8]], is_such: impl Fn(&[u8]) -> bool) -> bool {
+    2 * texts.iter().filter(|text| is_such(text)).count() > texts.len()
+}
+
 /// A bound as a time; `end_ms` is the log's end, for one that is relative to it.
 fn resolve(bound: Option<TimeBound>, end_ms: Option<i64>) -> Option<i64> {
     match bound? {

@@ -22,8 +22,8 @@ impl Pair {
     /// A layout and its companion's; `lines` are the first ones of the log, which is named by what they hold.
     pub(super) fn new(own: LogFormat, companion: LogFormat, lines: &[&[u8]]) -> Pair {
         let (mut parser, mut other) = (own.parser(), companion.parser());
-        let (of_own, rest): (Vec<&[u8]>, Vec<&[u8]>) = lines.iter().partition(|line| is_read(&parser.parse_line(line)));
-        let has_companion = rest.iter().any(|line| is_read(&other.parse_line(line)));
+        let (of_own, rest): (Vec<&[u8]>, Vec<&[u8]>) = lines.iter().partition(|line| parser.parse_line(line).is_read());
+        let has_companion = rest.iter().any(|line| other.parse_line(line).is_read());
         let [title, companions] = [&own, &companion].map(|format| format.info().name);
         let name = match (of_own.is_empty(), has_companion) {
             (false, true) => format!("{title} and {companions}"),
@@ -52,11 +52,6 @@ impl Pair {
     pub fn parser(&self) -> PairParser {
         PairParser { own: self.own.parser(), companion: self.companion.parser() }
     }
-}
-
-/// Whether a line is in the layout that it was read by.
-fn is_read(line: &Line) -> bool {
-    matches!(line, Line::Request(_) | Line::NotRequest)
 }
 
 /// Reads lines of one [`Pair`].

@@ -60,14 +60,11 @@ pub(crate) struct Bulkhead {
     queue: Queue,
     places: Places,
     tally: Tally,
-    /// When each call ran, by its number.
-    #[cfg(test)]
-    pub(super) ran_us: RanUs,
 }
 
 /// When calls ran, by their numbers.
 #[cfg(test)]
-type RanUs = std::collections::BTreeMap<u64, i64>;
+pub(super) type RanUs = std::collections::BTreeMap<u64, i64>;
 
 enum Places {
     Queued(Queued),
@@ -97,14 +94,6 @@ impl Places {
             Places::Unqueued(unqueued) => unqueued.take(batch, tally),
         }
     }
-
-    #[cfg(test)]
-    fn ran_us(&mut self) -> &mut RanUs {
-        match self {
-            Places::Queued(queued) => &mut queued.ran_us,
-            Places::Unqueued(unqueued) => &mut unqueued.ran_us,
-        }
-    }
 }
 
 impl Bulkhead {
@@ -114,14 +103,7 @@ impl Bulkhead {
             0 => Places::Unqueued(Unqueued::new(max_running)),
             _ => Places::Queued(Queued::new(max_running, queue)),
         };
-        Bulkhead {
-            max_running,
-            queue,
-            places,
-            tally: Tally::default(),
-            #[cfg(test)]
-            ran_us: RanUs::new(),
-        }
+        Bulkhead { max_running, queue, places, tally: Tally::default() }
     }
 
     /// What it was made with.
@@ -143,8 +125,15 @@ impl Bulkhead {
             self.places.begin(batch);
         }
         self.places.take(batch, &mut self.tally);
-        #[cfg(test)]
-        self.ran_us.append(self.places.ran_us());
+    }
+
+    /// When each call ran that was modelled.
+    #[cfg(test)]
+    pub(super) fn ran_us(&self) -> &RanUs {
+        match &self.places {
+            Places::Queued(queued) => &queued.ran_us,
+            Places::Unqueued(unqueued) => &unqueued.ran_us,
+        }
     }
 
     /// What was counted.

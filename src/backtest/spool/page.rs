@@ -114,21 +114,15 @@ impl Block {
     }
 
     /// Cuts requests in order of start into pages.
-    fn add_sorted<'a>(&mut self, mut calls: impl Iterator<Item = (&'a KeptCall, At)>, stamps: Stamps, run: usize) {
-        let mut next = calls.next();
-        while let Some((first, at)) = next {
+    fn add_sorted<'a>(&mut self, calls: impl Iterator<Item = (&'a KeptCall, At)>, stamps: Stamps, run: usize) {
+        let mut calls = calls.peekable();
+        while let Some((_, (at, _))) = calls.peek() {
             let base = match stamps {
-                Stamps::Exact => at.0,
-                Stamps::WholeSeconds => before(at.0),
+                Stamps::Exact => *at,
+                Stamps::WholeSeconds => before(*at),
             };
             let mut page = PageWriter::new(stamps, base, PAGE_CALLS);
-            next = Some((first, at));
-            while let Some((call, at)) = next
-                && page.columns.len() < PAGE_CALLS
-                && page.push(call, at)
-            {
-                next = calls.next();
-            }
+            while page.columns.len() < PAGE_CALLS && calls.next_if(|(call, at)| page.push(call, *at)).is_some() {}
             self.pages.push(page.finish(run));
         }
     }

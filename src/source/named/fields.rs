@@ -7,7 +7,7 @@ use super::sample::{Logged, Sample};
 use super::w3c;
 use crate::plan::{Latency, Role, Timezone, Unit, Wanted};
 use crate::source::time::TimeParser;
-use crate::source::value;
+use crate::source::{are_most, value};
 
 /// Stamps of a request's start, each with the field that leads from there to its end: in Envoy, and in Traefik, whose
 /// `time` is cut to seconds.
@@ -282,9 +282,8 @@ impl Chooser<'_> {
     fn hosted_path(&self) -> Option<String> {
         let name = self.sample.hosted?;
         let targets = self.sample.values(name).iter().filter_map(|logged| value::present(logged.text.as_bytes()));
-        let are_hosted: Vec<bool> = targets.map(|target| value::behind_host(target).is_some()).collect();
-        let hosted = are_hosted.iter().filter(|is_hosted| **is_hosted).count();
-        (2 * hosted > are_hosted.len()).then(|| name.to_owned())
+        let targets: Vec<&[u8]> = targets.collect();
+        are_most(&targets, |target| value::behind_host(target).is_some()).then(|| name.to_owned())
     }
 
     fn duration(&self) -> Result<Option<(String, Unit)>, NoFields> {
