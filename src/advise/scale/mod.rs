@@ -30,9 +30,9 @@ pub(super) fn run(plan: &AdvisePlan, kept: &Kept) -> anyhow::Result<Outcome<Scal
     let capacity = Capacity::new(&plan.config.scale, &plan.limits);
     let mut demand = Demand::new(capacity);
     let mut sweep = LoadSweep::new(plan.config.scale.window_ms);
-    kept.calls.replay(i64::MIN, |batch| {
-        batch.moments().for_each(|(moment, call)| sweep.take(moment, call, |load| demand.take(load)));
-    })?;
+    for batch in kept.calls.batches(i64::MIN) {
+        batch?.moments().for_each(|(moment, call)| sweep.take(moment, call, |load| demand.take(load)));
+    }
     sweep.finish(|load| demand.take(load));
     Ok(if sweep.timed == 0 {
         Err(NO_DURATIONS.to_owned())

@@ -7,6 +7,7 @@ use super::{PageEntry, unable};
 use crate::backtest::timeline::{Batch, Timeline, Tracked};
 use anyhow::Context;
 use std::fs::File;
+use std::iter::Peekable;
 use std::os::unix::fs::FileExt;
 
 /// Calls gathered before they are put in order and handed on; few enough to stay in a cache.
@@ -91,42 +92,26 @@ impl Stored {
         self.index.iter().map(|(_, entry)| (entry.min_start_us, entry.last_stamped_us))
     }
 
-    /// Hands on the starts and ends of all calls that start at or after `from_us` by their stamps. Equal starts are in
-    /// input order or, where some stamps are whole seconds, in order of end, then input order.
-    ///
-    /// # Errors
-    /// When the file cannot be read back.
-    pub(crate) fn replay(&self, from_us: i64, each: impl FnMut(Batch)) -> anyhow::Result<()> {
-        self.replay_slices(from_us, SLICE_CALLS, each)
+    /// The starts and ends of all calls that start at or after `from_us` by their stamps. Equal starts are in input order
+    /// or, where some stamps are whole seconds, in order of end, then input order.
+    pub(crate) fn batches(&self, from_us: i64) -> Batches<'_> {
+        self.batches_of(from_us, SLICE_CALLS)
     }
 
     /// The same with so many calls put in order at once.
-    pub(super) fn replay_slices(
-        &self,
-        from_us: i64,
-        slice_calls: usize,
-        mut each: impl FnMut(Batch),
-    ) -> anyhow::Result<()> {
-        // Requests that are spread over a second lie in their page as they started before that: which page and which place
-        // follows from how the log was cut, and when they ended does not.
-        let mut timeline = Timeline::new(self.has_whole_seconds());
-        let (mut bytes, mut unpacked) = (Vec::new(), Unpacked::default());
-        let mut pages = self.index.iter().filter(|(_, entry)| entry.last_stamped_us >= from_us).peekable();
-        loop {
-            // Twice what is left over, so that sorting stays linear in the calls however far pages overlap.
-            let enough = slice_calls.max(2 * timeline.waiting());
-            while timeline.waiting() < enough
-                && let Some((number, entry)) = pages.next()
-            {
-                self.read(entry, &mut bytes).with_context(unable)?;
-                timeline.add(|calls| self.unpack(*number, entry, from_us, &bytes, &mut unpacked, calls));
-                anyhow::ensure!(!timeline.is_full(), too_many(timeline.waiting()));
-            }
-            let next = pages.peek().map(|(_, next)| next.min_start_us);
-            each(timeline.settle(next));
-            if next.is_none() {
-                return Ok(());
-            }
+    pub(super) fn batches_of(&self, from_us: i64, slice_calls: usize) -> Batches<'_> {
+        let pages: Vec<_> = self.index.iter().filter(|(_, entry)| entry.last_stamped_us >= from_us).collect();
+        Batches {
+            stored: self,
+            from_us,
+            slice_calls,
+            pages: pages.into_iter().peekable(),
+            // Requests that are spread over a second lie in their page as they started before that: which page and which
+            // place follows from how the log was cut, and when they ended does not.
+            timeline: Timeline::new(self.has_whole_seconds()),
+            bytes: Vec::new(),
+            unpacked: Unpacked::default(),
+            is_over: false,
         }
     }
 
@@ -160,6 +145,46 @@ impl Stored {
             let added = calls.split_off(before);
             calls.extend(added.into_iter().filter(|call| call.stamped_start_us() >= from_us));
         }
+    }
+}
+
+/// The stored calls, batch by batch; there is one at least. Fails when the file cannot be read back.
+pub(crate) struct Batches<'a> {
+    stored: &'a Stored,
+    from_us: i64,
+    slice_calls: usize,
+    /// Those that are still to be read.
+    pages: Peekable<std::vec::IntoIter<&'a (u32, PageEntry)>>,
+    timeline: Timeline,
+    /// Room for a page.
+    bytes: Vec<u8>,
+    unpacked: Unpacked,
+    is_over: bool,
+}
+
+impl Batches<'_> {
+    fn gather(&mut self) -> anyhow::Result<Batch> {
+        let Batches { stored, timeline, bytes, unpacked, .. } = self;
+        // Twice what is left over, so that sorting stays linear in the calls however far pages overlap.
+        let enough = self.slice_calls.max(2 * timeline.waiting());
+        while timeline.waiting() < enough
+            && let Some((number, entry)) = self.pages.next()
+        {
+            stored.read(entry, bytes).with_context(unable)?;
+            timeline.add(|calls| stored.unpack(*number, entry, self.from_us, bytes, unpacked, calls));
+            anyhow::ensure!(!timeline.is_full(), too_many(timeline.waiting()));
+        }
+        let next = self.pages.peek().map(|(_, next)| next.min_start_us);
+        self.is_over = next.is_none();
+        Ok(timeline.settle(next))
+    }
+}
+
+impl Iterator for Batches<'_> {
+    type Item = anyhow::Result<Batch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        (!self.is_over).then(|| self.gather())
     }
 }
 

@@ -19,7 +19,9 @@ fn read(stored: &Stored, from_us: i64) -> Vec<Call> {
 
 fn read_slices(stored: &Stored, from_us: i64, slice_calls: usize) -> Vec<Call> {
     let mut calls = Vec::new();
-    stored.replay_slices(from_us, slice_calls, |batch| calls.extend(batch.started().map(Tracked::call))).unwrap();
+    for batch in stored.batches_of(from_us, slice_calls) {
+        calls.extend(batch.unwrap().started().map(Tracked::call));
+    }
     calls
 }
 
