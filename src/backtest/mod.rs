@@ -10,8 +10,8 @@
 //! | `spool` | all requests in a temporary file, read back in order of time |
 //! | `order` | positions and keys in order of time |
 //! | `timeline` | calls to starts and ends in order of time |
-//! | `feed` | the spooled calls as batches of the timeline |
-//! | `sweep` | one pass of all models over the events, on all cores |
+//! | `pipeline` | who does what when, on all cores |
+//! | `sweep` | one pass of all models over the events |
 //! | `load` | how many calls are in flight |
 //! | `timeout`, `breaker`, `bulkhead`, `retries`, `stability`, `regret` | one model each |
 //! | `traffic` | what holds whatever the config |
@@ -22,11 +22,11 @@
 pub(crate) mod breaker;
 pub(crate) mod bulkhead;
 pub(crate) mod call;
-pub(crate) mod feed;
 mod load;
 mod minutes;
 pub(crate) mod open_minute;
 mod order;
+pub(crate) mod pipeline;
 pub(crate) mod regret;
 pub(crate) mod report;
 pub(crate) mod retries;
@@ -47,6 +47,7 @@ use crate::report::format_time;
 use crate::tuning::TunableConfig;
 use breaker::{BreakerResult, Knobs};
 use bulkhead::{BulkheadResult, Queue};
+use pipeline::Pipeline;
 use regret::{BestInHindsight, Calls, RegretResult};
 use report::{BacktestReport, BulkheadResults, ConfigResult, Split, TrafficResult};
 use retries::RetriesResult;
@@ -128,8 +129,9 @@ impl Backtest {
     /// # Errors
     /// When the temporary file cannot be read back.
     pub(crate) fn run(&self, stored: &Stored) -> anyhow::Result<BacktestReport> {
-        let mut test = self.clone().start(stored);
-        feed::for_each_batch(stored, self.tested_from_us(), self.threads, |batch| test.take(&batch))?;
+        let test = self.clone().start(stored);
+        let batches = stored.batches(self.tested_from_us());
+        pipeline::run(self.threads, batches, |batch, pipeline| test.take(Arc::new(batch), pipeline))?;
         Ok(test.finish())
     }
 
@@ -145,7 +147,6 @@ impl Backtest {
             consumer: self.consumer,
             queue: self.queue,
             grid: self.grid,
-            threads: self.threads,
             good_timed: stored.good_timed(),
         });
         Test { backtest: self, stored, sweep }
@@ -213,9 +214,9 @@ pub(crate) struct Test<'a> {
 }
 
 impl Test<'_> {
-    /// Takes the next events: those of calls that are tested, and no others.
-    pub(crate) fn take(&mut self, batch: &Arc<Batch>) {
-        self.sweep.take(batch);
+    /// Posts the next events: those of calls that are tested, and no others.
+    pub(crate) fn take<'env>(&'env self, batch: Arc<Batch>, pipeline: &Pipeline<'env>) {
+        self.sweep.take(batch, pipeline);
     }
 
     /// What came of it.

@@ -1,23 +1,22 @@
-//! One pass of all models over batches of events: what is counted call by call is counted on the calling thread, the
-//! models run on others. No model sees another, so the number of threads shows in no result.
+//! One pass of all models over batches of events: what is counted call by call is one stage of a pipeline, and each model
+//! is one behind it. No model sees another.
 
 use super::Candidate;
 use super::breaker::{self, BankPlan, Breakers, JudgeOpenings, Knobs};
 use super::bulkhead::{self, Bulkhead, Queue};
 use super::call::Outcome;
 use super::load::Load;
+use super::pipeline::{Pipeline, into_inner, lock};
 use super::regret;
 use super::retries::Retries;
 use super::timeline::Batch;
 use super::timeout::{self, Durations, Timeout};
 use super::traffic::Traffic;
 use crate::tuning::TunableConfig;
-use std::sync::Arc;
-use std::sync::mpsc::{SyncSender, sync_channel};
-use std::thread::JoinHandle;
+use std::sync::{Arc, Mutex};
 
-/// Batches that may wait for a thread.
-const WAITING_BATCHES: usize = 4;
+/// The stage that counts call by call; earlier ones are free for the caller.
+const COUNTING: usize = 1;
 
 /// What one config's models counted.
 pub(super) struct Counted {
@@ -50,7 +49,8 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    fn take(&mut self, batch: &Batch) {
+    /// Takes the next events, and gives their load.
+    fn take(&mut self, batch: &Batch) -> Load {
         self.traffic.take_calls(batch);
         for call in batch.started() {
             let outcome = call.outcome();
@@ -62,6 +62,9 @@ impl Shared {
                 self.timeouts.iter_mut().for_each(|timeout| timeout.take(call.duration_us, outcome));
             }
         }
+        let load = Load::of(batch, self.traffic.in_flight);
+        self.traffic.take_load(batch, load);
+        load
     }
 }
 
@@ -72,83 +75,20 @@ enum Model {
 }
 
 impl Model {
-    fn take(&mut self, work: &Work) {
+    fn take(&mut self, batch: &Batch, load: Load) {
         match self {
-            Model::Breakers(breakers) => breakers.take(&work.batch),
-            Model::Bulkhead(bulkhead) => bulkhead.take(&work.batch, work.load),
-        }
-    }
-}
-
-/// A batch and its load.
-struct Work {
-    batch: Arc<Batch>,
-    load: Load,
-}
-
-/// Who runs the models.
-enum Hands {
-    /// The calling thread.
-    Own(Vec<Model>),
-    /// Others, some models each.
-    Threads(Vec<Hand>),
-}
-
-/// A thread with some models, which it gives back.
-struct Hand {
-    sender: SyncSender<Arc<Work>>,
-    thread: JoinHandle<Vec<Model>>,
-}
-
-impl Hands {
-    fn new(models: Vec<Model>, threads: usize) -> Self {
-        if threads == 1 {
-            return Hands::Own(models);
-        }
-        // One thread reads meanwhile.
-        let mut shares: Vec<Vec<Model>> = (1..threads.clamp(2, models.len() + 1)).map(|_| Vec::new()).collect();
-        let count = shares.len();
-        models.into_iter().enumerate().for_each(|(number, model)| shares[number % count].push(model));
-        let start = |mut models: Vec<Model>| {
-            let (sender, receiver) = sync_channel::<Arc<Work>>(WAITING_BATCHES);
-            let work = move || {
-                receiver.iter().for_each(|work| models.iter_mut().for_each(|model| model.take(&work)));
-                models
-            };
-            Hand { sender, thread: std::thread::spawn(work) }
-        };
-        Hands::Threads(shares.into_iter().map(start).collect())
-    }
-
-    fn take(&mut self, work: Work) {
-        match self {
-            Hands::Own(models) => models.iter_mut().for_each(|model| model.take(&work)),
-            Hands::Threads(threads) => {
-                let work = Arc::new(work);
-                // A thread that is gone panicked; joining it says so.
-                threads.iter().for_each(|hand| drop(hand.sender.send(Arc::clone(&work))));
-            }
-        }
-    }
-
-    fn finish(self) -> Vec<Model> {
-        let join = |hand: Hand| {
-            drop(hand.sender);
-            hand.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        };
-        match self {
-            Hands::Own(models) => models,
-            Hands::Threads(threads) => threads.into_iter().flat_map(join).collect(),
+            Model::Breakers(breakers) => breakers.take(batch),
+            Model::Bulkhead(bulkhead) => bulkhead.take(batch, load),
         }
     }
 }
 
 /// Models under way.
 pub(super) struct Sweep {
-    pub shared: Shared,
+    shared: Mutex<Shared>,
     /// By config: which bulkheads are its own, with and without a queue.
     bulkheads: Vec<[(usize, Queue); 2]>,
-    hands: Hands,
+    models: Vec<Mutex<Model>>,
 }
 
 /// What all models counted.
@@ -166,7 +106,6 @@ pub(super) struct SweepPlan<'a> {
     pub consumer: Knobs,
     pub queue: Queue,
     pub grid: super::Grid,
-    pub threads: usize,
     /// Most good calls with a duration that can come.
     pub good_timed: u64,
 }
@@ -194,21 +133,25 @@ impl Sweep {
         let mut models = vec![Model::Breakers(Box::new(Breakers::new(banks)))];
         let each = distinct(&bulkheads);
         models.extend(each.iter().map(|(max, queue)| Model::Bulkhead(Box::new(Bulkhead::new(*max, *queue)))));
-        Sweep { shared, bulkheads, hands: Hands::new(models, plan.threads) }
+        Sweep { shared: Mutex::new(shared), bulkheads, models: models.into_iter().map(Mutex::new).collect() }
     }
 
-    /// Takes the next events.
-    pub(super) fn take(&mut self, batch: &Arc<Batch>) {
-        self.shared.take(batch);
-        let load = Load::of(batch, self.shared.traffic.in_flight);
-        self.shared.traffic.take_load(batch, load);
-        self.hands.take(Work { batch: Arc::clone(batch), load });
+    /// Posts the next events.
+    pub(super) fn take<'env>(&'env self, batch: Arc<Batch>, pipeline: &Pipeline<'env>) {
+        pipeline.post(COUNTING, move |pipeline| {
+            let load = lock(&self.shared).take(&batch);
+            for (stage, model) in (COUNTING + 1..).zip(&self.models) {
+                let batch = Arc::clone(&batch);
+                pipeline.post(stage, move |_| lock(model).take(&batch, load));
+            }
+        });
     }
 
     pub(super) fn finish(self) -> Swept {
-        let end_us = self.shared.traffic.span_us.map_or(0, |(_, to_us)| to_us);
+        let shared = into_inner(self.shared);
+        let end_us = shared.traffic.span_us.map_or(0, |(_, to_us)| to_us);
         let (mut banks, mut turned_away) = (Vec::new(), Vec::new());
-        for model in self.hands.finish() {
+        for model in self.models.into_iter().map(into_inner) {
             match model {
                 Model::Breakers(breakers) => banks = breakers.finish(end_us),
                 Model::Bulkhead(bulkhead) => turned_away.push((bulkhead.plan(), bulkhead.finish())),
@@ -218,7 +161,7 @@ impl Sweep {
             let found = turned_away.iter().find(|(other, _)| other == plan);
             found.map(|(_, tally)| *tally).unwrap_or_default()
         };
-        let mut timeouts = self.shared.timeouts.iter().map(|timeout| timeout.finish());
+        let mut timeouts = shared.timeouts.iter().map(|timeout| timeout.finish());
         let mut banks = banks.into_iter();
         let each = self.bulkheads.iter().zip(banks.by_ref()).zip(timeouts.by_ref());
         let counted = each.map(|(([queued, unqueued], mut bank), timeout)| {
@@ -232,7 +175,7 @@ impl Sweep {
             (timeout.good_cut, tallies)
         });
         drop(timeouts);
-        Swept { counted, grid, shared: self.shared }
+        Swept { counted, grid, shared }
     }
 }
 

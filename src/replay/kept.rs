@@ -1,12 +1,13 @@
 //! What is left of a log for a second look: its requests one by one, or their counts by minute.
 
-use super::split_pass::SplitPass;
+use super::split_pass;
 use crate::backtest::Backtest;
-use crate::backtest::feed::for_each_batch;
+use crate::backtest::pipeline::{self, lock};
 use crate::backtest::report::BacktestReport;
 use crate::backtest::spool::Stored;
 use crate::tuning::evidence::{EvidenceFit, Observed};
 use crate::window::minute::MinuteRows;
+use std::sync::Mutex;
 
 /// What a second look can go over.
 pub(crate) enum Kept {
@@ -40,7 +41,12 @@ impl Kept {
     pub(crate) fn fit(&self, threads: usize) -> anyhow::Result<Observed> {
         let mut fit = EvidenceFit::new(None);
         match self {
-            Kept::Calls(calls) => for_each_batch(calls, i64::MIN, threads, |batch| fit.take(&batch))?,
+            Kept::Calls(calls) => {
+                let fit = &Mutex::new(&mut fit);
+                pipeline::run(threads, calls.batches(i64::MIN), |batch, pipeline| {
+                    pipeline.post(0, move |_| lock(fit).take(&batch));
+                })?;
+            }
             Kept::Minutes(minutes) => minutes.by_start().into_iter().for_each(|row| fit.take_row(row)),
         }
         Ok(fit.finish().0)
@@ -55,14 +61,10 @@ impl Kept {
         &self,
         split_us: i64,
         threads: usize,
-        prepare: impl Fn(&Observed) -> Backtest,
+        prepare: impl Fn(&Observed) -> Backtest + Send,
     ) -> anyhow::Result<(Observed, Observed, BacktestReport)> {
         match self {
-            Kept::Calls(calls) => {
-                let mut pass = SplitPass::new(calls, split_us, prepare);
-                for_each_batch(calls, i64::MIN, threads, |batch| pass.take(batch))?;
-                Ok(pass.finish())
-            }
+            Kept::Calls(calls) => split_pass::run(calls, calls.batches(i64::MIN), split_us, threads, prepare),
             Kept::Minutes(minutes) => {
                 let mut fit = EvidenceFit::new(Some(split_us));
                 minutes.by_start().into_iter().for_each(|row| fit.take_row(row));

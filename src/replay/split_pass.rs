@@ -4,39 +4,64 @@
 //! after one of the second, and calls of the first are in flight for as long as they take. So batches wait until the
 //! first part is complete, and its calls are taken out of what is tested.
 
+use crate::backtest::pipeline::{self, Pipeline, into_inner, lock};
 use crate::backtest::report::BacktestReport;
 use crate::backtest::spool::{MAX_SPREAD_US, Stored};
 use crate::backtest::timeline::{Batch, Tracked};
 use crate::backtest::{Backtest, Test};
 use crate::tuning::evidence::{EvidenceFit, Observed};
-use std::sync::Arc;
+use std::mem::take;
+use std::sync::{Arc, Mutex, OnceLock};
+
+/// The stage that fits; those of the test are behind it.
+const FITTING: usize = 0;
+
+/// Gives both parts' evidence and the result of the test that `prepare` makes of the first part's; `batches` are those of
+/// all calls, and the second part begins at `split_us`, a whole minute.
+///
+/// # Errors
+/// Those of the batches.
+pub(super) fn run(
+    stored: &Stored,
+    batches: impl Iterator<Item = anyhow::Result<Batch>> + Send,
+    split_us: i64,
+    threads: usize,
+    prepare: impl Fn(&Observed) -> Backtest + Send,
+) -> anyhow::Result<(Observed, Observed, BacktestReport)> {
+    let fit = EvidenceFit::new(Some(split_us));
+    let pass = Mutex::new(SplitPass { stored, split_us, prepare, fit, waiting: Vec::new(), is_mixed: true });
+    let test = OnceLock::new();
+    pipeline::run(threads, batches, |batch, pipeline| {
+        let (pass, test) = (&pass, &test);
+        pipeline.post(FITTING, move |pipeline| lock(pass).take(Arc::new(batch), test, pipeline));
+    })?;
+    let mut pass = into_inner(pass);
+    let test = match test.into_inner() {
+        Some(test) => test,
+        None => pass.test_what_waits(threads)?,
+    };
+    let (first, second) = pass.fit.finish();
+    Ok((first, second, test.finish()))
+}
 
 /// The pass under way; `P` makes the test of the first part's evidence.
-pub(super) struct SplitPass<'a, P> {
+struct SplitPass<'a, P> {
     stored: &'a Stored,
     split_us: i64,
     prepare: P,
     fit: EvidenceFit,
     /// Batches that may have calls of the second part, as long as the first is not complete.
     waiting: Vec<Arc<Batch>>,
-    /// From when on it is.
-    test: Option<Test<'a>>,
     /// Calls of the first part may still start or be in flight.
     is_mixed: bool,
 }
 
-impl<'a, P: Fn(&Observed) -> Backtest> SplitPass<'a, P> {
-    /// `split_us` is a whole minute.
-    pub(super) fn new(stored: &'a Stored, split_us: i64, prepare: P) -> Self {
-        let fit = EvidenceFit::new(Some(split_us));
-        SplitPass { stored, split_us, prepare, fit, waiting: Vec::new(), test: None, is_mixed: true }
-    }
-
-    /// Takes the next events.
-    pub(super) fn take(&mut self, batch: Arc<Batch>) {
+impl<'a, P: Fn(&Observed) -> Backtest + Send> SplitPass<'a, P> {
+    /// Takes the next events; there is a test from when on the first part is complete.
+    fn take<'env>(&mut self, batch: Arc<Batch>, test: &'env OnceLock<Test<'a>>, pipeline: &Pipeline<'env>) {
         self.fit.take(&batch);
-        if let Some(test) = &mut self.test {
-            hand_on(test, &batch, self.split_us, &mut self.is_mixed);
+        if let Some(test) = test.get() {
+            self.hand_on(batch, test, pipeline);
             return;
         }
         let is_complete = is_beyond(batch.started().next(), self.split_us.saturating_add(MAX_SPREAD_US));
@@ -45,42 +70,36 @@ impl<'a, P: Fn(&Observed) -> Backtest> SplitPass<'a, P> {
             self.waiting.push(batch);
         }
         if is_complete {
-            self.test = Some(self.begin());
+            let test = test.get_or_init(|| self.begin());
+            take(&mut self.waiting).into_iter().for_each(|batch| self.hand_on(batch, test, pipeline));
         }
     }
 
-    /// The test, with what waits for it.
     fn begin(&mut self) -> Test<'a> {
-        let mut test = (self.prepare)(self.fit.first()).start(self.stored);
-        for batch in self.waiting.drain(..) {
-            hand_on(&mut test, &batch, self.split_us, &mut self.is_mixed);
-        }
-        test
+        (self.prepare)(self.fit.first()).start(self.stored)
     }
 
-    /// Both parts' evidence, and the result of the test.
-    pub(super) fn finish(mut self) -> (Observed, Observed, BacktestReport) {
-        let test = match self.test.take() {
-            Some(test) => test,
-            None => self.begin(),
-        };
-        let (first, second) = self.fit.finish();
-        (first, second, test.finish())
+    /// Hands on what is tested of a batch.
+    fn hand_on<'env>(&mut self, batch: Arc<Batch>, test: &'env Test<'a>, pipeline: &Pipeline<'env>) {
+        if self.is_mixed {
+            self.is_mixed = !batch.is_from(self.split_us);
+            test.take(Arc::new(batch.only(|call| call.stamped_start_us() >= self.split_us)), pipeline);
+        } else {
+            test.take(batch, pipeline);
+        }
+    }
+
+    /// The whole test of a log that ended before it was seen that its first part is complete.
+    fn test_what_waits(&mut self, threads: usize) -> anyhow::Result<Test<'a>> {
+        let test = self.begin();
+        let waiting = take(&mut self.waiting).into_iter().map(anyhow::Ok);
+        pipeline::run(threads, waiting, |batch, pipeline| self.hand_on(batch, &test, pipeline))?;
+        Ok(test)
     }
 }
 
 fn is_beyond(call: Option<&Tracked>, at_us: i64) -> bool {
     call.is_some_and(|call| call.start_us >= at_us)
-}
-
-/// Hands on what is tested of a batch.
-fn hand_on(test: &mut Test, batch: &Arc<Batch>, split_us: i64, is_mixed: &mut bool) {
-    if *is_mixed {
-        test.take(&Arc::new(batch.only(|call| call.stamped_start_us() >= split_us)));
-        *is_mixed = !batch.is_from(split_us);
-    } else {
-        test.take(batch);
-    }
 }
 
 #[cfg(test)]
@@ -131,23 +150,20 @@ mod tests {
         fn one_pass_finds_what_a_pass_for_each_part_finds(
             mut calls in prop::collection::vec(call(), 1..120),
             batch_calls in 1usize..60,
+            threads in 1usize..4,
         ) {
             calls.sort_by_key(|call| call.start_us);
             let stored = stored(&calls);
-            let mut pass = SplitPass::new(&stored, SPLIT_US, prepare);
+            let made = batches(&calls, batch_calls);
+            let (first, second, report) = run(&stored, made.iter().cloned().map(Ok), SPLIT_US, threads, prepare).unwrap();
             let mut fit = EvidenceFit::new(Some(SPLIT_US));
-            for batch in batches(&calls, batch_calls) {
-                fit.take(&batch);
-                pass.take(Arc::new(batch));
-            }
-            let (first, second, report) = pass.finish();
+            made.iter().for_each(|batch| fit.take(batch));
             let (first_alone, second_alone) = fit.finish();
             prop_assert_eq!(format!("{first:?} {second:?}"), format!("{first_alone:?} {second_alone:?}"));
             let tested: Vec<Call> = calls.iter().filter(|call| call.stamped_start_us() >= SPLIT_US).copied().collect();
-            let mut test = prepare(&first).start(&stored);
-            for batch in batches(&tested, batch_calls) {
-                test.take(&Arc::new(batch));
-            }
+            let test = prepare(&first).start(&stored);
+            let made = batches(&tested, batch_calls).into_iter().map(anyhow::Ok);
+            pipeline::run(1, made, |batch, pipeline| test.take(Arc::new(batch), pipeline)).unwrap();
             prop_assert_eq!(report, test.finish());
         }
     }
