@@ -21,11 +21,9 @@ pub(crate) struct Call {
     pub outcome: Outcome,
 }
 
-/// A call in 24 bytes, as it waits for the others of its chunk: not yet spread over its second.
+/// What is kept of a call besides its end, in 16 bytes, while it waits for the others of its chunk.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct KeptCall {
-    /// See [`Call::start_us`].
-    pub start_us: i64,
     duration_us: u64,
     /// The endpoint, and the outcome in the lowest bits.
     tag: u32,
@@ -39,16 +37,10 @@ impl KeptCall {
     /// In the place of a duration: longer than any.
     pub(super) const NO_DURATION: u64 = u64::MAX;
 
-    /// See [`Call::duration_us`].
+    /// Microseconds from the start to the end: the duration, or none.
     #[inline(always)]
-    pub(super) fn duration_us(&self) -> Option<u64> {
-        (self.duration_us != Self::NO_DURATION).then_some(self.duration_us)
-    }
-
-    /// When it ends, in UTC microseconds.
-    #[inline(always)]
-    pub(super) fn end_us(&self) -> i64 {
-        self.start_us.saturating_add_unsigned(self.duration_us().unwrap_or(0))
+    pub(super) fn length_us(&self) -> u64 {
+        if self.duration_us == Self::NO_DURATION { 0 } else { self.duration_us }
     }
 
     /// The duration as it is kept: [`Self::NO_DURATION`] where there is none.
@@ -66,7 +58,7 @@ impl KeptCall {
     /// Whether it is good and has a duration.
     #[inline(always)]
     pub(super) fn is_good_and_timed(&self) -> bool {
-        Outcome::of_tag(self.tag) == Outcome::Good && self.duration_us != Self::NO_DURATION
+        self.tag & OUTCOME_MASK == Outcome::Good as u32 && self.duration_us != Self::NO_DURATION
     }
 }
 
@@ -74,7 +66,6 @@ impl From<&Call> for KeptCall {
     #[inline(always)]
     fn from(call: &Call) -> Self {
         KeptCall {
-            start_us: call.start_us,
             duration_us: call.duration_us.unwrap_or(Self::NO_DURATION),
             tag: call.endpoint << OUTCOME_BITS | call.outcome as u32,
         }

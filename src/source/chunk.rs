@@ -17,7 +17,8 @@ use super::filter::passes_filter;
 use super::lines::MAX_LINE_BYTES;
 use super::marks::{LineMarks, Marks, for_each_line, for_each_marked_line};
 use crate::advise::trace::fields::Visits;
-use crate::backtest::call::{Call, KeptCall};
+use crate::backtest::call::Call;
+use crate::backtest::spool::Gatherer;
 use crate::request::{DecimalMs, FIRST_ERROR_STATUS, Line, NOT_FOUND, Request, SWITCHING_PROTOCOLS};
 use crate::route::endpoint::Interner;
 use crate::route::path_of;
@@ -51,8 +52,8 @@ pub struct ChunkReader {
     route: Vec<u8>,
     marks: Marks,
     part: ChunkPart,
-    /// Room for the next chunk's calls.
-    calls: Vec<KeptCall>,
+    /// The chunk's requests one by one, as the backtest wants them.
+    pub(super) calls: Gatherer,
     /// Requests of this chunk so far, clocks astray included.
     seen: u32,
     /// Whether a stamp can come again in this sense: see [`ChunkPlan::counts_only`].
@@ -84,7 +85,7 @@ impl ChunkReader {
             route: Vec::new(),
             marks: Marks::default(),
             part: ChunkPart::default(),
-            calls: Vec::new(),
+            calls: Gatherer::default(),
             seen: 0,
             counts_only: plan.counts_only(),
             again_ms: NEVER_MS,
@@ -102,7 +103,7 @@ impl ChunkReader {
     pub fn start(&mut self, before: &Before) {
         // What an earlier chunk left behind when reading it failed.
         self.finish();
-        self.part.calls = std::mem::take(&mut self.calls);
+        self.calls.clear();
         self.seen = 0;
         self.again_ms = NEVER_MS;
         self.newest_ms = before.newest_ms.unwrap_or(i64::MIN);
@@ -300,7 +301,7 @@ impl ChunkReader {
     fn keep_call(&mut self, request: &Request, endpoint: u32, duration_ns: Option<u64>) {
         let breaker = self.breaker_of(request, endpoint);
         let call = &Call::ended(request.timestamp_ms, duration_ns, breaker, request.status);
-        self.part.calls.push(call.into());
+        self.calls.push(request.timestamp_ms.saturating_mul(1000), call.into());
     }
 
     #[inline(always)]
@@ -335,12 +336,6 @@ impl ChunkReader {
         }
         self.part.without_latency += u64::from(request.duration.is_none());
         request.duration
-    }
-
-    /// Takes the calls of a chunk back once they are of no more use: the next one's need as much room.
-    pub(super) fn keep_room(&mut self, mut calls: Vec<KeptCall>) {
-        calls.clear();
-        self.calls = calls;
     }
 
     /// What the chunk adds up to.

@@ -326,11 +326,7 @@ impl InputFormat {
             Parser::W3c(parser) => reader.read(parser, lines, developer_is_key, before),
             Parser::Prefixed(parser) => reader.read(parser.as_mut(), lines, developer_is_key, before),
         })?;
-        let mut part = reader.finish();
-        let calls = std::mem::take(&mut part.calls);
-        let block = if calls.is_empty() { None } else { Some(Block::new(&calls, self.stamps)) };
-        reader.keep_room(calls);
-        Ok((part, block))
+        Ok((reader.finish(), reader.calls.take_block(self.stamps)))
     }
 
     /// The times of a chunk's requests, in order.

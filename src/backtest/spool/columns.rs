@@ -9,7 +9,7 @@ mod unpack;
 
 use crate::backtest::call::{KeptCall, OUTCOME_BITS};
 
-pub(super) use pack::{Columns, Packed};
+pub(super) use pack::Columns;
 pub(super) use unpack::Unpacked;
 
 /// In the place of a duration: there is none.

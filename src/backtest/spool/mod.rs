@@ -6,7 +6,9 @@
 //! handle.
 
 mod columns;
+mod gather;
 mod page;
+mod ranks;
 mod read;
 mod second;
 #[cfg(test)]
@@ -19,6 +21,7 @@ use second::SecondCounts;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 
+pub(crate) use gather::Gatherer;
 pub(crate) use page::{Block, Stamps};
 pub(crate) use read::Stored;
 
@@ -89,33 +92,40 @@ impl Spool {
             firsts.push(ranked.filter(|(_, first)| *first > 0).collect::<Vec<_>>());
         }
         self.good_timed += block.good_timed;
-        for page in &block.pages {
-            let first_ranks = match page.run.checked_sub(1).and_then(|run| firsts.get(run)) {
-                Some(firsts) => ranks_used(page, firsts),
+        for (page, bytes) in block.pages() {
+            let first_ranks = match firsts.get(page.run) {
+                Some(firsts) => ranks_used(page, bytes, firsts),
                 None => Vec::new(),
             };
-            self.write(input, page, &first_ranks).with_context(unable)?;
+            self.write(input, block.stamps, page, bytes, &first_ranks).with_context(unable)?;
         }
         Ok(())
     }
 
-    fn write(&mut self, input: u32, page: &Page, first_ranks: &[(u16, u32)]) -> std::io::Result<()> {
+    fn write(
+        &mut self,
+        input: u32,
+        stamps: Stamps,
+        page: &Page,
+        bytes: &[u8],
+        first_ranks: &[(u16, u32)],
+    ) -> std::io::Result<()> {
         self.index.push(PageEntry {
             input,
             at_byte: self.written_bytes,
             base: page.base,
             min_start_us: page.min_start_us,
             last_stamped_us: page.last_stamped_us,
-            shape: page.packed.shape,
+            shape: page.shape,
             first_ranks: first_ranks.len() as u32,
-            stamps: page.stamps,
+            stamps,
         });
-        page.packed.write(&mut self.out)?;
+        self.out.write_all(bytes)?;
         for (second, first) in first_ranks {
             self.out.write_all(&u32::from(*second).to_le_bytes())?;
             self.out.write_all(&first.to_le_bytes())?;
         }
-        self.calls += u64::from(page.packed.shape.calls);
+        self.calls += u64::from(page.shape.calls);
         self.written_bytes += self.index.last().map_or(0, |entry| entry.bytes() as u64);
         Ok(())
     }
@@ -131,13 +141,13 @@ impl Spool {
 }
 
 /// Of a run's first ranks those that the page's records need, by second after the page's base.
-fn ranks_used(page: &Page, firsts: &[(i64, u32)]) -> Vec<(u16, u32)> {
+fn ranks_used(page: &Page, bytes: &[u8], firsts: &[(i64, u32)]) -> Vec<(u16, u32)> {
     if firsts.is_empty() {
         return Vec::new();
     }
     const WORD_BITS: u16 = u64::BITS as u16;
     let mut is_used = vec![0u64; usize::from(u16::MAX / WORD_BITS) + 1];
-    for second in page.packed.seconds() {
+    for second in page.shape.seconds(bytes) {
         is_used[usize::from(second / WORD_BITS)] |= 1 << (second % WORD_BITS);
     }
     let used = firsts.iter().filter_map(|&(second, first)| {

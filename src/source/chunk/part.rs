@@ -3,7 +3,6 @@
 //! Counts and lists only, in the worker's own numbering of names. Nothing is decided here.
 
 use crate::advise::trace::TraceBlock;
-use crate::backtest::call::KeptCall;
 use crate::route::paths::EndpointPaths;
 use crate::rules::published::Arrival;
 use crate::rules::zscore::Observation;
@@ -59,8 +58,6 @@ pub struct ChunkPart {
     pub arrivals: Vec<(i64, Arrival)>,
     /// Requests one by one, those left out that are too late for any cycle (`zscore`).
     pub observations: Vec<Observation>,
-    /// Requests one by one, as the backtest wants them.
-    pub(crate) calls: Vec<KeptCall>,
     /// Counts by minute, where these are kept.
     pub minutes: Vec<MinuteCell>,
     /// The paths of each endpoint, for `--explain-routes`.

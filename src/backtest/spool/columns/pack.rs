@@ -3,173 +3,102 @@
 use super::{Narrow, STRETCH_CALLS, Shape, Stretch};
 use crate::backtest::call::{KeptCall, OUTCOME_BITS, OUTCOME_MASK};
 
-/// Columns as they are written.
-#[derive(Debug, Default)]
-pub(in crate::backtest::spool) struct Packed {
-    pub shape: Shape,
-    columns: Vec<u8>,
-    long_us: Vec<u64>,
-    numbers: Vec<u32>,
-}
-
-impl Packed {
-    /// Hands on all bytes.
-    pub(in crate::backtest::spool) fn write(&self, out: &mut impl std::io::Write) -> std::io::Result<()> {
-        out.write_all(&self.columns)?;
-        for us in &self.long_us {
-            out.write_all(&us.to_le_bytes())?;
-        }
-        for number in &self.numbers {
-            out.write_all(&number.to_le_bytes())?;
-        }
-        Ok(())
-    }
-
+impl Shape {
     /// The seconds after the page's base in which a request ended, some more than once.
-    pub(in crate::backtest::spool) fn seconds(&self) -> impl Iterator<Item = u16> {
-        let times = &self.columns.as_chunks::<4>().0[..self.shape.stretches as usize];
+    pub(in crate::backtest::spool) fn seconds(&self, bytes: &[u8]) -> impl Iterator<Item = u16> {
+        let times = &bytes.as_chunks::<4>().0[..self.stretches as usize];
         times.iter().map(|bytes| Stretch::of(u32::from_le_bytes(*bytes)).second)
     }
 
     /// Gives the endpoints other numbers.
-    pub(in crate::backtest::spool) fn renumber(&mut self, mut number: impl FnMut(u32) -> u32) {
-        for value in &mut self.numbers {
-            *value = if self.shape.is_local {
-                number(*value)
+    pub(in crate::backtest::spool) fn renumber(&self, bytes: &mut [u8], mut number: impl FnMut(u32) -> u32) {
+        let numbers = bytes.len() - self.numbers as usize * 4;
+        for place in bytes[numbers..].as_chunks_mut::<4>().0 {
+            let value = u32::from_le_bytes(*place);
+            let value = if self.is_local {
+                number(value)
             } else {
-                number(*value >> OUTCOME_BITS) << OUTCOME_BITS | *value & OUTCOME_MASK
+                number(value >> OUTCOME_BITS) << OUTCOME_BITS | value & OUTCOME_MASK
             };
+            *place = value.to_le_bytes();
         }
     }
 }
 
-/// Collects the requests of a page.
-#[derive(Debug)]
+/// Turns the requests of a page into columns, one page after the other; keeps the room that this takes.
+#[derive(Debug, Default)]
 pub(in crate::backtest::spool) struct Columns {
     /// Exact: microseconds after the base. Whole seconds: stretches.
     times: Vec<u32>,
     /// By stretch; empty where stamps are exact.
     lengths: Vec<u16>,
-    /// What would continue the last stretch.
-    next: u32,
-    durations_us: Vec<u64>,
-    tags: Vec<u32>,
     endpoints: LocalNumbers,
 }
 
 impl Columns {
-    /// No requests yet, and room for so many.
-    pub(in crate::backtest::spool) fn with_room(calls: usize) -> Self {
-        Columns {
-            times: Vec::with_capacity(calls),
-            lengths: Vec::new(),
-            next: 0,
-            durations_us: Vec::with_capacity(calls),
-            tags: Vec::with_capacity(calls),
-            endpoints: LocalNumbers::default(),
-        }
-    }
-
-    /// Requests so far.
-    pub(in crate::backtest::spool) fn len(&self) -> usize {
-        self.tags.len()
-    }
-
-    /// Appends a request that started so many microseconds after the base.
+    /// The page's next request started so many microseconds after the base.
     #[inline(always)]
-    pub(in crate::backtest::spool) fn push_exact(&mut self, call: &KeptCall, offset_us: u32) {
+    pub(in crate::backtest::spool) fn push_exact(&mut self, offset_us: u32) {
         self.times.push(offset_us);
-        self.push(call);
     }
 
-    /// Appends a request that ended in this second after the base, as one of its many.
-    #[inline(always)]
-    pub(in crate::backtest::spool) fn push_ranked(&mut self, call: &KeptCall, second: u16, rank: u16) {
-        let word = Stretch { second, rank }.word();
-        match self.lengths.last_mut() {
-            // The first of a second continues none: the word before it may be the last rank of another.
-            Some(length) if word == self.next && rank > 0 => *length += 1,
-            _ => {
-                self.times.push(word);
-                self.lengths.push(1);
-            }
+    /// The page's next requests ended in this second after the base, the first one as one of its many.
+    pub(in crate::backtest::spool) fn push_stretch(&mut self, second: u16, rank: u16, length: u16) {
+        self.times.push(Stretch { second, rank }.word());
+        self.lengths.push(length);
+    }
+
+    /// Appends the columns of the page with these requests, whose times were pushed.
+    pub(in crate::backtest::spool) fn pack(&mut self, calls: &[KeptCall], bytes: &mut Vec<u8>) -> Shape {
+        let mut shape = Shape { calls: calls.len() as u32, ..Shape::default() };
+        self.pack_times(&mut shape, bytes);
+        pack_durations(calls, &mut shape, bytes);
+        self.pack_tags(calls, &mut shape, bytes);
+        if shape.long > 0 {
+            let is_long = if shape.in_millis { is_long::<u16> } else { is_long::<u32> };
+            let long_us = calls.iter().map(KeptCall::duration_or_none).filter(|us| is_long(*us));
+            bytes.extend(long_us.flat_map(u64::to_le_bytes));
         }
-        self.next = word.wrapping_add(1);
-        self.push(call);
+        if shape.is_local {
+            bytes.extend(self.endpoints.endpoints.iter().copied().flat_map(u32::to_le_bytes));
+            shape.numbers = self.endpoints.endpoints.len() as u32;
+        } else {
+            bytes.extend(calls.iter().map(KeptCall::tag).flat_map(u32::to_le_bytes));
+            shape.numbers = shape.calls;
+        }
+        self.endpoints.clear();
+        shape
     }
 
-    #[inline(always)]
-    fn push(&mut self, call: &KeptCall) {
-        self.durations_us.push(call.duration_or_none());
-        self.tags.push(call.tag());
-    }
-
-    /// What was collected.
-    pub(in crate::backtest::spool) fn pack(mut self) -> Packed {
-        let mut packed = Packed::default();
-        packed.shape.calls = self.tags.len() as u32;
-        packed.columns.reserve_exact(self.tags.len() * 8 + self.times.len() * 5);
-        self.pack_times(&mut packed);
-        self.pack_durations(&mut packed);
-        self.pack_tags(&mut packed);
-        packed
-    }
-
-    fn pack_times(&self, packed: &mut Packed) {
-        let Packed { shape, columns, .. } = packed;
+    fn pack_times(&mut self, shape: &mut Shape, bytes: &mut Vec<u8>) {
         if self.lengths.is_empty() {
-            columns.extend(self.times.iter().flat_map(|offset_us| offset_us.to_le_bytes()));
+            bytes.extend(self.times.drain(..).flat_map(u32::to_le_bytes));
             return;
         }
         let stretches: usize = self.lengths.iter().map(|length| usize::from(length.div_ceil(STRETCH_CALLS))).sum();
-        shape.has_lengths = stretches * 5 <= self.tags.len() * 4;
+        shape.has_lengths = stretches * 5 <= shape.calls as usize * 4;
         let most = if shape.has_lengths { STRETCH_CALLS } else { 1 };
         let parts = |length: u16| (0..length).step_by(usize::from(most));
-        for (word, length) in self.times.iter().zip(&self.lengths) {
+        for (word, length) in self.times.drain(..).zip(&self.lengths) {
             for behind in parts(*length) {
-                columns.extend((word + u32::from(behind)).to_le_bytes());
+                bytes.extend((word + u32::from(behind)).to_le_bytes());
                 shape.stretches += 1;
             }
         }
         if shape.has_lengths {
             let last = |length: u16, behind: u16| (length - behind).min(most) - 1;
             let parts = self.lengths.iter().flat_map(|length| parts(*length).map(|behind| last(*length, behind) as u8));
-            columns.extend(parts);
+            bytes.extend(parts);
         }
+        self.lengths.clear();
     }
 
-    fn pack_durations(&self, packed: &mut Packed) {
-        let does_not_fit = |us: &&u64| u16::pack(**us) == u16::LONG;
-        let long = self.durations_us.iter().filter(does_not_fit).count();
-        packed.shape.in_millis = long * 4 <= self.durations_us.len();
-        if packed.shape.in_millis {
-            self.pack_durations_as::<u16, 2>(packed, u16::to_le_bytes);
-        } else {
-            self.pack_durations_as::<u32, 4>(packed, u32::to_le_bytes);
-        }
-        packed.shape.long = packed.long_us.len() as u32;
-    }
-
-    fn pack_durations_as<T: Narrow, const BYTES: usize>(&self, packed: &mut Packed, bytes: fn(T) -> [u8; BYTES]) {
-        let Packed { columns, long_us, .. } = packed;
-        let start = columns.len();
-        columns.resize(start + self.durations_us.len() * BYTES, 0);
-        for (place, us) in columns[start..].as_chunks_mut::<BYTES>().0.iter_mut().zip(&self.durations_us) {
-            let value = T::pack(*us);
-            if value == T::LONG {
-                long_us.push(*us);
-            }
-            *place = bytes(value);
-        }
-    }
-
-    fn pack_tags(&mut self, packed: &mut Packed) {
-        let Packed { columns, numbers, shape, .. } = packed;
-        let start = columns.len();
-        columns.resize(start + self.tags.len() * 2, 0);
-        let mut places = columns[start..].as_chunks_mut::<2>().0.iter_mut().zip(&self.tags);
+    fn pack_tags(&mut self, calls: &[KeptCall], shape: &mut Shape, bytes: &mut Vec<u8>) {
+        let start = bytes.len();
+        bytes.resize(start + calls.len() * 2, 0);
+        let mut places = bytes[start..].as_chunks_mut::<2>().0.iter_mut().zip(calls.iter().map(KeptCall::tag));
         // With as many endpoints, their list and two bytes for each tag are no less than all tags.
-        let most = self.tags.len() / 2;
+        let most = calls.len() / 2;
         shape.is_local = places.all(|(place, tag)| match self.endpoints.local(tag >> OUTCOME_BITS, most) {
             Some(local) => {
                 *place = (local << OUTCOME_BITS | (tag & OUTCOME_MASK) as u16).to_le_bytes();
@@ -177,13 +106,42 @@ impl Columns {
             }
             None => false,
         });
-        *numbers = std::mem::take(&mut self.endpoints.endpoints);
         if !shape.is_local {
-            columns.truncate(start);
-            numbers.clone_from(&self.tags);
+            bytes.truncate(start);
         }
-        shape.numbers = numbers.len() as u32;
     }
+}
+
+/// Most logs have whole milliseconds; only where that does not do for a page, it is gone over again.
+fn pack_durations(calls: &[KeptCall], shape: &mut Shape, bytes: &mut Vec<u8>) {
+    let start = bytes.len();
+    shape.long = pack_durations_as(calls, bytes, u16::to_le_bytes);
+    shape.in_millis = shape.long * 4 <= shape.calls;
+    if !shape.in_millis {
+        bytes.truncate(start);
+        shape.long = pack_durations_as(calls, bytes, u32::to_le_bytes);
+    }
+}
+
+/// Appends a column of durations; gives how many do not fit in it.
+fn pack_durations_as<T: Narrow, const BYTES: usize>(
+    calls: &[KeptCall],
+    bytes: &mut Vec<u8>,
+    to_bytes: fn(T) -> [u8; BYTES],
+) -> u32 {
+    let start = bytes.len();
+    bytes.resize(start + calls.len() * BYTES, 0);
+    let mut long = 0;
+    for (place, call) in bytes[start..].as_chunks_mut::<BYTES>().0.iter_mut().zip(calls) {
+        let value = T::pack(call.duration_or_none());
+        long += u32::from(value == T::LONG);
+        *place = to_bytes(value);
+    }
+    long
+}
+
+fn is_long<T: Narrow>(us: u64) -> bool {
+    T::pack(us) == T::LONG
 }
 
 /// Numbers of a page's endpoints, in order of their first request.
@@ -206,6 +164,11 @@ impl LocalNumbers {
             Some(&local) if local != Self::NONE => Some(local),
             _ => self.add(endpoint, most),
         }
+    }
+
+    /// Takes the numbers back.
+    fn clear(&mut self) {
+        self.endpoints.drain(..).for_each(|endpoint| self.local[endpoint as usize] = Self::NONE);
     }
 
     #[cold]

@@ -15,7 +15,7 @@ pub(in crate::backtest::spool) struct Unpacked {
 }
 
 impl Unpacked {
-    /// Reads what [`super::pack::Packed::write`] wrote; gives the column of the times. `number` gives an endpoint its number.
+    /// Reads what [`super::pack::Columns::pack`] gave; gives the column of the times. `number` gives an endpoint its number.
     pub(in crate::backtest::spool) fn read<'a>(
         &mut self,
         shape: &Shape,
