@@ -191,6 +191,12 @@ impl DecimalMs {
         self.wide_nanos().and_then(|n| u64::try_from(n).ok()).unwrap_or(MAX_DURATION_NS)
     }
 
+    /// [`Self::nanos`] in microseconds, rounded up.
+    #[inline(always)]
+    pub(crate) fn micros(self) -> u64 {
+        if self.exponent == 0 { self.mantissa * 1_000 } else { self.nanos().div_ceil(1_000) }
+    }
+
     fn wide_nanos(self) -> Option<u128> {
         let mantissa = u128::from(self.mantissa);
         let shift = i32::from(self.exponent) + 6;
@@ -228,6 +234,7 @@ mod tests {
         let check = |mantissa, exponent, nanos, millis| {
             let duration = DecimalMs::new(mantissa, exponent).unwrap();
             assert_eq!((duration.nanos(), duration.millis()), (nanos, millis), "{mantissa}e{exponent}");
+            assert_eq!(duration.micros(), nanos.div_ceil(1_000), "{mantissa}e{exponent}");
         };
         check(48_799, -3, 48_799_000, 48.799);
         check(10, 0, 10_000_000, 10.0);

@@ -21,7 +21,7 @@ pub(crate) struct Call {
     pub outcome: Outcome,
 }
 
-/// What is kept of a call besides its end, in 16 bytes, while it waits for the others of its chunk.
+/// What is kept of a call besides its end.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct KeptCall {
     duration_us: u64,
@@ -37,10 +37,16 @@ impl KeptCall {
     /// In the place of a duration: longer than any.
     pub(super) const NO_DURATION: u64 = u64::MAX;
 
-    /// Microseconds from the start to the end: the duration, or none.
+    /// See [`Call`].
     #[inline(always)]
-    pub(super) fn length_us(&self) -> u64 {
-        if self.duration_us == Self::NO_DURATION { 0 } else { self.duration_us }
+    pub(crate) fn new(duration_us: Option<u64>, endpoint: u32, status: u16) -> Self {
+        KeptCall::with_outcome(duration_us, endpoint, Outcome::of(status))
+    }
+
+    #[inline(always)]
+    fn with_outcome(duration_us: Option<u64>, endpoint: u32, outcome: Outcome) -> Self {
+        let duration_us = duration_us.unwrap_or(Self::NO_DURATION);
+        KeptCall { duration_us, tag: endpoint << OUTCOME_BITS | outcome as u32 }
     }
 
     /// The duration as it is kept: [`Self::NO_DURATION`] where there is none.
@@ -62,13 +68,10 @@ impl KeptCall {
     }
 }
 
+#[cfg(test)]
 impl From<&Call> for KeptCall {
-    #[inline(always)]
     fn from(call: &Call) -> Self {
-        KeptCall {
-            duration_us: call.duration_us.unwrap_or(Self::NO_DURATION),
-            tag: call.endpoint << OUTCOME_BITS | call.outcome as u32,
-        }
+        KeptCall::with_outcome(call.duration_us, call.endpoint, call.outcome)
     }
 }
 

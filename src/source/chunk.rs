@@ -17,7 +17,7 @@ use super::filter::passes_filter;
 use super::lines::MAX_LINE_BYTES;
 use super::marks::{LineMarks, Marks, for_each_line, for_each_marked_line};
 use crate::advise::trace::fields::Visits;
-use crate::backtest::call::Call;
+use crate::backtest::call::{Call, KeptCall};
 use crate::backtest::spool::Gatherer;
 use crate::request::{DecimalMs, FIRST_ERROR_STATUS, Line, NOT_FOUND, Request, SWITCHING_PROTOCOLS};
 use crate::route::endpoint::Interner;
@@ -259,7 +259,7 @@ impl ChunkReader {
             self.visits.push(request, self.plan.optional_at, endpoint, duration);
         }
         if matches!(self.plan.keeps, Keeps::Calls | Keeps::Visits) {
-            self.keep_call(request, endpoint, duration_ns);
+            self.keep_call(request, endpoint, duration);
         }
         match self.plan.keeps {
             Keeps::Minutes => {
@@ -286,9 +286,10 @@ impl ChunkReader {
     fn count_again(&mut self, request: &Request, endpoint: u32, key_mark: &[u8]) {
         let timestamp_ms = request.timestamp_ms;
         let answer = self.answer_of(request);
-        let duration_ns = self.latency_of(request).map(DecimalMs::nanos);
+        let duration = self.latency_of(request);
+        let duration_ns = duration.map(DecimalMs::nanos);
         if self.plan.keeps == Keeps::Calls {
-            self.keep_call(request, endpoint, duration_ns);
+            self.keep_call(request, endpoint, duration);
         }
         self.panes.add_again(timestamp_ms, endpoint, answer, duration_ns);
         if let Some(id) = request.developer {
@@ -298,10 +299,10 @@ impl ChunkReader {
     }
 
     #[inline(always)]
-    fn keep_call(&mut self, request: &Request, endpoint: u32, duration_ns: Option<u64>) {
+    fn keep_call(&mut self, request: &Request, endpoint: u32, duration: Option<DecimalMs>) {
         let breaker = self.breaker_of(request, endpoint);
-        let call = &Call::ended(request.timestamp_ms, duration_ns, breaker, request.status);
-        self.calls.push(request.timestamp_ms.saturating_mul(1000), call.into());
+        let call = KeptCall::new(duration.map(DecimalMs::micros), breaker, request.status);
+        self.calls.push(request.timestamp_ms.saturating_mul(1000), call);
     }
 
     #[inline(always)]

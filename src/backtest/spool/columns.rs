@@ -7,6 +7,7 @@
 mod pack;
 mod unpack;
 
+use super::short::{LONG, NONE};
 use crate::backtest::call::{KeptCall, OUTCOME_BITS};
 
 pub(super) use pack::Columns;
@@ -25,20 +26,13 @@ pub(super) const PAGE_CALLS: usize = 4096;
 const _: () = assert!((PAGE_CALLS / 2) << OUTCOME_BITS <= u16::MAX as usize);
 
 /// A duration in a column: its place holds one of two marks where it has none, or one that does not fit.
-trait Narrow: Copy + PartialOrd + Into<u64> + TryFrom<u64> {
+trait Narrow: Copy + PartialEq + Into<u64> {
     const UNIT_US: u64;
     const NONE: Self;
     const LONG: Self;
 
-    /// What stands for a duration in microseconds.
-    #[inline(always)]
-    fn pack(us: u64) -> Self {
-        match Self::try_from(us / Self::UNIT_US) {
-            _ if us == NO_DURATION => Self::NONE,
-            Ok(units) if us.is_multiple_of(Self::UNIT_US) && units < Self::LONG => units,
-            _ => Self::LONG,
-        }
-    }
+    /// What stands for the duration of a [`ShortCall`](super::short::ShortCall).
+    fn pack(duration: u32) -> Self;
 
     #[inline(always)]
     fn unpack(self) -> u64 {
@@ -50,12 +44,27 @@ impl Narrow for u16 {
     const UNIT_US: u64 = 1_000;
     const NONE: u16 = u16::MAX;
     const LONG: u16 = u16::MAX - 1;
+
+    #[inline(always)]
+    fn pack(duration: u32) -> u16 {
+        let millis = duration / 1_000;
+        match duration {
+            NONE => Self::NONE,
+            us if us == millis * 1_000 && millis < Self::LONG.into() => millis as u16,
+            _ => Self::LONG,
+        }
+    }
 }
 
 impl Narrow for u32 {
     const UNIT_US: u64 = 1;
     const NONE: u32 = u32::MAX;
     const LONG: u32 = u32::MAX - 1;
+
+    #[inline(always)]
+    fn pack(duration: u32) -> u32 {
+        if (LONG..NONE).contains(&duration) { Self::LONG } else { duration }
+    }
 }
 
 /// What a page's columns hold.
@@ -118,5 +127,31 @@ impl Stretch {
 
     fn word(self) -> u32 {
         u32::from(self.second) << 16 | u32::from(self.rank)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_duration_is_narrow_where_it_is_whole_units_that_fit(
+            us in prop_oneof![0..LONG, (0..66_000u32).prop_map(|ms| ms * 1_000), 65_533_999..65_534_002u32, LONG - 2..LONG],
+        ) {
+            let fits = us % 1_000 == 0 && us / 1_000 < u32::from(u16::MAX) - 1;
+            prop_assert_eq!(u16::pack(us), if fits { (us / 1_000) as u16 } else { u16::LONG });
+            prop_assert_eq!(u32::pack(us), us);
+            prop_assert!(!fits || u16::pack(us).unpack() == u64::from(us));
+        }
+    }
+
+    #[test]
+    fn what_is_no_short_duration_has_a_mark() {
+        assert_eq!((u16::pack(NONE), u32::pack(NONE)), (u16::NONE, u32::NONE));
+        for place in [LONG, NONE - 2, NONE - 1] {
+            assert_eq!((u16::pack(place), u32::pack(place)), (u16::LONG, u32::LONG));
+        }
     }
 }

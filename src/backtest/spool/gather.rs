@@ -5,6 +5,7 @@
 
 use super::columns::Columns;
 use super::page::{Block, Stamps};
+use super::short::{ShortCall, ShortCalls};
 #[cfg(test)]
 use crate::backtest::call::Call;
 use crate::backtest::call::KeptCall;
@@ -16,7 +17,9 @@ const RANKED_CALLS: usize = 1 << 16;
 /// Requests in log order.
 #[derive(Default)]
 pub(crate) struct Gatherer {
-    calls: Vec<KeptCall>,
+    calls: Vec<ShortCall>,
+    /// Durations that are too long for that.
+    long_us: Vec<u64>,
     /// When calls ended, in microseconds, and the place of the first of the neighbours that did.
     ends: Vec<(i64, usize)>,
     good_timed: u64,
@@ -32,12 +35,13 @@ impl Gatherer {
             self.ends.push((end_us, self.calls.len()));
         }
         self.good_timed += u64::from(call.is_good_and_timed());
-        self.calls.push(call);
+        self.calls.push(ShortCall::new(call, &mut self.long_us));
     }
 
     /// Forgets all requests.
     pub(crate) fn clear(&mut self) {
         self.calls.clear();
+        self.long_us.clear();
         self.ends.clear();
         self.good_timed = 0;
     }
@@ -48,9 +52,10 @@ impl Gatherer {
             return None;
         }
         let mut block = Block::new(stamps, self.calls.len(), self.good_timed);
-        for (run, calls) in self.calls.chunks(RANKED_CALLS).enumerate() {
+        for (run, each) in self.calls.chunks(RANKED_CALLS).enumerate() {
             let from = run * RANKED_CALLS;
-            block.add(ends_within(&self.ends, from..from + calls.len()), calls, &mut self.columns);
+            let calls = ShortCalls { each, long_us: &self.long_us };
+            block.add(ends_within(&self.ends, from..from + each.len()), calls, &mut self.columns);
         }
         self.clear();
         Some(block)
@@ -66,13 +71,20 @@ fn ends_within(ends: &[(i64, usize)], places: Range<usize>) -> impl Iterator<Ite
 }
 
 #[cfg(test)]
-impl Block {
+impl Gatherer {
     /// A block of calls that no chunk has.
-    pub(crate) fn of(calls: &[Call], stamps: Stamps) -> Self {
-        let mut gatherer = Gatherer::default();
+    pub(super) fn block_of(&mut self, calls: &[Call], stamps: Stamps) -> Block {
         for call in calls {
-            gatherer.push(call.start_us.saturating_add_unsigned(call.duration_us.unwrap_or(0)), call.into());
+            self.push(call.start_us.saturating_add_unsigned(call.duration_us.unwrap_or(0)), call.into());
         }
-        gatherer.take_block(stamps).unwrap()
+        self.take_block(stamps).unwrap()
+    }
+}
+
+#[cfg(test)]
+impl Block {
+    /// The same of calls on their own.
+    pub(crate) fn of(calls: &[Call], stamps: Stamps) -> Self {
+        Gatherer::default().block_of(calls, stamps)
     }
 }

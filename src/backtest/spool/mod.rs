@@ -11,6 +11,7 @@ mod page;
 mod ranks;
 mod read;
 mod second;
+mod short;
 #[cfg(test)]
 mod tests;
 

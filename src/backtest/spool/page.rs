@@ -10,7 +10,7 @@
 use super::columns::{Columns, PAGE_CALLS, Shape};
 use super::ranks::Ranks;
 use super::second::MICROS;
-use crate::backtest::call::KeptCall;
+use super::short::{ShortCall, ShortCalls};
 
 /// Times that pages in log order may be long all together: from its first request, a page's short fields reach so far in
 /// both directions.
@@ -93,7 +93,7 @@ impl Block {
 
     /// Appends requests in log order that share ranks within their seconds. `ends` tells when, in microseconds, how many
     /// neighbours ended.
-    pub(super) fn add(&mut self, ends: impl Iterator<Item = (i64, usize)>, calls: &[KeptCall], columns: &mut Columns) {
+    pub(super) fn add(&mut self, ends: impl Iterator<Item = (i64, usize)>, calls: ShortCalls, columns: &mut Columns) {
         let run = self.seconds.len();
         let spans = match self.stamps {
             Stamps::Exact => ends.map(|(end_us, calls)| Span { end_us, rank: 0, calls }).collect(),
@@ -104,8 +104,8 @@ impl Block {
         if !are_narrow(&self.pages[pages..]) {
             self.pages.truncate(pages);
             self.bytes.truncate(bytes);
-            let (spans, calls) = by_start(&spans, calls);
-            self.cut(&spans, &calls, run, columns);
+            let (spans, each) = by_start(&spans, calls);
+            self.cut(&spans, ShortCalls { each: &each, ..calls }, run, columns);
         }
     }
 
@@ -122,17 +122,18 @@ impl Block {
     }
 
     /// Cuts requests into pages as they stand.
-    fn cut(&mut self, spans: &[Span], mut calls: &[KeptCall], run: usize, columns: &mut Columns) {
+    fn cut(&mut self, spans: &[Span], mut calls: ShortCalls, run: usize, columns: &mut Columns) {
         let mut spans = spans.iter().copied().peekable();
-        while let (Some(span), Some(call)) = (spans.peek(), calls.first()) {
+        while let (Some(span), Some(call)) = (spans.peek(), calls.each.first()) {
             let base = match self.stamps {
-                Stamps::Exact => span.start_us(call).saturating_sub_unsigned(NARROW_US),
+                Stamps::Exact => span.start_us(calls.length_us(call)).saturating_sub_unsigned(NARROW_US),
                 Stamps::WholeSeconds => span.second().saturating_sub(i64::from(u16::MAX) / 2),
             };
             let mut page = PageWriter::new(self.stamps, base, columns);
-            let mut taken = 0;
+            let (mut taken, mut rest) = (0, calls);
             while let Some(span) = spans.peek_mut() {
-                let fitting = page.take(span, &calls[taken..][..span.calls.min(PAGE_CALLS - taken)]);
+                let fitting = page.take(span, rest.split_at(span.calls.min(PAGE_CALLS - taken)).0);
+                rest = rest.split_at(fitting).1;
                 taken += fitting;
                 if fitting < span.calls {
                     *span = span.behind(fitting);
@@ -140,8 +141,7 @@ impl Block {
                 }
                 spans.next();
             }
-            let (page_calls, rest) = calls.split_at(taken);
-            self.pages.push(page.finish(page_calls, run, &mut self.bytes));
+            self.pages.push(page.finish(calls.split_at(taken).0, run, &mut self.bytes));
             calls = rest;
         }
     }
@@ -152,10 +152,10 @@ impl Span {
         self.end_us.div_euclid(MICROS)
     }
 
-    /// When one of the calls started, by its stamp.
+    /// When a call of this length started, by its stamp.
     #[inline(always)]
-    fn start_us(&self, call: &KeptCall) -> i64 {
-        self.end_us.saturating_sub_unsigned(call.length_us())
+    fn start_us(&self, length_us: u64) -> i64 {
+        self.end_us.saturating_sub_unsigned(length_us)
     }
 
     /// Without the first calls.
@@ -175,10 +175,10 @@ fn append(spans: &mut Vec<Span>, span: Span) {
 }
 
 /// The same requests in order of start.
-fn by_start(spans: &[Span], calls: &[KeptCall]) -> (Vec<Span>, Vec<KeptCall>) {
+fn by_start(spans: &[Span], calls: ShortCalls) -> (Vec<Span>, Vec<ShortCall>) {
     let each = spans.iter().flat_map(|span| (0..span.calls).map(|first| Span { calls: 1, ..span.behind(first) }));
-    let mut sorted: Vec<(Span, KeptCall)> = each.zip(calls.iter().copied()).collect();
-    sorted.sort_by_key(|(span, call)| span.start_us(call));
+    let mut sorted: Vec<(Span, ShortCall)> = each.zip(calls.each.iter().copied()).collect();
+    sorted.sort_by_key(|(span, call)| span.start_us(calls.length_us(call)));
     let mut spans = Vec::new();
     sorted.iter().for_each(|(span, _)| append(&mut spans, *span));
     (spans, sorted.into_iter().map(|(_, call)| call).collect())
@@ -210,19 +210,19 @@ impl<'a> PageWriter<'a> {
     }
 
     /// Takes the first calls of a span up to one that is too far from the base; how many.
-    fn take(&mut self, span: &Span, calls: &[KeptCall]) -> usize {
+    fn take(&mut self, span: &Span, calls: ShortCalls) -> usize {
         let fitting = match self.stamps {
-            Stamps::Exact => calls.iter().take_while(|call| self.take_exact(span.start_us(call))).count(),
-            Stamps::WholeSeconds => self.take_ranked(span, calls.len()),
+            Stamps::Exact => {
+                let start_us = |call| span.start_us(calls.length_us(call));
+                calls.each.iter().take_while(|call| self.take_exact(start_us(call))).count()
+            }
+            Stamps::WholeSeconds => self.take_ranked(span, calls.each.len()),
         };
-        // Not with the fields, which would be stored for every call.
-        let (mut min_us, mut max_us) = (i64::MAX, i64::MIN);
-        for call in &calls[..fitting] {
-            min_us = min_us.min(span.start_us(call));
-            max_us = max_us.max(span.start_us(call));
+        if fitting > 0 {
+            let (shortest_us, longest_us) = calls.split_at(fitting).0.lengths_us();
+            self.min_start_us = self.min_start_us.min(span.start_us(longest_us));
+            self.last_stamped_us = self.last_stamped_us.max(span.start_us(shortest_us));
         }
-        self.min_start_us = self.min_start_us.min(min_us);
-        self.last_stamped_us = self.last_stamped_us.max(max_us);
         fitting
     }
 
@@ -240,7 +240,7 @@ impl<'a> PageWriter<'a> {
         calls
     }
 
-    fn finish(self, calls: &[KeptCall], run: usize, bytes: &mut Vec<u8>) -> Page {
+    fn finish(self, calls: ShortCalls, run: usize, bytes: &mut Vec<u8>) -> Page {
         let shape = self.columns.pack(calls, bytes);
         Page { base: self.base, min_start_us: self.min_start_us, last_stamped_us: self.last_stamped_us, shape, run }
     }

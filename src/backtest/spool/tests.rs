@@ -6,9 +6,9 @@ use crate::backtest::timeline::Tracked;
 use proptest::prelude::*;
 
 fn spooled(files: &[(Stamps, Vec<Call>)], block_calls: usize) -> Stored {
-    let mut spool = Spool::create().unwrap();
+    let (mut spool, mut gatherer) = (Spool::create().unwrap(), Gatherer::default());
     for (stamps, calls) in files {
-        calls.chunks(block_calls).for_each(|block| spool.push(0, Block::of(block, *stamps)).unwrap());
+        calls.chunks(block_calls).for_each(|block| spool.push(0, gatherer.block_of(block, *stamps)).unwrap());
     }
     spool.finish().unwrap()
 }
@@ -56,14 +56,14 @@ fn call(start_us: i64, duration_us: Option<u64>, endpoint: u32) -> Call {
 
 /// Of the durations of a log that are not out of the ordinary, so many of 256 are whole milliseconds.
 fn duration(in_millis: u32) -> impl Strategy<Value = Option<u64>> {
-    let longest_short = u64::from(u32::MAX) - 2;
+    let first_long = u64::from(short::LONG);
     prop_oneof![
         16 * (256 - in_millis) => (0..2_000_000u64).prop_map(Some),
         16 * in_millis => prop_oneof![0..2_000u64, 65_530..65_540u64].prop_map(|ms| Some(ms * 1_000)),
         // Starts that are the same only once requests are spread over their second.
         2048 => (0..8u64).prop_map(|quarters| Some(quarters * 250_000)),
         256 => Just(None),
-        64 => prop_oneof![Just(longest_short), Just(longest_short + 1), Just(longest_short + 2), Just(86_400_000_000_000)]
+        64 => prop_oneof![first_long - 2..first_long + 2, u64::from(u32::MAX) - 2..1 << 32, Just(86_400_000_000_000)]
             .prop_map(Some),
     ]
 }
@@ -108,10 +108,24 @@ proptest! {
         let good = expected.iter().filter(|call| call.outcome == Outcome::Good && call.duration_us.is_some()).count();
         prop_assert_eq!(stored.good_timed(), good as u64);
         let stamped = || expected.iter().map(Call::stamped_start_us);
-        let long = expected.iter().filter(|call| call.duration_us.is_some_and(|us| us >= u64::from(u32::MAX) - 1)).count();
+        let long = expected.iter().filter(|call| call.duration_us.is_some_and(|us| us >= u64::from(short::LONG))).count();
         prop_assert!(stored.column_bytes() <= 12 * expected.len() + 8 * long);
         prop_assert_eq!(stored.span_us(), stamped().min().zip(stamped().max()));
     }
+}
+
+#[test]
+fn what_a_chunk_left_behind_is_in_no_block() {
+    let mut gatherer = Gatherer::default();
+    let calls = [call(0, Some(3_000), 0), call(9, Some(1 << 40), 1)];
+    calls.iter().for_each(|call| gatherer.push(0, call.into()));
+    gatherer.clear();
+    assert!(gatherer.take_block(Stamps::Exact).is_none());
+    let mut spool = Spool::create().unwrap();
+    spool.push(0, gatherer.block_of(&calls, Stamps::Exact)).unwrap();
+    assert!(gatherer.take_block(Stamps::Exact).is_none());
+    let stored = spool.finish().unwrap();
+    assert_eq!((read(&stored, i64::MIN), stored.good_timed()), (calls.to_vec(), 1));
 }
 
 #[test]

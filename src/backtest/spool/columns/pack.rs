@@ -1,7 +1,8 @@
 //! Requests become columns.
 
 use super::{Narrow, STRETCH_CALLS, Shape, Stretch};
-use crate::backtest::call::{KeptCall, OUTCOME_BITS, OUTCOME_MASK};
+use crate::backtest::call::{OUTCOME_BITS, OUTCOME_MASK};
+use crate::backtest::spool::short::{ShortCall, ShortCalls};
 
 impl Shape {
     /// The seconds after the page's base in which a request ended, some more than once.
@@ -49,21 +50,22 @@ impl Columns {
     }
 
     /// Appends the columns of the page with these requests, whose times were pushed.
-    pub(in crate::backtest::spool) fn pack(&mut self, calls: &[KeptCall], bytes: &mut Vec<u8>) -> Shape {
-        let mut shape = Shape { calls: calls.len() as u32, ..Shape::default() };
+    pub(in crate::backtest::spool) fn pack(&mut self, calls: ShortCalls, bytes: &mut Vec<u8>) -> Shape {
+        let ShortCalls { each, .. } = calls;
+        let mut shape = Shape { calls: each.len() as u32, ..Shape::default() };
         self.pack_times(&mut shape, bytes);
-        pack_durations(calls, &mut shape, bytes);
-        self.pack_tags(calls, &mut shape, bytes);
+        pack_durations(each, &mut shape, bytes);
+        self.pack_tags(each, &mut shape, bytes);
         if shape.long > 0 {
             let is_long = if shape.in_millis { is_long::<u16> } else { is_long::<u32> };
-            let long_us = calls.iter().map(KeptCall::duration_or_none).filter(|us| is_long(*us));
-            bytes.extend(long_us.flat_map(u64::to_le_bytes));
+            let long = each.iter().filter(|call| is_long(call.duration));
+            bytes.extend(long.flat_map(|call| calls.length_us(call).to_le_bytes()));
         }
         if shape.is_local {
             bytes.extend(self.endpoints.endpoints.iter().copied().flat_map(u32::to_le_bytes));
             shape.numbers = self.endpoints.endpoints.len() as u32;
         } else {
-            bytes.extend(calls.iter().map(KeptCall::tag).flat_map(u32::to_le_bytes));
+            bytes.extend(each.iter().flat_map(|call| call.tag.to_le_bytes()));
             shape.numbers = shape.calls;
         }
         self.endpoints.clear();
@@ -93,19 +95,20 @@ impl Columns {
         self.lengths.clear();
     }
 
-    fn pack_tags(&mut self, calls: &[KeptCall], shape: &mut Shape, bytes: &mut Vec<u8>) {
+    fn pack_tags(&mut self, calls: &[ShortCall], shape: &mut Shape, bytes: &mut Vec<u8>) {
         let start = bytes.len();
         bytes.resize(start + calls.len() * 2, 0);
-        let mut places = bytes[start..].as_chunks_mut::<2>().0.iter_mut().zip(calls.iter().map(KeptCall::tag));
+        let mut places = bytes[start..].as_chunks_mut::<2>().0.iter_mut().zip(calls);
         // With as many endpoints, their list and two bytes for each tag are no less than all tags.
         let most = calls.len() / 2;
-        shape.is_local = places.all(|(place, tag)| match self.endpoints.local(tag >> OUTCOME_BITS, most) {
-            Some(local) => {
-                *place = (local << OUTCOME_BITS | (tag & OUTCOME_MASK) as u16).to_le_bytes();
-                true
-            }
-            None => false,
-        });
+        shape.is_local =
+            places.all(|(place, ShortCall { tag, .. })| match self.endpoints.local(tag >> OUTCOME_BITS, most) {
+                Some(local) => {
+                    *place = (local << OUTCOME_BITS | (tag & OUTCOME_MASK) as u16).to_le_bytes();
+                    true
+                }
+                None => false,
+            });
         if !shape.is_local {
             bytes.truncate(start);
         }
@@ -113,7 +116,7 @@ impl Columns {
 }
 
 /// Most logs have whole milliseconds; only where that does not do for a page, it is gone over again.
-fn pack_durations(calls: &[KeptCall], shape: &mut Shape, bytes: &mut Vec<u8>) {
+fn pack_durations(calls: &[ShortCall], shape: &mut Shape, bytes: &mut Vec<u8>) {
     let start = bytes.len();
     shape.long = pack_durations_as(calls, bytes, u16::to_le_bytes);
     shape.in_millis = shape.long * 4 <= shape.calls;
@@ -125,7 +128,7 @@ fn pack_durations(calls: &[KeptCall], shape: &mut Shape, bytes: &mut Vec<u8>) {
 
 /// Appends a column of durations; gives how many do not fit in it.
 fn pack_durations_as<T: Narrow, const BYTES: usize>(
-    calls: &[KeptCall],
+    calls: &[ShortCall],
     bytes: &mut Vec<u8>,
     to_bytes: fn(T) -> [u8; BYTES],
 ) -> u32 {
@@ -133,15 +136,15 @@ fn pack_durations_as<T: Narrow, const BYTES: usize>(
     bytes.resize(start + calls.len() * BYTES, 0);
     let mut long = 0;
     for (place, call) in bytes[start..].as_chunks_mut::<BYTES>().0.iter_mut().zip(calls) {
-        let value = T::pack(call.duration_or_none());
+        let value = T::pack(call.duration);
         long += u32::from(value == T::LONG);
         *place = to_bytes(value);
     }
     long
 }
 
-fn is_long<T: Narrow>(us: u64) -> bool {
-    T::pack(us) == T::LONG
+fn is_long<T: Narrow>(duration: u32) -> bool {
+    T::pack(duration) == T::LONG
 }
 
 /// Numbers of a page's endpoints, in order of their first request.

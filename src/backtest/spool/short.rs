@@ -1,0 +1,73 @@
+//! Calls in eight bytes each, while a worker gathers those of its chunk: four for the duration, since few take an hour.
+
+use crate::backtest::call::KeptCall;
+
+/// A call, but for when it ended.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ShortCall {
+    /// Microseconds, [`NONE`], or from [`LONG`] on the place of a longer one in a list.
+    pub duration: u32,
+    pub tag: u32,
+}
+
+/// There is no duration.
+pub(super) const NONE: u32 = u32::MAX;
+
+/// The first place of a longer duration: more than an hour, and there are more places than bytes in a chunk.
+pub(super) const LONG: u32 = u32::MAX - (1 << 24);
+
+impl ShortCall {
+    /// The same in short; a long duration is appended to the list.
+    #[inline(always)]
+    pub(super) fn new(call: KeptCall, long_us: &mut Vec<u64>) -> Self {
+        let duration = match call.duration_or_none() {
+            us if us < u64::from(LONG) => us as u32,
+            KeptCall::NO_DURATION => NONE,
+            us => place(us, long_us),
+        };
+        ShortCall { duration, tag: call.tag() }
+    }
+}
+
+#[cold]
+fn place(us: u64, long_us: &mut Vec<u64>) -> u32 {
+    long_us.push(us);
+    LONG + long_us.len() as u32 - 1
+}
+
+/// Calls, with the list of the long durations.
+#[derive(Clone, Copy)]
+pub(super) struct ShortCalls<'a> {
+    pub each: &'a [ShortCall],
+    pub long_us: &'a [u64],
+}
+
+impl ShortCalls<'_> {
+    /// The first calls, and the others.
+    pub(super) fn split_at(self, calls: usize) -> (Self, Self) {
+        let (first, others) = self.each.split_at(calls);
+        (ShortCalls { each: first, ..self }, ShortCalls { each: others, ..self })
+    }
+
+    /// Microseconds from the start of a call to its end: the duration, or none.
+    #[inline(always)]
+    pub(super) fn length_us(&self, call: &ShortCall) -> u64 {
+        match call.duration {
+            NONE => 0,
+            us if us < LONG => us.into(),
+            place => self.long_us[(place - LONG) as usize],
+        }
+    }
+
+    /// The shortest and the longest of these.
+    pub(super) fn lengths_us(&self) -> (u64, u64) {
+        // A place is longer than what is no place.
+        let lengths = self.each.iter().map(|call| if call.duration == NONE { 0 } else { call.duration });
+        let (shortest, longest) = lengths.fold((u32::MAX, 0), |(least, most), us| (us.min(least), us.max(most)));
+        if longest < LONG {
+            return (shortest.into(), longest.into());
+        }
+        let lengths = self.each.iter().map(|call| self.length_us(call));
+        lengths.fold((u64::MAX, 0), |(least, most), us| (us.min(least), us.max(most)))
+    }
+}
