@@ -64,10 +64,10 @@ impl Gatherer {
 
 /// When the calls in these places ended, and how many neighbours did.
 fn ends_within(ends: &[(i64, usize)], places: Range<usize>) -> impl Iterator<Item = (i64, usize)> {
-    let ends = &ends[ends.partition_point(|(_, place)| *place <= places.start) - 1..];
-    let next = ends[1..].iter().map(|(_, place)| *place).chain([usize::MAX]);
-    let within = ends.iter().zip(next).take_while(move |((_, place), _)| *place < places.end);
-    within.map(move |((end_us, place), next)| (*end_us, next.min(places.end) - place.max(&places.start)))
+    let from = ends.partition_point(|(_, place)| *place <= places.start) - 1;
+    let ends = &ends[from..ends.partition_point(|(_, place)| *place < places.end)];
+    let next = ends[1..].iter().map(|(_, place)| *place).chain([places.end]);
+    ends.iter().zip(next).map(move |((end_us, place), next)| (*end_us, next - place.max(&places.start)))
 }
 
 #[cfg(test)]

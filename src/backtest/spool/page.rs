@@ -122,27 +122,29 @@ impl Block {
     }
 
     /// Cuts requests into pages as they stand.
-    fn cut(&mut self, spans: &[Span], mut calls: ShortCalls, run: usize, columns: &mut Columns) {
-        let mut spans = spans.iter().copied().peekable();
-        while let (Some(span), Some(call)) = (spans.peek(), calls.each.first()) {
+    fn cut(&mut self, spans: &[Span], calls: ShortCalls, run: usize, columns: &mut Columns) {
+        // The next call; the span that it is of, and the place in that.
+        let (mut from, mut at, mut within) = (0, 0, 0);
+        while let (Some(span), Some(call)) = (spans.get(at), calls.each.get(from)) {
             let base = match self.stamps {
                 Stamps::Exact => span.start_us(calls.length_us(call)).saturating_sub_unsigned(NARROW_US),
                 Stamps::WholeSeconds => span.second().saturating_sub(i64::from(u16::MAX) / 2),
             };
             let mut page = PageWriter::new(self.stamps, base, columns);
-            let (mut taken, mut rest) = (0, calls);
-            while let Some(span) = spans.peek_mut() {
-                let fitting = page.take(span, rest.split_at(span.calls.min(PAGE_CALLS - taken)).0);
-                rest = rest.split_at(fitting).1;
-                taken += fitting;
+            let mut to = from;
+            while let Some(span) = spans.get(at) {
+                let span = span.behind(within);
+                let most = span.calls.min(PAGE_CALLS - (to - from));
+                let fitting = page.take(&span, calls.slice(to..to + most));
+                to += fitting;
                 if fitting < span.calls {
-                    *span = span.behind(fitting);
+                    within += fitting;
                     break;
                 }
-                spans.next();
+                (at, within) = (at + 1, 0);
             }
-            self.pages.push(page.finish(calls.split_at(taken).0, run, &mut self.bytes));
-            calls = rest;
+            self.pages.push(page.finish(calls.slice(from..to), run, &mut self.bytes));
+            from = to;
         }
     }
 }
@@ -177,11 +179,13 @@ fn append(spans: &mut Vec<Span>, span: Span) {
 /// The same requests in order of start.
 fn by_start(spans: &[Span], calls: ShortCalls) -> (Vec<Span>, Vec<ShortCall>) {
     let each = spans.iter().flat_map(|span| (0..span.calls).map(|first| Span { calls: 1, ..span.behind(first) }));
-    let mut sorted: Vec<(Span, ShortCall)> = each.zip(calls.each.iter().copied()).collect();
-    sorted.sort_by_key(|(span, call)| span.start_us(calls.length_us(call)));
-    let mut spans = Vec::new();
-    sorted.iter().for_each(|(span, _)| append(&mut spans, *span));
-    (spans, sorted.into_iter().map(|(_, call)| call).collect())
+    let each: Vec<Span> = each.collect();
+    let starts = each.iter().zip(calls.each).map(|(span, call)| span.start_us(calls.length_us(call)));
+    let mut places: Vec<(i64, u32)> = starts.zip(0..).collect();
+    places.sort_by_key(|(start_us, _)| *start_us);
+    let mut sorted = Vec::new();
+    places.iter().for_each(|(_, place)| append(&mut sorted, each[*place as usize]));
+    (sorted, places.iter().map(|(_, place)| calls.each[*place as usize]).collect())
 }
 
 /// Whether pages overlap so little that they need not be cut from sorted calls. Those of a log in order do; one early
@@ -210,34 +214,38 @@ impl<'a> PageWriter<'a> {
     }
 
     /// Takes the first calls of a span up to one that is too far from the base; how many.
+    #[inline(always)]
     fn take(&mut self, span: &Span, calls: ShortCalls) -> usize {
-        let fitting = match self.stamps {
-            Stamps::Exact => {
-                let start_us = |call| span.start_us(calls.length_us(call));
-                calls.each.iter().take_while(|call| self.take_exact(start_us(call))).count()
-            }
-            Stamps::WholeSeconds => self.take_ranked(span, calls.each.len()),
-        };
-        if fitting > 0 {
-            let (shortest_us, longest_us) = calls.split_at(fitting).0.lengths_us();
-            self.min_start_us = self.min_start_us.min(span.start_us(longest_us));
-            self.last_stamped_us = self.last_stamped_us.max(span.start_us(shortest_us));
+        match self.stamps {
+            Stamps::Exact => calls.each.iter().take_while(|call| self.take_exact(span, calls.length_us(call))).count(),
+            Stamps::WholeSeconds => self.take_ranked(span, calls),
         }
-        fitting
     }
 
     #[inline(always)]
-    fn take_exact(&mut self, start_us: i64) -> bool {
-        let offset = start_us.checked_sub(self.base).and_then(|offset| u32::try_from(offset).ok());
-        offset.inspect(|offset| self.columns.push_exact(*offset)).is_some()
+    fn take_exact(&mut self, span: &Span, length_us: u64) -> bool {
+        let start_us = span.start_us(length_us);
+        let Some(Ok(offset_us)) = start_us.checked_sub(self.base).map(u32::try_from) else { return false };
+        self.columns.push_exact(offset_us);
+        self.span(start_us, start_us);
+        true
     }
 
-    fn take_ranked(&mut self, span: &Span, calls: usize) -> usize {
+    #[inline(always)]
+    fn take_ranked(&mut self, span: &Span, calls: ShortCalls) -> usize {
         let Some(Ok(second)) = span.second().checked_sub(self.base).map(u16::try_from) else { return 0 };
-        if calls > 0 {
-            self.columns.push_stretch(second, span.rank as u16, calls as u16);
+        if !calls.each.is_empty() {
+            let (shortest_us, longest_us) = calls.lengths_us();
+            self.span(span.start_us(longest_us), span.start_us(shortest_us));
+            self.columns.push_stretch(second, span.rank as u16, calls.each.len() as u16);
         }
-        calls
+        calls.each.len()
+    }
+
+    #[inline(always)]
+    fn span(&mut self, first_us: i64, last_us: i64) {
+        self.min_start_us = self.min_start_us.min(first_us);
+        self.last_stamped_us = self.last_stamped_us.max(last_us);
     }
 
     fn finish(self, calls: ShortCalls, run: usize, bytes: &mut Vec<u8>) -> Page {
