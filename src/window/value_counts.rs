@@ -67,8 +67,7 @@ impl ValueCounts {
         } else {
             self.dense.iter_mut().zip(&other.dense).for_each(|(count, added)| *count += added);
         }
-        self.runs.extend(other.runs);
-        unite(&mut self.runs);
+        self.extend_counted(&other.runs);
     }
 
     fn count(&mut self, values_ns: &[u64]) {
@@ -129,7 +128,8 @@ impl ValueCounts {
 
 /// Sorts runs and adds those of one value up.
 fn unite(runs: &mut Vec<(u64, u64)>) {
-    runs.sort_unstable();
+    // The stable sort: it merges what is in order already.
+    runs.sort();
     runs.dedup_by(|later, earlier| {
         let same = later.0 == earlier.0;
         if same {
