@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::thread::{self, ThreadId};
 
 /// The source rests where as many jobs wait at one stage: items take memory.
 const MAX_WAITING: usize = 8;
@@ -86,7 +86,8 @@ enum Source {
 
 #[derive(Default)]
 struct Stage<'env> {
-    jobs: VecDeque<Job<'env>>,
+    /// Each with who posted it.
+    jobs: VecDeque<(ThreadId, Job<'env>)>,
     is_running: bool,
 }
 
@@ -106,14 +107,15 @@ impl<'env> Pipeline<'env> {
         if board.stages.len() <= stage {
             board.stages.resize_with(stage + 1, Stage::default);
         }
-        board.stages[stage].jobs.push_back(job);
+        board.stages[stage].jobs.push_back((thread::current().id(), job));
     }
 
     fn work(&self, step: &Mutex<impl FnMut(&Self) -> Source>) {
         let _guard = Leaving(self);
+        let worker = thread::current().id();
         let mut board = lock(&self.board);
         loop {
-            match board.begin() {
+            match board.begin(worker) {
                 Task::Run(stage, job) => {
                     self.leave(board);
                     job(self);
@@ -140,7 +142,7 @@ impl<'env> Pipeline<'env> {
 
     /// Gives the board free, and wakes another worker where there is more to do.
     fn leave(&self, board: MutexGuard<Board>) {
-        let is_help_welcome = board.asleep > 0 && (board.ready().is_some() || board.may_step());
+        let is_help_welcome = board.asleep > 0 && (board.ready(|_| true).is_some() || board.may_step());
         drop(board);
         if is_help_welcome {
             self.changed.notify_one();
@@ -149,14 +151,15 @@ impl<'env> Pipeline<'env> {
 }
 
 impl<'env> Board<'env> {
-    /// What is furthest down comes first, so that little is under way at a time and most of it still in a cache.
-    fn begin(&mut self) -> Task<'env> {
+    /// What the worker itself posted comes first: it has that in its cache. Then the source does, which all depends on.
+    fn begin(&mut self, worker: ThreadId) -> Task<'env> {
         if self.source == Source::Failed {
             return Task::Stop;
         }
-        if let Some(number) = self.ready() {
+        let own = self.ready(|poster| poster == worker);
+        if let Some(number) = own.or_else(|| self.ready(|_| !self.may_step())) {
             let stage = &mut self.stages[number];
-            if let Some(job) = stage.jobs.pop_front() {
+            if let Some((_, job)) = stage.jobs.pop_front() {
                 stage.is_running = true;
                 return Task::Run(number, job);
             }
@@ -169,9 +172,11 @@ impl<'env> Board<'env> {
         if is_over { Task::Stop } else { Task::Wait }
     }
 
-    /// The last stage that can go on.
-    fn ready(&self) -> Option<usize> {
-        self.stages.iter().rposition(|stage| !stage.is_running && !stage.jobs.is_empty())
+    /// The stage furthest down that can go on with a job of such a poster.
+    fn ready(&self, is_wanted: impl Fn(ThreadId) -> bool) -> Option<usize> {
+        let next =
+            |stage: &Stage| !stage.is_running && stage.jobs.front().is_some_and(|(poster, _)| is_wanted(*poster));
+        self.stages.iter().rposition(next)
     }
 
     fn may_step(&self) -> bool {
