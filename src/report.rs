@@ -74,7 +74,8 @@ pub struct Report {
 pub struct EvidenceReport {
     /// All endpoints together.
     pub global: Evidence,
-    /// Each endpoint with enough timed requests for a timeout, by path, then method.
+    /// Each endpoint with enough timed requests for a timeout, by path, then method; worked out only for the `json`
+    /// format.
     pub endpoints: Vec<EndpointEvidence>,
     /// Endpoints with too few.
     pub endpoints_left_out: u64,

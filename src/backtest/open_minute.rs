@@ -1,49 +1,58 @@
-//! Counts by minute from requests that come nearly in order: the minute under way and the one before it stay open.
+//! Counts by minute from requests that come nearly in order: a minute stays open until none can come any more that
+//! started in it.
 //!
-//! Requests come by their start, but a minute takes those that started in it by their stamps. Where stamps are whole
-//! seconds the two differ by less than a second, so never by more than one minute.
+//! A minute takes the requests that started in it by their stamps. Where stamps are whole seconds, these differ by less
+//! than a second from the starts that requests come in the order of.
 
 use super::call::MINUTE_US;
 
-/// Two minutes that may still grow.
+/// Minutes that may still grow.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct OpenMinutes<T> {
-    /// The newer one's start, in microseconds; `None` before the first request.
-    newer_us: Option<i64>,
-    newer: T,
-    older: T,
+    /// By start, in microseconds.
+    open: Vec<(i64, T)>,
+    /// Empty counts, with the room that they took.
+    spare: Vec<T>,
 }
 
-impl<T> OpenMinutes<T> {
-    /// The counts of the minute that holds `at_us`. Hands minutes that are over to `close`, with their start in
-    /// microseconds, in order of time; one without requests may be among them. `close` leaves the counts empty.
+impl<T: Default> OpenMinutes<T> {
+    /// The counts of the minute that holds `at_us`; nothing comes any more from before `floor_us`, which is no later.
+    /// Hands minutes that are over to `close`, with their start in microseconds, in order of time; `close` leaves the
+    /// counts empty.
     #[inline]
-    pub(crate) fn at(&mut self, at_us: i64, close: impl FnMut(i64, &mut T)) -> &mut T {
-        match self.newer_us {
-            Some(newer_us) if at_us < newer_us => &mut self.older,
-            Some(newer_us) if (at_us.wrapping_sub(newer_us) as u64) < MINUTE_US as u64 => &mut self.newer,
-            _ => self.turn(at_us, close),
-        }
+    pub(crate) fn at(&mut self, at_us: i64, floor_us: i64, close: impl FnMut(i64, &mut T)) -> &mut T {
+        let newest = self.open.len().wrapping_sub(1);
+        let index = match self.open.get(newest) {
+            Some((start_us, _)) if (at_us.wrapping_sub(*start_us) as u64) < MINUTE_US as u64 => newest,
+            _ => self.find(at_us, floor_us, close),
+        };
+        &mut self.open[index].1
     }
 
-    fn turn(&mut self, at_us: i64, mut close: impl FnMut(i64, &mut T)) -> &mut T {
-        let next_us = at_us.div_euclid(MINUTE_US) * MINUTE_US;
-        if let Some(newer_us) = self.newer_us.replace(next_us) {
-            close(newer_us.saturating_sub(MINUTE_US), &mut self.older);
-            if newer_us.saturating_add(MINUTE_US) == next_us {
-                std::mem::swap(&mut self.newer, &mut self.older);
-            } else {
-                close(newer_us, &mut self.newer);
-            }
+    fn find(&mut self, at_us: i64, floor_us: i64, close: impl FnMut(i64, &mut T)) -> usize {
+        let start_us = at_us.div_euclid(MINUTE_US) * MINUTE_US;
+        let earlier = |open: &[(i64, T)]| open.partition_point(|(other_us, _)| *other_us < start_us);
+        let index = earlier(&self.open);
+        if self.open.get(index).is_some_and(|(other_us, _)| *other_us == start_us) {
+            return index;
         }
-        &mut self.newer
+        let over = self.open.partition_point(|(other_us, _)| other_us.saturating_add(MINUTE_US) <= floor_us);
+        self.close(over, close);
+        let index = earlier(&self.open);
+        self.open.insert(index, (start_us, self.spare.pop().unwrap_or_default()));
+        index
+    }
+
+    fn close(&mut self, minutes: usize, mut close: impl FnMut(i64, &mut T)) {
+        for (start_us, mut counts) in self.open.drain(..minutes) {
+            close(start_us, &mut counts);
+            self.spare.push(counts);
+        }
     }
 
     /// Hands over what is still open.
-    pub(crate) fn finish(&mut self, mut close: impl FnMut(i64, &mut T)) {
-        let Some(newer_us) = self.newer_us.take() else { return };
-        close(newer_us.saturating_sub(MINUTE_US), &mut self.older);
-        close(newer_us, &mut self.newer);
+    pub(crate) fn finish(&mut self, close: impl FnMut(i64, &mut T)) {
+        self.close(self.open.len(), close);
     }
 }
 
@@ -52,15 +61,29 @@ mod tests {
     use super::*;
     use std::mem::take;
 
-    #[test]
-    fn a_minute_closes_when_the_second_after_it_begins() {
+    fn closed(calls: &[(i64, i64)]) -> Vec<(i64, u32)> {
         let mut minutes = OpenMinutes::<u32>::default();
         let mut closed = Vec::new();
-        for at_us in [-1, 0, -1, MINUTE_US, MINUTE_US - 1, 2 * MINUTE_US - 1, 2 * MINUTE_US, 9 * MINUTE_US] {
-            *minutes.at(at_us, |start_us, count| closed.push((start_us / MINUTE_US, take(count)))) += 1;
+        for (at_us, floor_us) in calls {
+            *minutes.at(*at_us, *floor_us, |start_us, count| closed.push((start_us / MINUTE_US, take(count)))) += 1;
         }
         minutes.finish(|start_us, count| closed.push((start_us / MINUTE_US, take(count))));
-        closed.retain(|(_, count)| *count > 0);
-        assert_eq!(closed, [(-1, 2), (0, 2), (1, 2), (2, 1), (9, 1)]);
+        closed
+    }
+
+    #[test]
+    fn a_minute_closes_when_nothing_of_it_can_come() {
+        let at = [-1, 0, -1, MINUTE_US, MINUTE_US - 1, 2 * MINUTE_US - 1, 2 * MINUTE_US, 9 * MINUTE_US];
+        let expected = [(-1, 2), (0, 2), (1, 2), (2, 1), (9, 1)];
+        assert_eq!(closed(&at.map(|at_us| (at_us, at_us - 1))), expected);
+        assert_eq!(closed(&at.map(|at_us| (at_us, -MINUTE_US))), expected);
+    }
+
+    #[test]
+    fn minutes_come_in_any_order_above_the_floor() {
+        let at = [7, 3, 5, 3, 9, 4].map(|minute| (minute * MINUTE_US, 3 * MINUTE_US));
+        assert_eq!(closed(&at), [(3, 2), (4, 1), (5, 1), (7, 1), (9, 1)]);
+        let then = [(10 * MINUTE_US, 5 * MINUTE_US), (5 * MINUTE_US, 5 * MINUTE_US)];
+        assert_eq!(closed(&[&at[..], &then].concat()), [(3, 2), (4, 1), (5, 2), (7, 1), (9, 1), (10, 1)]);
     }
 }

@@ -4,6 +4,7 @@
 //! failed with probability f^r. Tries are taken to be independent, which is optimistic: failures come in bunches.
 
 use super::open_minute::OpenMinutes;
+use super::spool::MAX_SPREAD_US;
 use serde::Serialize;
 
 /// A minute with fewer requests says nothing about its rate, and is no candidate for the worst.
@@ -54,8 +55,10 @@ impl Retries {
     /// Takes calls that started in one minute, minutes in order.
     #[inline]
     pub(crate) fn take_many(&mut self, stamped_start_us: i64, requests: u64, failures: u64) {
-        let minute =
-            self.open.at(stamped_start_us, |start_us, minute| self.closed.add(start_us, std::mem::take(minute)));
+        // Later ones start no sooner, but for how far they are spread.
+        let floor_us = stamped_start_us.saturating_sub(MAX_SPREAD_US);
+        let close = |start_us, minute: &mut Minute| self.closed.add(start_us, std::mem::take(minute));
+        let minute = self.open.at(stamped_start_us, floor_us, close);
         minute.requests += requests;
         minute.failures += failures;
     }

@@ -170,6 +170,10 @@ impl Event {
 pub(crate) struct Batch {
     /// UTC microseconds; all that happens before is in earlier batches.
     pub from_us: i64,
+    /// UTC microseconds; all that happens after is in later batches.
+    pub last_us: i64,
+    /// Whether starts are in order, and events told.
+    pub is_in_order: bool,
     /// Calls that are left from before, then new ones; what is not over is left for the next batch.
     pub calls: Vec<Tracked>,
     /// How many are left from before.
@@ -182,7 +186,13 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    /// The calls that start, in order.
+    /// Whether one of its calls starts in it.
+    #[inline(always)]
+    pub(crate) fn has_start_of(&self, call: &Tracked) -> bool {
+        (call.start_us >= self.from_us) & (call.start_us <= self.last_us)
+    }
+
+    /// The calls that start, in order where the batch is.
     pub(crate) fn started(&self) -> impl DoubleEndedIterator<Item = &Tracked> + ExactSizeIterator {
         self.starts.iter().map(|place| &self.calls[*place as usize])
     }
@@ -207,12 +217,11 @@ impl Batch {
         };
         let is_kept = |place: usize| is_kept(&self.calls[place]);
         Batch {
-            from_us: self.from_us,
             calls: self.calls.iter().map(or_untimed).collect(),
-            left: self.left,
             leaves: self.leaves.clone(),
             starts: self.starts.iter().filter(|place| is_kept(**place as usize)).copied().collect(),
             events: self.events.iter().filter(|event| is_kept(event.call())).copied().collect(),
+            ..*self
         }
     }
 
@@ -262,13 +271,18 @@ pub(crate) mod tests {
 
     /// All batches of calls in order of start, with so many new ones in each.
     pub(crate) fn batches(calls: &[Call], batch_calls: usize) -> Vec<Batch> {
+        batches_in(true, calls, batch_calls)
+    }
+
+    /// The same, in order or not.
+    pub(crate) fn batches_in(is_in_order: bool, calls: &[Call], batch_calls: usize) -> Vec<Batch> {
         let mut timeline = Timeline::new(false);
         let mut chunks = calls.chunks(batch_calls).zip(0..).peekable();
         let mut batches = Vec::new();
         while let Some((chunk, page)) = chunks.next() {
             let waiting = chunk.iter().map(|call| Tracked { number: page, ..Tracked::new(call) });
             timeline.add(|calls| calls.extend(waiting));
-            batches.push(timeline.settle(chunks.peek().map(|(next, _)| next[0].start_us)));
+            batches.push(timeline.settle(chunks.peek().map(|(next, _)| next[0].start_us), is_in_order));
         }
         batches
     }

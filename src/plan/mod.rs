@@ -164,6 +164,8 @@ pub struct RulesPlan {
     pub current: TunableConfig,
     /// Keep every cycle for the output.
     pub keep_cycles: bool,
+    /// Whether evidence is worked out for each endpoint, too: only some output formats have it.
+    pub endpoint_evidence: bool,
 }
 
 /// The rule that finds usage spikes.

@@ -264,7 +264,6 @@ fn rules_plan(
             SpikeRule::NegativeBinomial(scan::calendar(usage.window_ms, timezone)?)
         }
     };
-    let keep_cycles = format == OutputFormat::Ndjson;
     Ok(RulesPlan {
         rules,
         choice,
@@ -276,7 +275,8 @@ fn rules_plan(
         spikes,
         optimization,
         current,
-        keep_cycles,
+        keep_cycles: format == OutputFormat::Ndjson,
+        endpoint_evidence: format == OutputFormat::Json,
     })
 }
 

@@ -8,7 +8,7 @@ use crate::backtest::timeline::tests::batches;
 use crate::backtest::{Backtest, Candidate, SplitPlan};
 use crate::report::*;
 use crate::settings::knob::Knobs;
-use crate::tuning::evidence::{Evidence, EvidenceConfig, EvidenceFit, Supported};
+use crate::tuning::evidence::{EndpointPeaks, Evidence, EvidenceConfig, EvidenceFit, Supported};
 use crate::tuning::{CircuitBreaker, TunableConfig};
 use crate::usage::alert::{RULE, UsageAlert, UsageAlertData, UsageEpisode, Why};
 
@@ -115,7 +115,7 @@ fn calls() -> Vec<Call> {
 }
 
 fn evidence() -> EvidenceReport {
-    let mut fit = EvidenceFit::new(None);
+    let mut fit = EvidenceFit::new(None, EndpointPeaks::Asked);
     batches(&calls(), 10).iter().for_each(|batch| fit.take(batch));
     let (observed, _) = fit.finish();
     let Knobs { tuner, .. } = Knobs::default();

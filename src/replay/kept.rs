@@ -4,8 +4,8 @@ use super::split_pass;
 use crate::backtest::Backtest;
 use crate::backtest::pipeline::{self, lock};
 use crate::backtest::report::BacktestReport;
-use crate::backtest::spool::Stored;
-use crate::tuning::evidence::{EvidenceFit, Observed};
+use crate::backtest::spool::{Batches, Stored};
+use crate::tuning::evidence::{EndpointPeaks, EvidenceFit, Observed};
 use crate::window::minute::MinuteRows;
 use std::sync::Mutex;
 
@@ -38,12 +38,13 @@ impl Kept {
     ///
     /// # Errors
     /// When the requests cannot be read back.
-    pub(crate) fn fit(&self, threads: usize) -> anyhow::Result<Observed> {
-        let mut fit = EvidenceFit::new(None);
+    pub(crate) fn fit(&self, threads: usize, endpoint_peaks: EndpointPeaks) -> anyhow::Result<Observed> {
+        let mut fit = EvidenceFit::new(None, endpoint_peaks);
         match self {
             Kept::Calls(calls) => {
                 let fit = &Mutex::new(&mut fit);
-                pipeline::run(threads, calls.batches(i64::MIN), |batch, pipeline| {
+                let batches = fit_batches(calls, i64::MAX, endpoint_peaks);
+                pipeline::run(threads, batches, |batch, pipeline| {
                     pipeline.post(0, move |_| lock(fit).take(&batch));
                 })?;
             }
@@ -61,12 +62,16 @@ impl Kept {
         &self,
         split_us: i64,
         threads: usize,
+        endpoint_peaks: EndpointPeaks,
         prepare: impl Fn(&Observed) -> Backtest + Send,
     ) -> anyhow::Result<(Observed, Observed, BacktestReport)> {
+        let mut fit = EvidenceFit::new(Some(split_us), endpoint_peaks);
         match self {
-            Kept::Calls(calls) => split_pass::run(calls, calls.batches(i64::MIN), split_us, threads, prepare),
+            Kept::Calls(calls) => {
+                let batches = fit_batches(calls, split_us, endpoint_peaks);
+                split_pass::run(calls, batches, split_us, threads, fit, prepare)
+            }
             Kept::Minutes(minutes) => {
-                let mut fit = EvidenceFit::new(Some(split_us));
                 minutes.by_start().into_iter().for_each(|row| fit.take_row(row));
                 let (first, second) = fit.finish();
                 let report = prepare(&first).run_minutes(minutes);
@@ -84,5 +89,14 @@ impl Kept {
             Kept::Calls(calls) => backtest.run(calls),
             Kept::Minutes(minutes) => Ok(backtest.run_minutes(minutes)),
         }
+    }
+}
+
+/// All batches, those up to `until_us` in the order that a fit needs.
+fn fit_batches(calls: &Stored, until_us: i64, endpoint_peaks: EndpointPeaks) -> Batches<'_> {
+    let batches = calls.batches(i64::MIN);
+    match endpoint_peaks {
+        EndpointPeaks::Asked => batches,
+        EndpointPeaks::LeftOut => batches.unordered_until(until_us),
     }
 }

@@ -232,6 +232,7 @@ mod tests {
             optimization,
             current,
             keep_cycles: false,
+            endpoint_evidence: true,
         }
     }
 

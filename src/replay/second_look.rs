@@ -15,7 +15,7 @@ use crate::plan::backtest::{BacktestPlan, SplitChoice};
 use crate::plan::{ReplayPlan, RuleChoice};
 use crate::report::{EndpointEvidence, EvidenceReport};
 use crate::tuning::TunableConfig;
-use crate::tuning::evidence::{Evidence, MIN_TIMED_REQUESTS, Observed};
+use crate::tuning::evidence::{EndpointPeaks, Evidence, MIN_TIMED_REQUESTS, Observed};
 
 /// The first part's share of a split log.
 const FIRST_PART: f64 = 0.5;
@@ -41,20 +41,21 @@ impl Replay {
     /// # Errors
     /// When they cannot be read back.
     pub(crate) fn look_again(&self, kept: &Kept, plan: &ReplayPlan) -> anyhow::Result<SecondLook> {
+        let peaks = if self.plan.endpoint_evidence { EndpointPeaks::Asked } else { EndpointPeaks::LeftOut };
         let Some(asked) = &plan.backtest else {
-            let evidence = self.evidence_of(kept.fit(plan.threads)?, plan);
+            let evidence = self.evidence_of(kept.fit(plan.threads, peaks)?, plan);
             return Ok(SecondLook { evidence: Some(evidence), backtest: None });
         };
         let test = |split, fitted: &Evidence| self.backtest(kept, plan, asked, split, fitted);
         let (evidence, backtest) = match split(kept, asked.split) {
             Some(split) => {
                 let prepare = |first: &Observed| test(Some(split), &self.global(first));
-                let (mut whole, later, backtest) = kept.fit_and_run(split.1, plan.threads, prepare)?;
+                let (mut whole, later, backtest) = kept.fit_and_run(split.1, plan.threads, peaks, prepare)?;
                 whole.append(later);
                 (self.evidence_of(whole, plan), backtest)
             }
             None => {
-                let evidence = self.evidence_of(kept.fit(plan.threads)?, plan);
+                let evidence = self.evidence_of(kept.fit(plan.threads, peaks)?, plan);
                 let backtest = kept.run(&test(None, &evidence.global))?;
                 (evidence, backtest)
             }
@@ -69,7 +70,8 @@ impl Replay {
     fn evidence_of(&self, observed: Observed, plan: &ReplayPlan) -> EvidenceReport {
         let (global, resolution) = (self.global(&observed), observed.resolution());
         // Kept by something else, the requests do not tell their endpoints.
-        let each = if plan.input.breaker_by.is_none() { observed.endpoints } else { Vec::new() };
+        let are_told = self.plan.endpoint_evidence && plan.input.breaker_by.is_none();
+        let each = if are_told { observed.endpoints } else { Vec::new() };
         let numbered = (0..).zip(each).filter(|(_, series)| series.requests > 0);
         let (told, left_out): (Vec<_>, Vec<_>) = numbered.partition(|(_, series)| series.timed >= MIN_TIMED_REQUESTS);
         let mut endpoints: Vec<EndpointEvidence> = told

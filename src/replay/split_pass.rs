@@ -16,8 +16,8 @@ use std::sync::{Arc, Mutex, OnceLock};
 /// The stage that fits; those of the test are behind it.
 const FITTING: usize = 0;
 
-/// Gives both parts' evidence and the result of the test that `prepare` makes of the first part's; `batches` are those of
-/// all calls, and the second part begins at `split_us`, a whole minute.
+/// Gives both parts' evidence, as `fit` collects it, and the result of the test that `prepare` makes of the first part's;
+/// `batches` are those of all calls, in order from `split_us` on: there, at a whole minute, the second part begins.
 ///
 /// # Errors
 /// Those of the batches.
@@ -26,9 +26,9 @@ pub(super) fn run(
     batches: impl Iterator<Item = anyhow::Result<Batch>> + Send,
     split_us: i64,
     threads: usize,
+    fit: EvidenceFit,
     prepare: impl Fn(&Observed) -> Backtest + Send,
 ) -> anyhow::Result<(Observed, Observed, BacktestReport)> {
-    let fit = EvidenceFit::new(Some(split_us));
     let pass = Mutex::new(SplitPass { stored, split_us, prepare, fit, waiting: Vec::new(), is_mixed: true });
     let test = OnceLock::new();
     pipeline::run(threads, batches, |batch, pipeline| {
@@ -60,6 +60,10 @@ impl<'a, P: Fn(&Observed) -> Backtest + Send> SplitPass<'a, P> {
     /// Takes the next events; there is a test from when on the first part is complete.
     fn take<'env>(&mut self, batch: Arc<Batch>, test: &'env OnceLock<Test<'a>>, pipeline: &Pipeline<'env>) {
         self.fit.take(&batch);
+        if !batch.is_in_order {
+            // It ends before the second part begins.
+            return;
+        }
         if let Some(test) = test.get() {
             self.hand_on(batch, test, pipeline);
             return;
@@ -107,9 +111,10 @@ mod tests {
     use super::*;
     use crate::backtest::call::{Call, MINUTE_US, Outcome};
     use crate::backtest::spool::{Block, Spool, Stamps};
-    use crate::backtest::timeline::tests::batches;
+    use crate::backtest::timeline::tests::{batches, batches_in};
     use crate::backtest::{Candidate, SplitPlan};
     use crate::tuning::TunableConfig;
+    use crate::tuning::evidence::EndpointPeaks;
     use proptest::prelude::*;
 
     const SPLIT_US: i64 = MINUTE_US;
@@ -155,8 +160,10 @@ mod tests {
             calls.sort_by_key(|call| call.start_us);
             let stored = stored(&calls);
             let made = batches(&calls, batch_calls);
-            let (first, second, report) = run(&stored, made.iter().cloned().map(Ok), SPLIT_US, threads, prepare).unwrap();
-            let mut fit = EvidenceFit::new(Some(SPLIT_US));
+            let fit = || EvidenceFit::new(Some(SPLIT_US), EndpointPeaks::Asked);
+            let each = made.iter().cloned().map(Ok);
+            let (first, second, report) = run(&stored, each, SPLIT_US, threads, fit(), prepare).unwrap();
+            let mut fit = fit();
             made.iter().for_each(|batch| fit.take(batch));
             let (first_alone, second_alone) = fit.finish();
             prop_assert_eq!(format!("{first:?} {second:?}"), format!("{first_alone:?} {second_alone:?}"));
@@ -164,7 +171,18 @@ mod tests {
             let test = prepare(&first).start(&stored);
             let made = batches(&tested, batch_calls).into_iter().map(anyhow::Ok);
             pipeline::run(1, made, |batch, pipeline| test.take(Arc::new(batch), pipeline)).unwrap();
-            prop_assert_eq!(report, test.finish());
+            prop_assert_eq!(&report, &test.finish());
+
+            // What ends before the second part begins need not be in order.
+            let in_order = batches_in(true, &calls, batch_calls);
+            let mixed = in_order.into_iter().zip(batches_in(false, &calls, batch_calls)).map(|(ordered, unordered)| {
+                Ok(if unordered.last_us < SPLIT_US { unordered } else { ordered })
+            });
+            let fit = EvidenceFit::new(Some(SPLIT_US), EndpointPeaks::LeftOut);
+            let (first_mixed, second_mixed, report_mixed) = run(&stored, mixed, SPLIT_US, threads, fit, prepare).unwrap();
+            let told = |part: &Observed| format!("{:?}", part.whole());
+            prop_assert_eq!([told(&first_mixed), told(&second_mixed)], [told(&first), told(&second)]);
+            prop_assert_eq!(report_mixed, report);
         }
     }
 }

@@ -32,6 +32,7 @@ fn replay() -> Replay {
         optimization: knobs.optimization,
         current: TunableConfig::default(),
         keep_cycles: false,
+        endpoint_evidence: true,
     };
     Replay::new(plan, NamingPlan { max_routes: MAX_ROUTES, raw_paths: false, declared: None })
 }

@@ -24,7 +24,7 @@ use std::io::{BufWriter, Write};
 
 pub(crate) use gather::Gatherer;
 pub(crate) use page::{Block, Stamps};
-pub(crate) use read::Stored;
+pub(crate) use read::{Batches, Stored};
 
 /// The bound of [`Call::spread_us`](super::call::Call::spread_us).
 pub(crate) const MAX_SPREAD_US: i64 = second::MICROS;

@@ -4,6 +4,7 @@ use super::columns::Unpacked;
 use super::page::Stamps;
 use super::second::{SecondCounts, Spread};
 use super::{PageEntry, unable};
+use crate::backtest::call::MINUTE_US;
 use crate::backtest::timeline::{Batch, Timeline, Tracked};
 use anyhow::Context;
 use std::fs::File;
@@ -14,6 +15,9 @@ use std::os::unix::fs::FileExt;
 const SLICE_CALLS: usize = 1 << 13;
 
 const FIRST_RANK_BYTES: usize = 8;
+
+/// Batches that span more are put in order in any case: all their minutes would have to be open at once.
+const LONGEST_UNORDERED_US: i64 = 16 * MINUTE_US;
 
 /// All requests of a log, in a file without a name.
 pub(crate) struct Stored {
@@ -111,6 +115,7 @@ impl Stored {
             timeline: Timeline::new(self.has_whole_seconds()),
             bytes: Vec::new(),
             unpacked: Unpacked::default(),
+            unordered_until_us: i64::MIN,
             is_over: false,
         }
     }
@@ -159,10 +164,16 @@ pub(crate) struct Batches<'a> {
     /// Room for a page.
     bytes: Vec<u8>,
     unpacked: Unpacked,
+    unordered_until_us: i64,
     is_over: bool,
 }
 
 impl Batches<'_> {
+    /// Batches that end by then need not be in order.
+    pub(crate) fn unordered_until(self, unordered_until_us: i64) -> Self {
+        Batches { unordered_until_us, ..self }
+    }
+
     fn gather(&mut self) -> anyhow::Result<Batch> {
         let Batches { stored, timeline, bytes, unpacked, .. } = self;
         // Twice what is left over, so that sorting stays linear in the calls however far pages overlap.
@@ -176,7 +187,9 @@ impl Batches<'_> {
         }
         let next = self.pages.peek().map(|(_, next)| next.min_start_us);
         self.is_over = next.is_none();
-        Ok(timeline.settle(next))
+        let is_dense = |until_us: i64| until_us.saturating_sub(timeline.settled_us()) <= LONGEST_UNORDERED_US;
+        let is_unordered = next.is_some_and(|until_us| until_us <= self.unordered_until_us && is_dense(until_us));
+        Ok(timeline.settle(next, !is_unordered))
     }
 }
 

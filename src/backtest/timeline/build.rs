@@ -78,6 +78,11 @@ impl Timeline {
         }
     }
 
+    /// All that happens before, in UTC microseconds, is in batches; [`i64::MIN`] before the first.
+    pub(in crate::backtest) fn settled_us(&self) -> i64 {
+        self.settled_us
+    }
+
     /// Calls that wait to start or to end.
     pub(in crate::backtest) fn waiting(&self) -> usize {
         self.calls.len()
@@ -95,21 +100,44 @@ impl Timeline {
         debug_assert!(self.calls[before..].iter().all(|call| call.start_us >= self.settled_us), "a start is too late");
     }
 
-    /// All starts and ends before `until_us` that are in no earlier batch; `None`: all that are left.
-    pub(in crate::backtest) fn settle(&mut self, until_us: Option<i64>) -> Batch {
+    /// All starts and ends before `until_us` that are in no earlier batch; `None`: all that are left. Putting them in order
+    /// is left out where nobody asks for it.
+    pub(in crate::backtest) fn settle(&mut self, until_us: Option<i64>, is_in_order: bool) -> Batch {
+        let from_us = self.settled_us;
         let last_us = until_us.map_or(i64::MAX, |until_us| until_us.saturating_sub(1));
-        let leaves = self.find_keys(last_us);
-        let (starts, events) = self.tell_events();
-        for place in &starts {
-            self.calls[*place as usize].number = self.started;
-            self.started += 1;
+        let mut batch = Batch { from_us, last_us, is_in_order, left: self.left, ..Batch::default() };
+        if is_in_order {
+            batch.leaves = self.find_keys(last_us);
+            (batch.starts, batch.events) = self.tell_events();
+            for place in &batch.starts {
+                self.calls[*place as usize].number = self.started;
+                self.started += 1;
+            }
+        } else {
+            (batch.starts, batch.leaves) = self.find_places(&batch);
         }
-        let from_us = std::mem::replace(&mut self.settled_us, until_us.unwrap_or(i64::MAX));
+        self.settled_us = until_us.unwrap_or(i64::MAX);
+        self.left = batch.leaves.len();
         // The next batch has about as many.
         let mut left_calls = Vec::with_capacity(self.calls.len());
-        left_calls.extend(leaves.iter().map(|place| self.calls[*place as usize]));
-        let left = std::mem::replace(&mut self.left, leaves.len());
-        Batch { from_us, calls: std::mem::replace(&mut self.calls, left_calls), left, leaves, starts, events }
+        left_calls.extend(batch.leaves.iter().map(|place| self.calls[*place as usize]));
+        batch.calls = std::mem::replace(&mut self.calls, left_calls);
+        batch
+    }
+
+    /// The places of the calls that start in a batch, and of those that do not end by its end.
+    fn find_places(&self, batch: &Batch) -> (Vec<u32>, Vec<u32>) {
+        // One more, as a place is written before it is clear that it is one.
+        let (mut starts, mut count, mut leaves) = (vec![0; self.calls.len() + 1], 0, Vec::new());
+        for (call, place) in self.calls.iter().zip(0..) {
+            starts[count] = place;
+            count += usize::from(batch.has_start_of(call));
+            if call.end_us() > batch.last_us {
+                leaves.push(place);
+            }
+        }
+        starts.truncate(count);
+        (starts, leaves)
     }
 
     /// Puts the keys of all starts and ends up to `last_us` in order; gives the places of the calls that do not end by

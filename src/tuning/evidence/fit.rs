@@ -1,13 +1,15 @@
-//! Collects what the settings are worked out from, in one pass over starts and ends in order of time, or over rows in
-//! order of the minute in which their requests started.
+//! Collects what the settings are worked out from, in one pass over batches of calls, or over rows in order of the minute
+//! in which their requests started.
 //!
 //! Two parts of the log are kept apart, so that one pass serves both the whole log and its first part.
 
+use super::in_flight::InFlight;
 use super::minutes::{FailingMinute, FailingMinutes, WorstMinute};
 use super::resolution::Resolution;
 use super::retries::MIN_MINUTE_REQUESTS;
 use crate::backtest::call::{MINUTE_US, Outcome};
 use crate::backtest::open_minute::OpenMinutes;
+use crate::backtest::spool::MAX_SPREAD_US;
 use crate::backtest::timeline::{Batch, Event, Tracked};
 use crate::window::minute::MinuteRow;
 use crate::window::value_counts::ValueCounts;
@@ -27,7 +29,8 @@ pub(crate) struct Series {
     pub minutes: FailingMinutes,
     /// Of the minutes with enough requests.
     pub worst_minute: Option<WorstMinute>,
-    /// Most requests in flight at a start; `None` where single requests are not known, or none has a duration.
+    /// Most requests in flight at a start; `None` where single requests are not known, none has a duration, or it was not
+    /// asked for.
     pub peak_in_flight: Option<u64>,
 }
 
@@ -41,6 +44,13 @@ pub(crate) struct Observed {
     open: OpenMinutes<Minutes>,
 }
 
+/// Whether the most in flight of each endpoint is asked for, which only batches in order tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EndpointPeaks {
+    Asked,
+    LeftOut,
+}
+
 /// Collects both parts.
 #[derive(Debug)]
 pub(crate) struct EvidenceFit {
@@ -49,57 +59,44 @@ pub(crate) struct EvidenceFit {
     /// All calls that are in flight or still to come belong to the second part.
     is_second: bool,
     parts: [Observed; 2],
+    endpoint_peaks: EndpointPeaks,
     /// By endpoint.
     in_flight: Vec<InFlight>,
     all_in_flight: InFlight,
 }
 
-/// Calls with a duration in flight.
-#[derive(Clone, Copy, Debug, Default)]
-struct InFlight {
-    now: u32,
-    /// By part: the most at a start.
-    peaks: [u32; 2],
-}
-
-impl InFlight {
-    #[inline(always)]
-    fn step(&mut self, part: usize, event: Event) {
-        let (now, started) = event.in_flight_after(self.now);
-        self.now = now;
-        self.peaks[part] = self.peaks[part].max(now * started);
-    }
-
-    /// `None`: no call had a duration.
-    fn peak(&self, part: usize) -> Option<u64> {
-        Some(u64::from(self.peaks[part])).filter(|peak| *peak > 0)
-    }
-}
-
 impl EvidenceFit {
     /// A fit whose second part begins at `split_us`, a whole minute; `None` for a log of one part.
-    pub(crate) fn new(split_us: Option<i64>) -> Self {
+    pub(crate) fn new(split_us: Option<i64>, endpoint_peaks: EndpointPeaks) -> Self {
         EvidenceFit {
             split_us: split_us.unwrap_or(i64::MAX),
             is_second: false,
             parts: Default::default(),
+            endpoint_peaks,
             in_flight: Vec::new(),
             all_in_flight: InFlight::default(),
         }
     }
 
-    /// Takes the next events.
+    /// Takes the next batch. One in no order belongs to the first part as a whole.
     pub(crate) fn take(&mut self, batch: &Batch) {
-        for call in batch.started() {
-            self.parts[usize::from(call.stamped_start_us() >= self.split_us)].count(call);
+        if !batch.is_in_order {
+            let floor_us = batch.from_us.saturating_sub(MAX_SPREAD_US);
+            let started = batch.calls.iter().filter(|call| batch.has_start_of(call));
+            started.for_each(|call| self.parts[0].count(call, floor_us));
+            self.all_in_flight.take_unordered(0, batch);
+            return;
         }
-        let endpoints = self.parts.iter().map(|part| part.endpoints.len()).max().unwrap_or(0);
-        self.in_flight.resize(endpoints, InFlight::default());
+        for call in batch.started() {
+            // Later ones start no sooner, but for how far they are spread.
+            let floor_us = call.stamped_start_us().saturating_sub(MAX_SPREAD_US);
+            self.parts[usize::from(call.stamped_start_us() >= self.split_us)].count(call, floor_us);
+        }
         match self.part_of(batch) {
             Some(part) => self.step_all(batch, |_| part),
             None => {
                 let split_us = self.split_us;
-                self.step_all(batch, |call| usize::from(call.stamped_start_us() >= split_us));
+                self.step_all(batch, |event| usize::from(batch.calls[event.call()].stamped_start_us() >= split_us));
             }
         }
     }
@@ -116,15 +113,15 @@ impl EvidenceFit {
     }
 
     #[inline(always)]
-    fn step_all(&mut self, batch: &Batch, part_of: impl Fn(&Tracked) -> usize) {
-        let mut all = self.all_in_flight;
-        for event in &batch.events {
-            let call = &batch.calls[event.call()];
-            let part = part_of(call);
-            self.in_flight[call.endpoint as usize].step(part, *event);
-            all.step(part, *event);
+    fn step_all(&mut self, batch: &Batch, part_of: impl Fn(Event) -> usize) {
+        batch.events.iter().for_each(|event| self.all_in_flight.step(part_of(*event), *event));
+        if self.endpoint_peaks == EndpointPeaks::Asked {
+            let endpoints = self.parts.iter().map(|part| part.endpoints.len()).max().unwrap_or(0);
+            self.in_flight.resize(endpoints, InFlight::default());
+            for event in &batch.events {
+                self.in_flight[batch.calls[event.call()].endpoint as usize].step(part_of(*event), *event);
+            }
         }
-        self.all_in_flight = all;
     }
 
     /// Takes a row of requests that are not known one by one; rows come in order of the minute of their start.
@@ -166,8 +163,9 @@ impl Observed {
         &mut self.endpoints[index]
     }
 
+    /// No call comes any more from before `floor_us`.
     #[inline]
-    fn count(&mut self, call: &Tracked) {
+    fn count(&mut self, call: &Tracked, floor_us: i64) {
         let outcome = call.outcome();
         let start_us = call.stamped_start_us();
         let endpoint = self.endpoint(call.endpoint);
@@ -177,7 +175,7 @@ impl Observed {
                 endpoint.good_values.add(call.duration_us.saturating_mul(1000));
             }
         }
-        let minute = self.minute(start_us).at(call.endpoint);
+        let minute = self.minute(start_us, floor_us).at(call.endpoint);
         minute.requests += 1;
         if outcome == Outcome::Failed {
             minute.fail(1, (start_us, start_us));
@@ -192,7 +190,8 @@ impl Observed {
             let values: Vec<(u64, u64)> = row.durations_us().map(|(us, count)| (us * 1000, count)).collect();
             endpoint.good_values.extend_counted(&values);
         }
-        let minute = self.minute(row.key.started * MINUTE_US).at(row.key.endpoint);
+        let start_us = row.key.started * MINUTE_US;
+        let minute = self.minute(start_us, start_us).at(row.key.endpoint);
         minute.requests += requests;
         if row.key.outcome == Outcome::Failed {
             minute.fail(requests, row.counts.started_us);
@@ -200,9 +199,9 @@ impl Observed {
     }
 
     #[inline]
-    fn minute(&mut self, start_us: i64) -> &mut Minutes {
+    fn minute(&mut self, start_us: i64, floor_us: i64) -> &mut Minutes {
         let Observed { all, endpoints, open } = self;
-        open.at(start_us, |start_us, minutes| minutes.close(start_us, all, endpoints))
+        open.at(start_us, floor_us, |start_us, minutes| minutes.close(start_us, all, endpoints))
     }
 
     fn finish(&mut self) {
@@ -323,7 +322,7 @@ impl Minutes {
 mod tests {
     use super::*;
     use crate::backtest::call::Call;
-    use crate::backtest::timeline::tests::batches;
+    use crate::backtest::timeline::tests::{batches, batches_in};
     use proptest::prelude::*;
 
     fn call(start_us: i64, duration_us: u64, endpoint: u32) -> Call {
@@ -331,7 +330,7 @@ mod tests {
     }
 
     fn fit(calls: &[Call], split_us: Option<i64>) -> (Observed, Observed) {
-        let mut fit = EvidenceFit::new(split_us);
+        let mut fit = EvidenceFit::new(split_us, EndpointPeaks::Asked);
         batches(calls, 13).iter().for_each(|batch| fit.take(batch));
         let (first, second) = fit.finish();
         let mut whole = first.clone();
@@ -384,6 +383,15 @@ mod tests {
                 for (a, b) in a.endpoints.iter().zip(&b.endpoints) {
                     prop_assert_eq!(told(a), told(b));
                 }
+            }
+            let mut unordered = EvidenceFit::new(None, EndpointPeaks::LeftOut);
+            batches_in(false, &calls, 13).iter().for_each(|batch| unordered.take(batch));
+            let (mut unordered, _) = unordered.finish();
+            prop_assert_eq!(told(&unordered.whole()), told(&whole.whole()));
+            for (a, b) in unordered.endpoints.iter_mut().zip(&whole.endpoints) {
+                prop_assert_eq!(a.peak_in_flight, None);
+                a.peak_in_flight = b.peak_in_flight;
+                prop_assert_eq!(told(a), told(b));
             }
             prop_assert_eq!(whole.all.peak_in_flight.unwrap_or(0), naive_peak(&calls, None));
             for (endpoint, series) in whole.endpoints.iter().enumerate() {

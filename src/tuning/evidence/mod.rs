@@ -8,12 +8,13 @@ mod binomial;
 mod breaker;
 mod bulkhead;
 mod fit;
+mod in_flight;
 mod minutes;
 mod resolution;
 mod retries;
 mod timeout;
 
-pub(crate) use fit::{EvidenceFit, Observed};
+pub(crate) use fit::{EndpointPeaks, EvidenceFit, Observed};
 pub(crate) use resolution::Resolution;
 
 use fit::Series;
