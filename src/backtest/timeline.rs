@@ -5,6 +5,7 @@
 //! and an event is four bytes that point to its call.
 
 mod build;
+mod pool;
 
 #[cfg(test)]
 use super::call::Call;
@@ -12,6 +13,7 @@ use super::call::{KeptCall, OUTCOME_BITS, OUTCOME_MASK, Outcome};
 use super::spool::MAX_SPREAD_US;
 
 pub(super) use build::Timeline;
+use pool::Pooled;
 
 /// The order of what happens at one instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -172,17 +174,17 @@ pub(crate) struct Batch {
     pub from_us: i64,
     /// UTC microseconds; all that happens after is in later batches.
     pub last_us: i64,
-    /// Whether starts are in order, and events told.
+    /// Whether its starts and events are told, which are in order.
     pub is_in_order: bool,
     /// Calls that are left from before, then new ones; what is not over is left for the next batch.
-    pub calls: Vec<Tracked>,
+    pub calls: Pooled<Tracked>,
     /// How many are left from before.
     left: usize,
     /// The places of those that are left for the next batch, in the order that they have there.
-    pub leaves: Vec<u32>,
+    pub leaves: Pooled<u32>,
     /// Places of the calls that start, in order.
-    pub starts: Vec<u32>,
-    pub events: Vec<Event>,
+    pub starts: Pooled<u32>,
+    pub events: Pooled<Event>,
 }
 
 impl Batch {
@@ -192,7 +194,7 @@ impl Batch {
         (call.start_us >= self.from_us) & (call.start_us <= self.last_us)
     }
 
-    /// The calls that start, in order where the batch is.
+    /// The calls that start, in order; none where the batch is in none.
     pub(crate) fn started(&self) -> impl DoubleEndedIterator<Item = &Tracked> + ExactSizeIterator {
         self.starts.iter().map(|place| &self.calls[*place as usize])
     }

@@ -1,5 +1,6 @@
 //! Calls of pages become batches, as far as no later page can have an earlier start.
 
+use super::pool::{Pool, Pooled};
 use super::{Batch, Event, Phase, Tracked};
 use crate::backtest::order::KeyOrder;
 
@@ -51,7 +52,7 @@ pub(in crate::backtest) struct Timeline {
     /// Whether equal starts are put in order of their ends.
     by_end: bool,
     /// Those left from the last batch, then new ones.
-    calls: Vec<Tracked>,
+    calls: Pooled<Tracked>,
     /// How many are left.
     left: usize,
     /// What happened before is in earlier batches.
@@ -61,6 +62,10 @@ pub(in crate::backtest) struct Timeline {
     /// Room for the keys of a batch.
     keys: Vec<u64>,
     order: KeyOrder,
+    /// Room for later batches.
+    call_lists: Pool<Tracked>,
+    place_lists: Pool<u32>,
+    event_lists: Pool<Event>,
 }
 
 impl Timeline {
@@ -69,12 +74,15 @@ impl Timeline {
     pub(in crate::backtest) fn new(by_end: bool) -> Self {
         Timeline {
             by_end,
-            calls: Vec::new(),
+            calls: Pooled::default(),
             left: 0,
             settled_us: i64::MIN,
             started: 0,
             keys: Vec::new(),
             order: KeyOrder::default(),
+            call_lists: Pool::new(),
+            place_lists: Pool::new(),
+            event_lists: Pool::new(),
         }
     }
 
@@ -114,41 +122,27 @@ impl Timeline {
                 self.started += 1;
             }
         } else {
-            (batch.starts, batch.leaves) = self.find_places(&batch);
+            let leaves = (0..).zip(&self.calls).filter(|(_, call)| call.end_us() > last_us);
+            batch.leaves = self.place_lists.take();
+            batch.leaves.extend(leaves.map(|(place, _)| place));
         }
         self.settled_us = until_us.unwrap_or(i64::MAX);
         self.left = batch.leaves.len();
-        // The next batch has about as many.
-        let mut left_calls = Vec::with_capacity(self.calls.len());
+        let mut left_calls = self.call_lists.take();
         left_calls.extend(batch.leaves.iter().map(|place| self.calls[*place as usize]));
         batch.calls = std::mem::replace(&mut self.calls, left_calls);
         batch
     }
 
-    /// The places of the calls that start in a batch, and of those that do not end by its end.
-    fn find_places(&self, batch: &Batch) -> (Vec<u32>, Vec<u32>) {
-        // One more, as a place is written before it is clear that it is one.
-        let (mut starts, mut count, mut leaves) = (vec![0; self.calls.len() + 1], 0, Vec::new());
-        for (call, place) in self.calls.iter().zip(0..) {
-            starts[count] = place;
-            count += usize::from(batch.has_start_of(call));
-            if call.end_us() > batch.last_us {
-                leaves.push(place);
-            }
-        }
-        starts.truncate(count);
-        (starts, leaves)
-    }
-
     /// Puts the keys of all starts and ends up to `last_us` in order; gives the places of the calls that do not end by
     /// then.
-    fn find_keys(&mut self, last_us: i64) -> Vec<u32> {
-        let Timeline { calls, settled_us, keys, order, .. } = self;
+    fn find_keys(&mut self, last_us: i64) -> Pooled<u32> {
+        let Timeline { calls, settled_us, keys, order, place_lists, .. } = self;
         let first_us = match *settled_us {
             i64::MIN => calls.iter().map(|call| call.start_us).min().unwrap_or(0),
             settled_us => settled_us,
         };
-        let (mut leaves, mut count, mut latest) = (Vec::new(), 0, 0);
+        let (mut leaves, mut count, mut latest) = (place_lists.take(), 0, 0);
         // What is left of earlier keys is written over.
         keys.resize(2 * calls.len(), 0);
         for (call, place) in calls.iter().zip(0u64..) {
@@ -179,16 +173,16 @@ impl Timeline {
     }
 
     /// The places of the calls that start, and all events, of the sorted keys.
-    fn tell_events(&mut self) -> (Vec<u32>, Vec<Event>) {
+    fn tell_events(&mut self) -> (Pooled<u32>, Pooled<Event>) {
         let mut from = 0;
         while let Some(tied) = self.keys[from..].windows(2).position(|pair| instant_of(pair[0]) == instant_of(pair[1]))
         {
             from = self.order_ties(from + tied);
         }
-        let events = self.keys.iter().map(|key| event_of(*key)).collect();
+        let (mut starts, mut events, mut count) = (self.place_lists.take(), self.event_lists.take(), 0);
+        events.extend(self.keys.iter().map(|key| event_of(*key)));
         // One more, as a place is written before it is clear that it is one.
-        let mut starts = vec![0; self.calls.len() + 1];
-        let mut count = 0;
+        starts.resize(self.calls.len() + 1, 0);
         for key in &self.keys {
             starts[count] = place_of(*key) as u32;
             count += usize::from(is_start(*key));
