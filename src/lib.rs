@@ -64,6 +64,7 @@ pub mod rules;
 pub mod scan;
 pub mod settings;
 pub mod source;
+mod threads;
 pub mod tuning;
 pub mod usage;
 pub mod window;

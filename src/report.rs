@@ -77,7 +77,7 @@ pub struct EvidenceReport {
     /// Each endpoint with enough timed requests for a timeout, by path, then method; worked out only for the `json`
     /// format.
     pub endpoints: Vec<EndpointEvidence>,
-    /// Endpoints with too few.
+    /// Endpoints with too few; 0 for other formats.
     pub endpoints_left_out: u64,
 }
 

@@ -4,6 +4,7 @@
 //! the other in the order in which they were posted, so that results do not tell how many workers there were. This module
 //! must not know what an item is, or what a job does.
 
+use crate::threads::{self, lock};
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
@@ -36,26 +37,8 @@ pub(crate) fn run<'env, T, E: Send>(
         None => Source::Over,
     });
     let pipeline = Pipeline { board: Mutex::default(), changed: Condvar::new() };
-    thread::scope(|scope| {
-        for _ in 1..threads {
-            // Where the system refuses a thread, those that there are do the work.
-            if thread::Builder::new().spawn_scoped(scope, || pipeline.work(&step)).is_err() {
-                break;
-            }
-        }
-        pipeline.work(&step);
-    });
+    threads::run(threads, |_| pipeline.work(&step));
     failure.map_or(Ok(()), Err)
-}
-
-/// The state of a stage. Only its own jobs lock it, and after one that panicked none begins.
-pub(crate) fn lock<T>(state: &Mutex<T>) -> MutexGuard<'_, T> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The state of a stage after its last job.
-pub(crate) fn into_inner<T>(state: Mutex<T>) -> T {
-    state.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Where jobs are posted.
@@ -199,6 +182,7 @@ impl Drop for Leaving<'_, '_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::threads::into_inner;
     use std::convert::Infallible;
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -208,7 +192,7 @@ mod tests {
 
     #[test]
     fn every_stage_does_all_its_jobs_in_order_however_many_workers_there_are() {
-        for threads in [1, 2, 3, 8] {
+        for threads in [0, 1, 2, 3, 9] {
             let seen: Vec<Mutex<Vec<u64>>> = (0..5).map(|_| Mutex::default()).collect();
             let done = run(threads, (0..ITEMS).map(Ok::<_, Infallible>), |item, pipeline| {
                 let seen = &seen;

@@ -6,12 +6,13 @@ use super::breaker::{self, BankPlan, Breakers, JudgeOpenings, Knobs};
 use super::bulkhead::{self, Bulkhead, Queue};
 use super::call::Outcome;
 use super::load::Load;
-use super::pipeline::{Pipeline, into_inner, lock};
+use super::pipeline::Pipeline;
 use super::regret;
 use super::retries::Retries;
 use super::timeline::Batch;
 use super::timeout::{self, Durations, Timeout};
 use super::traffic::Traffic;
+use crate::threads::{into_inner, lock};
 use crate::tuning::TunableConfig;
 use std::sync::{Arc, Mutex};
 

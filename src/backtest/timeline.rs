@@ -38,7 +38,7 @@ pub(crate) struct Tracked {
     pub start_us: i64,
     /// 0 where the log has none: such a call ends where it starts.
     pub duration_us: u64,
-    /// Calls counted from 0, by start. Before the batch in which it starts: its page.
+    /// Calls of batches in order, counted from 0 by start. Before such a batch, and without one: its page.
     pub number: u64,
     /// What the breakers are kept by.
     pub endpoint: u32,

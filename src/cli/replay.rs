@@ -1,6 +1,7 @@
 //! `learn replay`: its flags, in the groups of its help.
 
 use super::value::{Color, KnobFlags};
+use crate::plan::MAX_CHUNK_BYTES;
 use crate::plan::text::{Condition, StatusRange, TimeText, developer_limit, route_count, share, thread_count};
 use crate::plan::{FieldOverride, Latency, OutputFormat, RuleChoice, Timezone};
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
@@ -212,9 +213,6 @@ pub struct WriteFlags {
     #[arg(short, long, env = "LEARN_QUIET", hide_env = true, value_parser = BoolishValueParser::new())]
     pub quiet: bool,
 }
-
-/// The most that a worker may be given at once: one chunk is held in memory whole.
-const MAX_CHUNK_BYTES: usize = 1 << 30;
 
 fn chunk_bytes(text: &str) -> Result<usize, String> {
     let bytes = text.parse().ok().filter(|bytes| (1..=MAX_CHUNK_BYTES).contains(bytes));

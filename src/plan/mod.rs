@@ -26,6 +26,9 @@ use backtest::BacktestPlan;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+/// The most that a worker may be given at once: one chunk is held in memory whole.
+pub(crate) const MAX_CHUNK_BYTES: usize = 1 << 30;
+
 /// A whole `learn replay` run.
 #[derive(Clone, Debug)]
 pub struct ReplayPlan {
@@ -37,7 +40,7 @@ pub struct ReplayPlan {
     pub output: OutputPlan,
     /// Worker threads, at least 1.
     pub threads: usize,
-    /// Bytes that a worker takes at once.
+    /// Bytes that a worker takes at once, at most 1 GiB.
     pub chunk_bytes: usize,
     /// The backtest that the replay ends with.
     pub backtest: Option<BacktestPlan>,
@@ -164,7 +167,7 @@ pub struct RulesPlan {
     pub current: TunableConfig,
     /// Keep every cycle for the output.
     pub keep_cycles: bool,
-    /// Whether evidence is worked out for each endpoint, too: only some output formats have it.
+    /// Whether evidence is worked out for each endpoint, too: little of the output has it.
     pub endpoint_evidence: bool,
 }
 

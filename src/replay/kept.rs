@@ -2,9 +2,10 @@
 
 use super::split_pass;
 use crate::backtest::Backtest;
-use crate::backtest::pipeline::{self, lock};
+use crate::backtest::pipeline;
 use crate::backtest::report::BacktestReport;
 use crate::backtest::spool::{Batches, Stored};
+use crate::threads::lock;
 use crate::tuning::evidence::{EndpointPeaks, EvidenceFit, Observed};
 use crate::window::minute::MinuteRows;
 use std::sync::Mutex;

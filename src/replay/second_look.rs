@@ -41,7 +41,7 @@ impl Replay {
     /// # Errors
     /// When they cannot be read back.
     pub(crate) fn look_again(&self, kept: &Kept, plan: &ReplayPlan) -> anyhow::Result<SecondLook> {
-        let peaks = if self.plan.endpoint_evidence { EndpointPeaks::Asked } else { EndpointPeaks::LeftOut };
+        let peaks = if self.tells_endpoints(plan) { EndpointPeaks::Asked } else { EndpointPeaks::LeftOut };
         let Some(asked) = &plan.backtest else {
             let evidence = self.evidence_of(kept.fit(plan.threads, peaks)?, plan);
             return Ok(SecondLook { evidence: Some(evidence), backtest: None });
@@ -63,15 +63,18 @@ impl Replay {
         Ok(SecondLook { evidence: Some(evidence), backtest: Some(backtest) })
     }
 
+    /// Whether evidence is worked out for each endpoint. Kept by something else, the requests do not tell theirs.
+    fn tells_endpoints(&self, plan: &ReplayPlan) -> bool {
+        self.plan.endpoint_evidence && plan.input.breaker_by.is_none()
+    }
+
     fn global(&self, observed: &Observed) -> Evidence {
         Evidence::of(observed.whole(), observed.resolution(), &self.plan.evidence, &self.plan.tuner)
     }
 
     fn evidence_of(&self, observed: Observed, plan: &ReplayPlan) -> EvidenceReport {
         let (global, resolution) = (self.global(&observed), observed.resolution());
-        // Kept by something else, the requests do not tell their endpoints.
-        let are_told = self.plan.endpoint_evidence && plan.input.breaker_by.is_none();
-        let each = if are_told { observed.endpoints } else { Vec::new() };
+        let each = if self.tells_endpoints(plan) { observed.endpoints } else { Vec::new() };
         let numbered = (0..).zip(each).filter(|(_, series)| series.requests > 0);
         let (told, left_out): (Vec<_>, Vec<_>) = numbered.partition(|(_, series)| series.timed >= MIN_TIMED_REQUESTS);
         let mut endpoints: Vec<EndpointEvidence> = told

@@ -4,11 +4,12 @@
 //! after one of the second, and calls of the first are in flight for as long as they take. So batches wait until the
 //! first part is complete, and its calls are taken out of what is tested.
 
-use crate::backtest::pipeline::{self, Pipeline, into_inner, lock};
+use crate::backtest::pipeline::{self, Pipeline};
 use crate::backtest::report::BacktestReport;
 use crate::backtest::spool::{MAX_SPREAD_US, Stored};
 use crate::backtest::timeline::{Batch, Tracked};
 use crate::backtest::{Backtest, Test};
+use crate::threads::{into_inner, lock};
 use crate::tuning::evidence::{EvidenceFit, Observed};
 use std::mem::take;
 use std::sync::{Arc, Mutex, OnceLock};

@@ -7,8 +7,8 @@ use super::merge::Merge;
 use super::schedule::{Schedule, StopOnPanic};
 use super::worker::{Message, Worker};
 use super::{Progress, describe};
-use std::sync::{Mutex, PoisonError};
-use std::thread;
+use crate::threads::{self, lock};
+use std::sync::Mutex;
 
 /// Reads and merges everything with so many workers, of which this thread is one; `new_worker` is given their numbers.
 ///
@@ -23,22 +23,12 @@ pub(super) fn read_and_merge<'s>(
 ) -> anyhow::Result<()> {
     let mut merger = Merger { merge, schedule, progress, failure: None };
     let crew = &Crew::new(|message| merger.take(message));
-    let work = |number| {
+    threads::run(workers, |number| {
         let _guard = StopOnPanic(schedule);
         let mut worker = new_worker(number);
         while let Some(message) = worker.next() {
             crew.hand_in(message);
         }
-    };
-    let work = &work;
-    thread::scope(|scope| {
-        for number in 1..workers {
-            // Where the system refuses a thread, those that there are do the work.
-            if thread::Builder::new().spawn_scoped(scope, move || work(number)).is_err() {
-                break;
-            }
-        }
-        work(0);
     });
     merger.failure.map_or(Ok(()), Err)
 }
@@ -66,7 +56,7 @@ impl<T, M: FnMut(T)> Crew<T, M> {
     }
 
     fn with_read<R>(&self, look: impl FnOnce(&mut Vec<T>) -> R) -> R {
-        look(&mut self.read.lock().unwrap_or_else(PoisonError::into_inner))
+        look(&mut lock(&self.read))
     }
 }
 
@@ -112,6 +102,7 @@ impl Merger<'_, '_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::thread;
 
     #[test]
     fn all_is_merged_and_what_a_worker_hands_in_stays_in_order() {

@@ -2,7 +2,7 @@
 //! the page allows.
 //!
 //! A log in order of time with whole seconds and milliseconds takes some four bytes a request, and no page takes more
-//! than twelve, durations of more than an hour left out. Which times a page may hold is decided in [`super::page`].
+//! than twelve, durations of more than 53 minutes left out. Which times a page may hold is decided in [`super::page`].
 
 mod pack;
 mod unpack;

@@ -197,7 +197,9 @@ impl Iterator for Batches<'_> {
     type Item = anyhow::Result<Batch>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        (!self.is_over).then(|| self.gather())
+        let batch = if self.is_over { None } else { Some(self.gather()) }?;
+        self.is_over |= batch.is_err();
+        Some(batch)
     }
 }
 

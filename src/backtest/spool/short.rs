@@ -1,6 +1,7 @@
-//! Calls in eight bytes each, while a worker gathers those of its chunk: four for the duration, since few take an hour.
+//! Calls in eight bytes each, while a worker gathers those of its chunk: four for the duration, since few take most of an hour.
 
 use crate::backtest::call::KeptCall;
+use crate::plan::MAX_CHUNK_BYTES;
 use std::ops::Range;
 
 /// A call, but for when it ended.
@@ -14,8 +15,9 @@ pub(super) struct ShortCall {
 /// There is no duration.
 pub(super) const NONE: u32 = u32::MAX;
 
-/// The first place of a longer duration: more than an hour, and there are more places than bytes in a chunk.
-pub(super) const LONG: u32 = u32::MAX - (1 << 24);
+/// The first place of a longer duration: more than 53 minutes, and there are as many places as bytes in the longest chunk.
+pub(super) const LONG: u32 = u32::MAX - (1 << 30);
+const _: () = assert!(MAX_CHUNK_BYTES <= (u32::MAX - LONG) as usize);
 
 impl ShortCall {
     /// The same in short; a long duration is appended to the list.

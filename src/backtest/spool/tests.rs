@@ -247,3 +247,21 @@ fn a_file_that_cannot_be_written_says_what_to_do() {
     let text = format!("{error:#}");
     assert!(text.contains("TMPDIR") && text.contains("--no-backtest") && text.contains("space"), "{text}");
 }
+
+#[test]
+fn only_short_batches_that_end_in_time_are_in_no_order() {
+    const MINUTE_US: i64 = 60_000_000;
+    let told = |step_us: i64, unordered_until_us: i64| -> Vec<bool> {
+        let calls: Vec<Call> = (0..40_000).map(|n| call(n / 4096 * step_us, Some(1), 0)).collect();
+        let stored = spooled(&[(Stamps::Exact, calls)], 4096);
+        let batches = stored.batches_of(i64::MIN, 4096).unordered_until(unordered_until_us);
+        batches.map(|batch| batch.unwrap().is_in_order).collect()
+    };
+    let only_ends =
+        |ordered: Vec<bool>| ordered[0] && ordered[ordered.len() - 1] && !ordered[1..ordered.len() - 1].contains(&true);
+    assert!(only_ends(told(16 * MINUTE_US, i64::MAX)));
+    assert!(!told(16 * MINUTE_US + 1, i64::MAX).contains(&false));
+    // The second batch ends where the third begins.
+    assert_eq!(told(MINUTE_US, 2 * MINUTE_US)[..4], [true, false, true, true]);
+    assert_eq!(told(MINUTE_US, 2 * MINUTE_US - 1)[..4], [true, true, true, true]);
+}

@@ -199,7 +199,7 @@ impl Timeline {
             let place = place_of(*key);
             let call = &calls[place];
             let length = if *by_end { (call.duration_us, call.is_timed()) } else { (0, false) };
-            // Either both have started in an earlier batch, or both have the numbers of their pages.
+            // With equal starts they are in one batch: both have been counted, or both have the numbers of their pages.
             (call.start_us, length, call.number, place)
         };
         let tied = instant_of(keys[from]);

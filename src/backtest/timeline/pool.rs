@@ -1,8 +1,9 @@
 //! Lists that are used again: each batch has as long ones as the one before, and another thread drops them. Freed and
 //! asked for anew, most of their memory would go back to the system and be cleared again each time.
 
+use crate::threads::lock;
 use std::ops::{Deref, DerefMut};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 /// Empty lists with room.
 #[derive(Debug)]
@@ -23,7 +24,7 @@ impl<T> Pool<T> {
 
     /// An empty list.
     pub(super) fn take(&self) -> Pooled<T> {
-        let list = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+        let list = lock(&self.0).pop().unwrap_or_default();
         Pooled { list, pool: Some(Arc::clone(&self.0)) }
     }
 }
@@ -32,7 +33,7 @@ impl<T> Drop for Pooled<T> {
     fn drop(&mut self) {
         if let Some(pool) = &self.pool {
             self.list.clear();
-            pool.lock().unwrap_or_else(PoisonError::into_inner).push(std::mem::take(&mut self.list));
+            lock(pool).push(std::mem::take(&mut self.list));
         }
     }
 }

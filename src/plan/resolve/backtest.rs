@@ -47,6 +47,7 @@ impl BacktestPlan {
             Some(share) => SplitChoice::At(share),
             None => SplitChoice::WhereLong,
         };
+        plan.rules.endpoint_evidence = false;
         plan.backtest = Some(BacktestPlan {
             tests_current: configs.is_empty() || args.rules.current.is_some() || settings.current.is_some(),
             configs,

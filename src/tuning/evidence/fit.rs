@@ -4,6 +4,7 @@
 //! Two parts of the log are kept apart, so that one pass serves both the whole log and its first part.
 
 use super::in_flight::InFlight;
+use super::minute_counts::{Minute, Minutes};
 use super::minutes::{FailingMinute, FailingMinutes, WorstMinute};
 use super::resolution::Resolution;
 use super::retries::MIN_MINUTE_REQUESTS;
@@ -246,7 +247,7 @@ impl Series {
         self.peak_in_flight = self.peak_in_flight.max(later.peak_in_flight);
     }
 
-    fn add_minute(&mut self, start_us: i64, ended: &Minute) {
+    pub(super) fn add_minute(&mut self, start_us: i64, ended: &Minute) {
         self.requests += ended.requests;
         self.failures += ended.failures;
         let minute = start_us.div_euclid(MINUTE_US);
@@ -261,60 +262,6 @@ impl Series {
             let (first_failure_us, last_failure_us) = (within(first_us), within(last_us));
             self.minutes.0.push(FailingMinute { minute, requests, failures, first_failure_us, last_failure_us });
         }
-    }
-}
-
-/// The calls of one minute.
-#[derive(Clone, Copy, Debug, Default)]
-struct Minute {
-    requests: u64,
-    failures: u64,
-    /// First and last, in microseconds.
-    failure_span_us: Option<(i64, i64)>,
-}
-
-impl Minute {
-    fn fail(&mut self, failures: u64, (from_us, to_us): (i64, i64)) {
-        self.failures += failures;
-        let (first_us, last_us) = self.failure_span_us.unwrap_or((from_us, to_us));
-        self.failure_span_us = Some((first_us.min(from_us), last_us.max(to_us)));
-    }
-}
-
-/// The calls of one minute by endpoint.
-#[derive(Clone, Debug, Default)]
-struct Minutes {
-    endpoints: Vec<Minute>,
-    /// Those with calls: of many endpoints few may be busy in a minute.
-    busy: Vec<u32>,
-}
-
-impl Minutes {
-    #[inline]
-    fn at(&mut self, endpoint: u32) -> &mut Minute {
-        let index = endpoint as usize;
-        if index >= self.endpoints.len() {
-            self.endpoints.resize(index + 1, Minute::default());
-        }
-        let minute = &mut self.endpoints[index];
-        if minute.requests == 0 {
-            self.busy.push(endpoint);
-        }
-        minute
-    }
-
-    /// Adds the minute to its endpoints and to all together.
-    fn close(&mut self, start_us: i64, all: &mut Series, endpoints: &mut [Series]) {
-        let mut sum = Minute::default();
-        for endpoint in self.busy.drain(..) {
-            let minute = std::mem::take(&mut self.endpoints[endpoint as usize]);
-            endpoints[endpoint as usize].add_minute(start_us, &minute);
-            sum.requests += minute.requests;
-            if let Some(span_us) = minute.failure_span_us {
-                sum.fail(minute.failures, span_us);
-            }
-        }
-        all.add_minute(start_us, &sum);
     }
 }
 

@@ -5,7 +5,7 @@
 
 use crate::backtest::timeline::{Batch, Event, Phase, TimePhase};
 
-/// Slices of a batch's time: of some hundred milliseconds, where few requests start.
+/// Slices of a batch's time: of half a second at most, where few requests start.
 const SLICE_BITS: u32 = 11;
 const SLICES: usize = 1 << SLICE_BITS;
 
@@ -26,7 +26,7 @@ impl InFlight {
         self.peaks[part] = self.peaks[part].max(now * started);
     }
 
-    /// Takes a batch in no order, whose calls are all of this part.
+    /// Takes a batch in no order; all that start or end in it are of this part.
     pub(super) fn take_unordered(&mut self, part: usize, batch: &Batch) {
         let slices = Slices::of(batch);
         let (mut starts, mut ends) = ([0u32; SLICES], [0u32; SLICES]);

@@ -9,6 +9,7 @@ mod breaker;
 mod bulkhead;
 mod fit;
 mod in_flight;
+mod minute_counts;
 mod minutes;
 mod resolution;
 mod retries;
