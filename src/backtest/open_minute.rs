@@ -5,6 +5,7 @@
 //! than a second from the starts that requests come in the order of.
 
 use super::call::MINUTE_US;
+use super::spool::MAX_SPREAD_US;
 
 /// Minutes that may still grow.
 #[derive(Clone, Debug, Default)]
@@ -54,6 +55,11 @@ impl<T: Default> OpenMinutes<T> {
     pub(crate) fn finish(&mut self, close: impl FnMut(i64, &mut T)) {
         self.close(self.open.len(), close);
     }
+}
+
+/// Before what no request comes any more behind one with this stamp, where they come in order of start.
+pub(crate) fn floor_behind_us(stamped_start_us: i64) -> i64 {
+    stamped_start_us.saturating_sub(MAX_SPREAD_US)
 }
 
 #[cfg(test)]

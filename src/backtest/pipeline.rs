@@ -139,20 +139,27 @@ impl<'env> Board<'env> {
         if self.source == Source::Failed {
             return Task::Stop;
         }
-        let own = self.ready(|poster| poster == worker);
-        if let Some(number) = own.or_else(|| self.ready(|_| !self.may_step())) {
-            let stage = &mut self.stages[number];
-            if let Some((_, job)) = stage.jobs.pop_front() {
-                stage.is_running = true;
-                return Task::Run(number, job);
-            }
+        if let Some(task) = self.take_job(|poster| poster == worker) {
+            return task;
         }
         if self.may_step() {
             self.source = Source::Running;
             return Task::StepSource;
         }
+        if let Some(task) = self.take_job(|_| true) {
+            return task;
+        }
         let is_over = self.source == Source::Over && !self.stages.iter().any(|stage| stage.is_running);
         if is_over { Task::Stop } else { Task::Wait }
+    }
+
+    /// Begins the job of [`Board::ready`].
+    fn take_job(&mut self, is_wanted: impl Fn(ThreadId) -> bool) -> Option<Task<'env>> {
+        let number = self.ready(is_wanted)?;
+        let stage = &mut self.stages[number];
+        let (_, job) = stage.jobs.pop_front()?;
+        stage.is_running = true;
+        Some(Task::Run(number, job))
     }
 
     /// The stage furthest down that can go on with a job of such a poster.

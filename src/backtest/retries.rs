@@ -3,8 +3,7 @@
 //! With f = failures / requests of a minute, r retries make 1 + f + ... + f^r tries of a request and leave a failed one
 //! failed with probability f^r. Tries are taken to be independent, which is optimistic: failures come in bunches.
 
-use super::open_minute::OpenMinutes;
-use super::spool::MAX_SPREAD_US;
+use super::open_minute::{OpenMinutes, floor_behind_us};
 use serde::Serialize;
 
 /// A minute with fewer requests says nothing about its rate, and is no candidate for the worst.
@@ -55,8 +54,7 @@ impl Retries {
     /// Takes calls that started in one minute, minutes in order.
     #[inline]
     pub(crate) fn take_many(&mut self, stamped_start_us: i64, requests: u64, failures: u64) {
-        // Later ones start no sooner, but for how far they are spread.
-        let floor_us = stamped_start_us.saturating_sub(MAX_SPREAD_US);
+        let floor_us = floor_behind_us(stamped_start_us);
         let close = |start_us, minute: &mut Minute| self.closed.add(start_us, std::mem::take(minute));
         let minute = self.open.at(stamped_start_us, floor_us, close);
         minute.requests += requests;

@@ -9,9 +9,10 @@ use super::http::{self, Address, Answer};
 use super::secret::Secret;
 use super::store::Store;
 use super::webhook::WebhookStyle;
+use crate::threads::lock;
 use crate::usage::state::{Event, PRINTED, digest, hex};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 use std::{panic, thread};
 use ureq::Agent;
@@ -151,7 +152,7 @@ impl Receiver {
     /// Sends a queue of events. One that uses up its tries does not stop the others, but until one gets through they
     /// have a single try each.
     fn send(&self, queue: &[Event], store: &Mutex<&mut Store>) -> Delivery {
-        let locked = || store.lock().unwrap_or_else(PoisonError::into_inner);
+        let locked = || lock(store);
         let deadline = Instant::now() + self.pace.budget;
         let mut attempts = self.pace.attempts;
         let mut delivered = 0;

@@ -6,6 +6,7 @@
 use super::lines::{Chunk, Chunker};
 use super::named::Heading;
 use super::probe::Probe;
+use crate::threads;
 use std::io;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -226,7 +227,7 @@ impl Schedule {
     }
 
     fn lock(&self) -> MutexGuard<'_, Board> {
-        self.board.lock().unwrap_or_else(PoisonError::into_inner)
+        threads::lock(&self.board)
     }
 }
 

@@ -197,7 +197,10 @@ impl Iterator for Batches<'_> {
     type Item = anyhow::Result<Batch>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let batch = if self.is_over { None } else { Some(self.gather()) }?;
+        if self.is_over {
+            return None;
+        }
+        let batch = self.gather();
         self.is_over |= batch.is_err();
         Some(batch)
     }

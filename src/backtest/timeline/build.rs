@@ -115,7 +115,7 @@ impl Timeline {
         let last_us = until_us.map_or(i64::MAX, |until_us| until_us.saturating_sub(1));
         let mut batch = Batch { from_us, last_us, is_in_order, left: self.left, ..Batch::default() };
         if is_in_order {
-            batch.leaves = self.find_keys(last_us);
+            batch.leaves = self.find_keys(&batch);
             (batch.starts, batch.events) = self.tell_events();
             for place in &batch.starts {
                 self.calls[*place as usize].number = self.started;
@@ -134,13 +134,12 @@ impl Timeline {
         batch
     }
 
-    /// Puts the keys of all starts and ends up to `last_us` in order; gives the places of the calls that do not end by
-    /// then.
-    fn find_keys(&mut self, last_us: i64) -> Pooled<u32> {
-        let Timeline { calls, settled_us, keys, order, place_lists, .. } = self;
-        let first_us = match *settled_us {
+    /// Puts the keys of a batch's starts and ends in order; gives the places of the calls that do not end in it.
+    fn find_keys(&mut self, batch: &Batch) -> Pooled<u32> {
+        let Timeline { calls, keys, order, place_lists, .. } = self;
+        let first_us = match batch.from_us {
             i64::MIN => calls.iter().map(|call| call.start_us).min().unwrap_or(0),
-            settled_us => settled_us,
+            from_us => from_us,
         };
         let (mut leaves, mut count, mut latest) = (place_lists.take(), 0, 0);
         // What is left of earlier keys is written over.
@@ -151,11 +150,11 @@ impl Timeline {
             // Without a branch: which calls start or end here is clear for most, but not for those at the batch's edges.
             let after = |at_us: i64| at_us.wrapping_sub(first_us) as u64;
             keys[count] = after(start_us) << 32 | Phase::Start.key_bits() | low;
-            let starts = start_us >= *settled_us && start_us <= last_us;
+            let starts = batch.has_start_of(call);
             count += usize::from(starts);
             let end = if end_us == start_us { Phase::InstantEnd } else { Phase::End };
             keys[count] = after(end_us) << 32 | end.key_bits() | low;
-            if end_us <= last_us {
+            if end_us <= batch.last_us {
                 count += 1;
                 latest = after(end_us).max(latest);
             } else {

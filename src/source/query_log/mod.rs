@@ -11,6 +11,7 @@ use super::probe::Probe;
 use super::rejected::RejectedLine;
 use super::table::records::{Quoting, Records};
 use crate::plan::InputName;
+use crate::threads::lock;
 use anyhow::{bail, ensure};
 use csv::{ByteRecord, ReaderBuilder};
 use json::Line;
@@ -18,7 +19,7 @@ use memchr::memchr_iter;
 use message::{Message, Pending};
 use serde::Serialize;
 use std::io::{self, Read};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 /// Rejected lines that are shown.
 const SHOWN_REJECTS: usize = 5;
@@ -260,15 +261,15 @@ struct BreakOff(Arc<Mutex<Option<String>>>);
 
 impl BreakOff {
     fn is_set(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+        lock(&self.0).is_some()
     }
 
     fn set(&self, reason: String) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason);
+        *lock(&self.0) = Some(reason);
     }
 
     fn take(&self) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+        lock(&self.0).take()
     }
 }
 

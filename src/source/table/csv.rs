@@ -1,8 +1,8 @@
 //! CSV: a header, then a row a record. A short or a long row counts as far as it goes.
 
+use super::ReadPieces;
 use super::counter::{Counter, Row, amount, calls};
 use super::records::{Quoting, Records};
-use super::{ReadPieces, locked};
 use crate::figure::counted;
 use crate::plan::Timezone;
 use crate::plan::scan::UsageColumns;
@@ -10,6 +10,7 @@ use crate::source::lines::without_byte_order_mark;
 use crate::source::table::columns::Places;
 use crate::source::time::TimeParser;
 use crate::source::usage::CountedBy;
+use crate::threads::lock;
 use anyhow::bail;
 use csv::{ByteRecord, ReaderBuilder};
 use memchr::{memchr, memchr_iter};
@@ -73,7 +74,7 @@ fn no_csv(header: &[u8], names: &[String]) -> Option<String> {
 impl ReadPieces for Csv {
     fn count_next(&self, counter: &mut Counter) -> anyhow::Result<bool> {
         let (chunk, mut number) = {
-            let mut records = locked(&self.records);
+            let mut records = lock(&self.records);
             let number = records.lines() + 1;
             (records.next()?, number)
         };

@@ -21,7 +21,6 @@ use std::fs::File;
 use std::io::{Read, Seek};
 use std::path::Path;
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Workers above this number would wait for the one thread that takes their counts.
 const MAX_WORKERS: usize = 4;
@@ -270,9 +269,4 @@ fn send_counts(pieces: &dyn ReadPieces, query: &UsageQuery, receiver: &SyncSende
             return;
         }
     }
-}
-
-/// The lock of something that a worker that has panicked leaves as good as it was.
-fn locked<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
-    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

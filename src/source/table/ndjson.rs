@@ -2,15 +2,16 @@
 //!
 //! A line that is no object is a row without a time.
 
+use super::ReadPieces;
 use super::columns::Places;
 use super::counter::{Counter, Row};
 use super::records::{Quoting, Records};
-use super::{ReadPieces, locked};
 use crate::plan::Timezone;
 use crate::plan::scan::UsageColumns;
 use crate::source::named::{FieldReader, field_names};
 use crate::source::time::TimeParser;
 use crate::source::usage::CountedBy;
+use crate::threads::lock;
 use memchr::memchr_iter;
 use std::fs::File;
 use std::sync::Mutex;
@@ -58,7 +59,7 @@ impl Ndjson {
 impl ReadPieces for Ndjson {
     fn count_next(&self, counter: &mut Counter) -> anyhow::Result<bool> {
         let (chunk, number) = {
-            let mut lines = locked(&self.lines);
+            let mut lines = lock(&self.lines);
             match lines.first.take() {
                 Some(first) => (Some(first), 1),
                 None => {

@@ -1,13 +1,14 @@
 //! Parquet, through polars: only the columns that are counted are read, some row groups at a time.
 
+use super::ReadPieces;
 use super::columns::Places;
 use super::counter::{Counter, Row, amount, calls};
-use super::{ReadPieces, locked};
 use crate::plan::Timezone;
 use crate::plan::scan::UsageColumns;
 use crate::source::time::TimeParser;
 use crate::source::trusting::whole;
 use crate::source::usage::CountedBy;
+use crate::threads::lock;
 use anyhow::{Context, anyhow, bail};
 use polars::io::parquet::metadata::FileMetadataRef;
 use polars::prelude::{Column, DataFrame, DataType, ParallelStrategy, ParquetReader, SerReader, TimeUnit};
@@ -64,7 +65,7 @@ impl ReadPieces for Parquet {
     }
 
     fn count_next(&self, counter: &mut Counter) -> anyhow::Result<bool> {
-        let Some(piece) = locked(&self.pieces).next() else { return Ok(false) };
+        let Some(piece) = lock(&self.pieces).next() else { return Ok(false) };
         let rows = self.read(piece)?;
         let ids = self.column(&rows, self.places.id)?.cast(&DataType::String)?;
         let stamps = self.column(&rows, self.places.time)?;

@@ -9,8 +9,7 @@ use super::minutes::{FailingMinute, FailingMinutes, WorstMinute};
 use super::resolution::Resolution;
 use super::retries::MIN_MINUTE_REQUESTS;
 use crate::backtest::call::{MINUTE_US, Outcome};
-use crate::backtest::open_minute::OpenMinutes;
-use crate::backtest::spool::MAX_SPREAD_US;
+use crate::backtest::open_minute::{OpenMinutes, floor_behind_us};
 use crate::backtest::timeline::{Batch, Event, Tracked};
 use crate::window::minute::MinuteRow;
 use crate::window::value_counts::ValueCounts;
@@ -82,16 +81,15 @@ impl EvidenceFit {
     /// Takes the next batch. One in no order belongs to the first part as a whole.
     pub(crate) fn take(&mut self, batch: &Batch) {
         if !batch.is_in_order {
-            let floor_us = batch.from_us.saturating_sub(MAX_SPREAD_US);
+            let floor_us = floor_behind_us(batch.from_us);
             let started = batch.calls.iter().filter(|call| batch.has_start_of(call));
             started.for_each(|call| self.parts[0].count(call, floor_us));
             self.all_in_flight.take_unordered(0, batch);
             return;
         }
         for call in batch.started() {
-            // Later ones start no sooner, but for how far they are spread.
-            let floor_us = call.stamped_start_us().saturating_sub(MAX_SPREAD_US);
-            self.parts[usize::from(call.stamped_start_us() >= self.split_us)].count(call, floor_us);
+            let start_us = call.stamped_start_us();
+            self.parts[usize::from(start_us >= self.split_us)].count(call, floor_behind_us(start_us));
         }
         match self.part_of(batch) {
             Some(part) => self.step_all(batch, |_| part),
