@@ -1,7 +1,9 @@
 //! A receiver to be tested against: it listens on 127.0.0.1, remembers what came and answers as it is told.
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::iter::repeat_with;
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -81,9 +83,15 @@ impl Server {
     }
 }
 
-/// A port that nothing listens on.
+/// A port that nothing listens on: none of those that the system gives out itself, and another one each time, so that no
+/// test that runs beside comes to listen there.
 pub(super) fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+    const FIRST: u16 = 20_000;
+    const PORTS: u16 = 10_000;
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let offset = (std::process::id() % u32::from(PORTS)) as u16;
+    let mut ports = repeat_with(|| FIRST + (offset + NEXT.fetch_add(1, Relaxed)) % PORTS).take(usize::from(PORTS));
+    ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
 }
 
 fn serve(stream: &TcpStream, reply: &Mutex<impl FnMut(usize, &Request) -> Reply>, requests: &Mutex<Vec<Request>>) {
