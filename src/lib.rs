@@ -342,6 +342,8 @@ pub fn replay_report(plan: &ReplayPlan) -> anyhow::Result<Report> {
         Some(kept) if plan.looks_again() => replay.look_again(kept, plan)?,
         _ => SecondLook::default(),
     };
+    // The system takes some time to free the temporary file, for which the report need not wait.
+    threads::drop_aside(reading.kept.take());
     Ok(replay.into_report(plan, reading, second_look))
 }
 

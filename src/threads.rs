@@ -17,6 +17,12 @@ pub(crate) fn run(threads: usize, work: impl Fn(usize) + Sync) {
     });
 }
 
+/// Drops what takes long to drop, while the caller goes on.
+pub(crate) fn drop_aside<T: Send + 'static>(value: T) {
+    // Where the system refuses a thread, this drops it at once.
+    _ = thread::Builder::new().spawn(move || drop(value));
+}
+
 /// Locks what a thread that panicked may have left: the panic shows where the threads meet again.
 pub(crate) fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
