@@ -22,8 +22,8 @@ const STRETCH_CALLS: u16 = 256;
 /// Most requests of a page.
 pub(super) const PAGE_CALLS: usize = 4096;
 
-// Half as many endpoints as requests have numbers of their own in two bytes.
-const _: () = assert!((PAGE_CALLS / 2) << OUTCOME_BITS <= u16::MAX as usize);
+/// Most endpoints of a list that two bytes of a tag can point to.
+const MOST_LOCAL: usize = 1 << (u16::BITS - OUTCOME_BITS);
 
 /// A duration in a column: its place holds one of two marks where it has none, or one that does not fit.
 trait Narrow: Copy + PartialEq + Into<u64> {
@@ -79,9 +79,9 @@ pub(super) struct Shape {
     in_millis: bool,
     /// Durations that do not fit in their column.
     long: u32,
-    /// Whether tags are two bytes that point to the page's endpoints.
+    /// Whether tags are two bytes that point to a list of endpoints.
     is_local: bool,
-    /// The page's endpoints, or the tags of all requests.
+    /// The list of endpoints, or the tags of all requests.
     numbers: u32,
 }
 

@@ -4,6 +4,7 @@
 //! chunk.
 
 use super::columns::Columns;
+use super::local::LocalNumbers;
 use super::page::{Block, Stamps};
 use super::short::{ShortCall, ShortCalls};
 #[cfg(test)]
@@ -20,6 +21,7 @@ pub(crate) struct Gatherer {
     calls: Vec<ShortCall>,
     /// Durations that are too long for that.
     long_us: Vec<u64>,
+    endpoints: LocalNumbers,
     /// When calls ended, in microseconds, and the place of the first of the neighbours that did.
     ends: Vec<(i64, usize)>,
     good_timed: u64,
@@ -35,13 +37,14 @@ impl Gatherer {
             self.ends.push((end_us, self.calls.len()));
         }
         self.good_timed += u64::from(call.is_good_and_timed());
-        self.calls.push(ShortCall::new(call, &mut self.long_us));
+        self.calls.push(ShortCall::new(call, &mut self.long_us, &mut self.endpoints));
     }
 
     /// Forgets all requests.
     pub(crate) fn clear(&mut self) {
         self.calls.clear();
         self.long_us.clear();
+        self.endpoints.clear();
         self.ends.clear();
         self.good_timed = 0;
     }
@@ -54,7 +57,7 @@ impl Gatherer {
         let mut block = Block::new(stamps, self.calls.len(), self.good_timed);
         for (run, each) in self.calls.chunks(RANKED_CALLS).enumerate() {
             let from = run * RANKED_CALLS;
-            let calls = ShortCalls { each, long_us: &self.long_us };
+            let calls = ShortCalls { each, long_us: &self.long_us, endpoints: &self.endpoints.endpoints };
             block.add(ends_within(&self.ends, from..from + each.len()), calls, &mut self.columns);
         }
         self.clear();

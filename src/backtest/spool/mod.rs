@@ -7,6 +7,7 @@
 
 mod columns;
 mod gather;
+mod local;
 mod page;
 mod ranks;
 mod read;

@@ -1,6 +1,7 @@
 //! Calls in eight bytes each, while a worker gathers those of its chunk: four for the duration, since few take most of an hour.
 
-use crate::backtest::call::KeptCall;
+use super::local::LocalNumbers;
+use crate::backtest::call::{KeptCall, OUTCOME_BITS, OUTCOME_MASK};
 use crate::plan::MAX_CHUNK_BYTES;
 use std::ops::Range;
 
@@ -9,6 +10,7 @@ use std::ops::Range;
 pub(super) struct ShortCall {
     /// Microseconds, [`NONE`], or from [`LONG`] on the place of a longer one in a list.
     pub duration: u32,
+    /// Four times the local number of the endpoint, and the outcome.
     pub tag: u32,
 }
 
@@ -22,13 +24,14 @@ const _: () = assert!(MAX_CHUNK_BYTES <= (u32::MAX - LONG) as usize);
 impl ShortCall {
     /// The same in short; a long duration is appended to the list.
     #[inline(always)]
-    pub(super) fn new(call: KeptCall, long_us: &mut Vec<u64>) -> Self {
+    pub(super) fn new(call: KeptCall, long_us: &mut Vec<u64>, numbers: &mut LocalNumbers) -> Self {
         let duration = match call.duration_or_none() {
             us if us < u64::from(LONG) => us as u32,
             KeptCall::NO_DURATION => NONE,
             us => place(us, long_us),
         };
-        ShortCall { duration, tag: call.tag() }
+        let tag = call.tag();
+        ShortCall { duration, tag: numbers.of(tag >> OUTCOME_BITS) << OUTCOME_BITS | tag & OUTCOME_MASK }
     }
 }
 
@@ -38,11 +41,13 @@ fn place(us: u64, long_us: &mut Vec<u64>) -> u32 {
     LONG + long_us.len() as u32 - 1
 }
 
-/// Calls, with the list of the long durations.
+/// Calls, with the lists of the long durations and of the endpoints.
 #[derive(Clone, Copy)]
 pub(super) struct ShortCalls<'a> {
     pub each: &'a [ShortCall],
     pub long_us: &'a [u64],
+    /// By local number.
+    pub endpoints: &'a [u32],
 }
 
 impl ShortCalls<'_> {
@@ -64,11 +69,11 @@ impl ShortCalls<'_> {
 
     /// The shortest and the longest of these.
     pub(super) fn lengths_us(&self) -> (u64, u64) {
-        // A place is longer than what is no place.
-        let lengths = self.each.iter().map(|call| if call.duration == NONE { 0 } else { call.duration });
-        let (shortest, longest) = lengths.fold((u32::MAX, 0), |(least, most), us| (us.min(least), us.max(most)));
-        if longest < LONG {
-            return (shortest.into(), longest.into());
+        // A place is longer than what is no place, and one more than none is 0.
+        let each = self.each.iter().map(|call| call.duration.wrapping_add(1));
+        let (shortest, longest) = each.fold((u32::MAX, 0), |(least, most), us| (us.min(least), us.max(most)));
+        if longest <= LONG {
+            return (shortest.saturating_sub(1).into(), longest.saturating_sub(1).into());
         }
         let lengths = self.each.iter().map(|call| self.length_us(call));
         lengths.fold((u64::MAX, 0), |(least, most), us| (us.min(least), us.max(most)))

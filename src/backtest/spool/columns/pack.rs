@@ -1,6 +1,6 @@
 //! Requests become columns.
 
-use super::{Narrow, STRETCH_CALLS, Shape, Stretch};
+use super::{MOST_LOCAL, Narrow, STRETCH_CALLS, Shape, Stretch};
 use crate::backtest::call::{OUTCOME_BITS, OUTCOME_MASK};
 use crate::backtest::spool::short::{ShortCall, ShortCalls};
 
@@ -33,7 +33,6 @@ pub(in crate::backtest::spool) struct Columns {
     times: Vec<u32>,
     /// By stretch; empty where stamps are exact.
     lengths: Vec<u16>,
-    endpoints: LocalNumbers,
 }
 
 impl Columns {
@@ -51,24 +50,28 @@ impl Columns {
 
     /// Appends the columns of the page with these requests, whose times were pushed.
     pub(in crate::backtest::spool) fn pack(&mut self, calls: ShortCalls, bytes: &mut Vec<u8>) -> Shape {
-        let ShortCalls { each, .. } = calls;
+        let ShortCalls { each, endpoints, .. } = calls;
         let mut shape = Shape { calls: each.len() as u32, ..Shape::default() };
+        // With as many endpoints, their list and two bytes for each tag are no less than all tags.
+        shape.is_local = endpoints.len() <= MOST_LOCAL && endpoints.len() < each.len() / 2;
         self.pack_times(&mut shape, bytes);
         pack_durations(each, &mut shape, bytes);
-        self.pack_tags(each, &mut shape, bytes);
+        if shape.is_local {
+            bytes.extend(each.iter().flat_map(|call| (call.tag as u16).to_le_bytes()));
+        }
         if shape.long > 0 {
             let is_long = if shape.in_millis { is_long::<u16> } else { is_long::<u32> };
             let long = each.iter().filter(|call| is_long(call.duration));
             bytes.extend(long.flat_map(|call| calls.length_us(call).to_le_bytes()));
         }
         if shape.is_local {
-            bytes.extend(self.endpoints.endpoints.iter().copied().flat_map(u32::to_le_bytes));
-            shape.numbers = self.endpoints.endpoints.len() as u32;
+            bytes.extend(endpoints.iter().copied().flat_map(u32::to_le_bytes));
+            shape.numbers = endpoints.len() as u32;
         } else {
-            bytes.extend(each.iter().flat_map(|call| call.tag.to_le_bytes()));
+            let tag = |local: u32| endpoints[(local >> OUTCOME_BITS) as usize] << OUTCOME_BITS | local & OUTCOME_MASK;
+            bytes.extend(each.iter().flat_map(|call| tag(call.tag).to_le_bytes()));
             shape.numbers = shape.calls;
         }
-        self.endpoints.clear();
         shape
     }
 
@@ -93,25 +96,6 @@ impl Columns {
             bytes.extend(parts);
         }
         self.lengths.clear();
-    }
-
-    fn pack_tags(&mut self, calls: &[ShortCall], shape: &mut Shape, bytes: &mut Vec<u8>) {
-        let start = bytes.len();
-        bytes.resize(start + calls.len() * 2, 0);
-        let mut places = bytes[start..].as_chunks_mut::<2>().0.iter_mut().zip(calls);
-        // With as many endpoints, their list and two bytes for each tag are no less than all tags.
-        let most = calls.len() / 2;
-        shape.is_local =
-            places.all(|(place, ShortCall { tag, .. })| match self.endpoints.local(tag >> OUTCOME_BITS, most) {
-                Some(local) => {
-                    *place = (local << OUTCOME_BITS | (tag & OUTCOME_MASK) as u16).to_le_bytes();
-                    true
-                }
-                None => false,
-            });
-        if !shape.is_local {
-            bytes.truncate(start);
-        }
     }
 }
 
@@ -145,47 +129,4 @@ fn pack_durations_as<T: Narrow, const BYTES: usize>(
 
 fn is_long<T: Narrow>(duration: u32) -> bool {
     T::pack(duration) == T::LONG
-}
-
-/// Numbers of a page's endpoints, in order of their first request.
-#[derive(Debug, Default)]
-struct LocalNumbers {
-    /// By endpoint.
-    local: Vec<u16>,
-    endpoints: Vec<u32>,
-}
-
-impl LocalNumbers {
-    const NONE: u16 = u16::MAX;
-
-    /// Endpoints from here on have no number.
-    const ENDPOINTS: usize = 1 << 16;
-
-    #[inline(always)]
-    fn local(&mut self, endpoint: u32, most: usize) -> Option<u16> {
-        match self.local.get(endpoint as usize) {
-            Some(&local) if local != Self::NONE => Some(local),
-            _ => self.add(endpoint, most),
-        }
-    }
-
-    /// Takes the numbers back.
-    fn clear(&mut self) {
-        self.endpoints.drain(..).for_each(|endpoint| self.local[endpoint as usize] = Self::NONE);
-    }
-
-    #[cold]
-    fn add(&mut self, endpoint: u32, most: usize) -> Option<u16> {
-        let place = endpoint as usize;
-        if self.endpoints.len() >= most || place >= Self::ENDPOINTS {
-            return None;
-        }
-        if place >= self.local.len() {
-            self.local.resize(place + 1, Self::NONE);
-        }
-        let local = self.endpoints.len() as u16;
-        self.local[place] = local;
-        self.endpoints.push(endpoint);
-        Some(local)
-    }
 }
