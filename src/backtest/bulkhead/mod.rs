@@ -7,6 +7,7 @@
 //!
 //! Only what may find the bulkhead full is modelled: with a queue in [`queued`], without one in [`unqueued`].
 
+mod places;
 mod queued;
 mod unqueued;
 

@@ -4,11 +4,10 @@
 //! does: ends are not looked at. Whether a call waits is as good as random, so that nothing branches on it: one that need
 //! not wait has left the queue before it came.
 
+use super::places::Places;
 use super::{Queue, Tally};
 use crate::backtest::call::Outcome;
 use crate::backtest::timeline::{Batch, Phase, TimePhase, Tracked};
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
 
 /// Calls that are remembered before those are dropped that have left the queue.
 const REMEMBERED: usize = 1024;
@@ -17,10 +16,9 @@ const REMEMBERED: usize = 1024;
 pub(super) struct Queued {
     max_running: usize,
     queue: Queue,
-    /// When the calls end that have the places. One that is over stays until another takes its place.
-    ends: BinaryHeap<Reverse<TimePhase>>,
+    places: Places,
     /// When each call leaves the queue, or could have left it: they leave in order. Some that have left may be missing.
-    leave: VecDeque<TimePhase>,
+    leave: Vec<TimePhase>,
     /// How many of those may be kept.
     room: usize,
     /// Up to then calls are in flight that would not be so in the log, or the other way round.
@@ -35,8 +33,8 @@ impl Queued {
         Queued {
             max_running,
             queue,
-            ends: BinaryHeap::new(),
-            leave: VecDeque::new(),
+            places: Places::default(),
+            leave: Vec::new(),
             room: REMEMBERED,
             differs_until: TimePhase::EVER,
             #[cfg(test)]
@@ -46,15 +44,15 @@ impl Queued {
 
     /// Whether other calls are in flight from then on than in the log.
     pub(super) fn differs_at(&self, from_us: i64) -> bool {
-        self.differs_until >= TimePhase::of(from_us, Phase::End)
+        self.differs_until > TimePhase::EVER && self.differs_until >= TimePhase::of(from_us, Phase::End)
     }
 
     /// Takes what is in flight before a batch from the log.
     pub(super) fn begin(&mut self, batch: &Batch) {
         self.leave.clear();
-        self.ends.clear();
         let in_flight = batch.left().filter(|(_, is_in_flight)| *is_in_flight);
-        self.ends.extend(in_flight.map(|(call, _)| Reverse(TimePhase::of_end(call.start_us, call.duration_us))));
+        let ends = in_flight.map(|(call, _)| TimePhase::of_end(call.start_us, call.duration_us));
+        self.places = Places::new(self.max_running, ends.collect());
     }
 
     /// Takes the next starts.
@@ -66,7 +64,7 @@ impl Queued {
     fn start(&mut self, call: &Tracked, tally: &mut Tally) {
         let start_us = call.start_us;
         let start = TimePhase::of(start_us, Phase::Start);
-        let free = self.next_free();
+        let free = self.places.first_free();
         let waits = free > start;
         if waits && tally.first_full_us.is_none() {
             tally.first_full_us = Some(start_us);
@@ -85,7 +83,7 @@ impl Queued {
             let runs_us = free.at_us().max(start_us);
             let wait_us = runs_us.saturating_sub(start_us);
             let end = TimePhase::of_end(runs_us, call.duration_us);
-            self.run_until(end);
+            self.places.take_first(end);
             self.differs_until = self.differs_until.max(if waits { end } else { TimePhase::EVER });
             tally.waited += u64::from(waits);
             tally.wait_us = tally.wait_us.saturating_add(wait_us as u64);
@@ -99,36 +97,16 @@ impl Queued {
         }
     }
 
-    /// When the first of the places comes free; [`TimePhase::EVER`] where one always was.
-    #[inline(always)]
-    fn next_free(&self) -> TimePhase {
-        match self.ends.peek() {
-            _ if self.ends.len() < self.max_running => TimePhase::EVER,
-            Some(first) => first.0,
-            None => TimePhase::NEVER,
-        }
-    }
-
-    /// Gives the place that comes free first to a call with this end.
-    #[inline(always)]
-    fn run_until(&mut self, end: TimePhase) {
-        if self.ends.len() < self.max_running {
-            self.ends.push(Reverse(end));
-        } else if let Some(mut first) = self.ends.peek_mut() {
-            *first = Reverse(end);
-        }
-    }
-
     /// Whether so many calls are in the queue at a start. As they leave in order, the first of the last so many tells.
     #[inline(always)]
     fn are_waiting(&self, calls: usize, start: TimePhase) -> bool {
-        let first = self.leave.len().checked_sub(calls);
-        first.and_then(|first| self.leave.get(first)).is_some_and(|leaves| *leaves >= start)
+        let first = self.leave.len().wrapping_sub(calls);
+        self.leave.get(first).is_some_and(|leaves| *leaves >= start)
     }
 
     #[inline(always)]
     fn enqueue(&mut self, leaves: TimePhase, start: TimePhase) {
-        self.leave.push_back(leaves);
+        self.leave.push(leaves);
         if self.leave.len() >= self.room {
             self.forget_left(start);
         }
