@@ -140,7 +140,6 @@ impl BreakerCase {
         all.sort_by_key(|call| call.start_us);
         let mut rows = Vec::new();
         for batch in batches(&all, BATCH_CALLS) {
-            breakers.make_room(&batch);
             for event in &batch.events {
                 let call = &batch.calls[event.call()];
                 breakers.take_event(call, *event);

@@ -36,7 +36,7 @@ pub(crate) type Moment = (i64, Phase, u64);
 pub(crate) struct Tracked {
     /// UTC microseconds.
     pub start_us: i64,
-    /// 0 where the log has none: such a call ends where it starts.
+    /// 0 where the log has none: such a call ends where it starts. Below 2^63, as nanoseconds fit in 64 bits.
     pub duration_us: u64,
     /// Calls of batches in order, counted from 0 by start. Before such a batch, and without one: its page.
     pub number: u64,
@@ -103,7 +103,7 @@ impl Tracked {
 
     #[inline(always)]
     pub(crate) fn end_us(&self) -> i64 {
-        self.start_us.saturating_add_unsigned(self.duration_us)
+        self.start_us.saturating_add(self.duration_us as i64)
     }
 
     /// When it starts.

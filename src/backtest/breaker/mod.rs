@@ -17,6 +17,7 @@ use quiet::Quiet;
 use serde::Serialize;
 use state::{Breaker, Turn};
 use std::collections::VecDeque;
+use std::hint::select_unpredictable;
 use tally::Fate;
 use watch::{Starts, Watch};
 
@@ -118,30 +119,23 @@ impl Breakers {
 
     /// Takes the next events.
     pub(crate) fn take(&mut self, batch: &Batch) {
-        self.make_room(batch);
         for event in &batch.events {
             self.take_event(&batch.calls[event.call()], *event);
         }
     }
 
-    /// A watch for each endpoint of the batch.
-    pub(super) fn make_room(&mut self, batch: &Batch) {
-        let endpoints = batch.started().map(|call| call.endpoint as usize + 1).max().unwrap_or(0);
-        if endpoints > self.watches.len() {
-            self.watches.resize(endpoints, Watch::default());
-        }
-    }
-
     /// A start or an end. The two alternate at random: one rare branch for both is cheaper than two common ones.
-    #[inline]
+    #[inline(always)]
     pub(super) fn take_event(&mut self, call: &Tracked, event: Event) {
         let (outcome, is_end) = (event.outcome(), event.is_end());
-        let at_us = if is_end { call.end_us() } else { call.start_us };
+        let at_us = select_unpredictable(is_end, call.end_us(), call.start_us);
         if at_us >= self.next_cut_us {
             self.end_cuts_before(if is_end { call.end() } else { call.start() });
         }
-        let watch = &mut self.watches[call.endpoint as usize];
-        let is_awaited = if is_end { call.number < watch.first_in_number } else { call.start_us >= watch.next_turn_us };
+        let Some(watch) = self.watches.get_mut(call.endpoint as usize) else {
+            return self.take_first(call, event);
+        };
+        let is_awaited = is_end & (call.number < watch.first_in_number) | !is_end & (at_us >= watch.next_turn_us);
         let fails = is_end & (outcome == Outcome::Failed);
         if is_awaited | fails | (call.duration_us > self.shortest_timeout_us) {
             self.take_notable(call, is_end);
@@ -150,6 +144,13 @@ impl Breakers {
         }
         // Ends belong to starts that were counted.
         self.next_call = self.next_call.max(call.number + 1);
+    }
+
+    /// The first event of an endpoint.
+    #[cold]
+    fn take_first(&mut self, call: &Tracked, event: Event) {
+        self.watches.resize(call.endpoint as usize + 1, Watch::default());
+        self.take_event(call, event);
     }
 
     #[cold]

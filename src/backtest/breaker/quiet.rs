@@ -120,7 +120,19 @@ impl Endpoint {
         }
     }
 
+    #[inline]
     fn close_period(&mut self, window_calls: u32) {
+        if self.failed == 0 {
+            // No window within it has a failure.
+            self.periods[0] += 1;
+            self.windows[0] += u64::from(self.calls + 1 - window_calls);
+            self.calls = 0;
+        } else {
+            self.close_failing_period(window_calls);
+        }
+    }
+
+    fn close_failing_period(&mut self, window_calls: u32) {
         let share = f64::from(self.failed) / f64::from(self.calls);
         let class = CLASS_SHARES.iter().position(|bound| share <= *bound).unwrap_or(CLASS_SHARES.len());
         let counted: u32 = self.present[1..].iter().sum();

@@ -54,7 +54,9 @@ pub(crate) enum Turn {
 /// The last calls, newest in the lowest bit; a set bit is a failure.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Window {
-    failures: u128,
+    failed: u128,
+    /// How many bits are set.
+    failures: u32,
     calls: u32,
 }
 
@@ -63,20 +65,23 @@ impl Window {
     #[inline(always)]
     pub(crate) fn push(&mut self, failed: bool, window_calls: u32) {
         let mask = u128::MAX >> (MAX_WINDOW_CALLS - window_calls);
-        self.failures = (self.failures << 1 | u128::from(failed)) & mask;
+        let oldest = (self.failed >> (window_calls - 1)) as u32 & 1;
+        self.failed = (self.failed << 1 | u128::from(failed)) & mask;
+        self.failures = self.failures + u32::from(failed) - oldest;
         self.calls = window_calls.min(self.calls + 1);
     }
 
     #[inline(always)]
     pub(crate) fn failures(&self) -> u32 {
-        self.failures.count_ones()
+        self.failures
     }
 
     /// Adds calls that did not fail.
     pub(crate) fn push_successes(&mut self, calls: u64, window_calls: u32) {
         let calls = calls.min(u64::from(window_calls)) as u32;
         let mask = u128::MAX >> (MAX_WINDOW_CALLS - window_calls);
-        self.failures = self.failures.checked_shl(calls).unwrap_or(0) & mask;
+        self.failed = self.failed.checked_shl(calls).unwrap_or(0) & mask;
+        self.failures = self.failed.count_ones();
         self.calls = window_calls.min(self.calls + calls);
     }
 
