@@ -55,7 +55,8 @@ impl Sums {
         let (requests, outcome) = (row.counts.requests, row.key.outcome);
         let failures = if outcome == Outcome::Failed { requests } else { 0 };
         self.traffic.take_row(row);
-        self.retries.take_many(row.key.started * MINUTE_US, requests, failures);
+        let start_us = row.key.started * MINUTE_US;
+        self.retries.take(start_us, start_us, requests, failures);
         let values: Vec<(u64, u64)> = row.durations_us().collect();
         for &(us, calls) in &values {
             self.durations.take(us, outcome, calls);

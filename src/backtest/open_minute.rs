@@ -20,7 +20,7 @@ impl<T: Default> OpenMinutes<T> {
     /// The counts of the minute that holds `at_us`; nothing comes any more from before `floor_us`, which is no later.
     /// Hands minutes that are over to `close`, with their start in microseconds, in order of time; `close` leaves the
     /// counts empty.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn at(&mut self, at_us: i64, floor_us: i64, close: impl FnMut(i64, &mut T)) -> &mut T {
         let newest = self.open.len().wrapping_sub(1);
         let index = match self.open.get(newest) {

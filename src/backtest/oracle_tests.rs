@@ -7,7 +7,6 @@ mod rng;
 use super::breaker::{BankPlan, Breakers, JudgeOpenings, Knobs, State};
 use super::bulkhead::{Bulkhead, Queue};
 use super::call::{Call, Outcome};
-use super::load::Load;
 use super::timeline::tests::batches;
 
 /// Calls that a batch begins with: few, so that calls in flight pass from batch to batch.
@@ -245,10 +244,10 @@ fn the_bulkhead_agrees_with_the_package_call_by_call() {
     let (mut ran_late, mut ran_at_once, mut rejected) = (0, 0, 0);
     for (seed, (case, told)) in cases.iter().zip(&told).enumerate() {
         let mut bulkhead = Bulkhead::new(case.max_calls as usize, case.queue);
-        for batch in batches(&case.calls, BATCH_CALLS) {
+        for mut batch in batches(&case.calls, BATCH_CALLS) {
             // As if nothing fitted, so that every call is modelled.
-            let starts = batch.started().count() as u32;
-            bulkhead.take(&batch, Load { starts, peak: u32::MAX, ..Load::default() });
+            batch.load.peak = u32::MAX;
+            bulkhead.take(&batch);
         }
         let ran_us = bulkhead.ran_us().clone();
         let tally = bulkhead.finish();

@@ -1,60 +1,73 @@
 //! The order of starts and ends, by distributing keys instead of comparing calls: batches span minutes, so that few digits
 //! tell their times apart.
 
+use std::ops::Range;
+
 /// Bits of a digit: its counts stay in the first-level cache.
 const DIGIT_BITS: u32 = 11;
 const VALUES: usize = 1 << DIGIT_BITS;
 
 /// Digits that keys are distributed by.
-const DIGITS: u32 = 2;
+const DIGITS: usize = 2;
 
 /// Bits of a key that hold the position; the rest hold the time.
 const POSITION_BITS: u32 = 32;
 
-/// Sorts keys with a time in their upper halves.
-#[derive(Debug, Default)]
+/// Sorts keys with a time in their upper halves, which are counted before.
+#[derive(Debug)]
 pub(crate) struct KeyOrder {
     spare: Vec<u64>,
+    /// Keys by digit and value.
+    counts: [[u32; VALUES]; DIGITS],
+    /// Where the digits are in a key.
+    shifts: [u32; DIGITS],
 }
 
 impl KeyOrder {
-    /// Sorts keys whose times have `bits` bits: by the upper ones the lowest digit first, then what they leave equal, down
-    /// to the lower halves. That is next to nothing, as there are more values than keys.
-    pub(crate) fn sort(&mut self, keys: &mut Vec<u64>, bits: u32) {
-        let low_bits = bits.saturating_sub(DIGITS * DIGIT_BITS);
-        let shifts = [0, 1].map(|digit| POSITION_BITS + low_bits + digit * DIGIT_BITS);
-        let mut ends = [[0u32; VALUES]; DIGITS as usize];
-        for key in keys.iter() {
-            ends[0][value_of(*key, shifts[0])] += 1;
-            ends[1][value_of(*key, shifts[1])] += 1;
+    pub(crate) fn new() -> Self {
+        KeyOrder { spare: Vec::new(), counts: [[0; VALUES]; DIGITS], shifts: [POSITION_BITS; DIGITS] }
+    }
+
+    /// Times have so many bits.
+    pub(crate) fn begin(&mut self, bits: u32) {
+        let low_bits = bits.saturating_sub(DIGITS as u32 * DIGIT_BITS);
+        self.shifts = [0, 1].map(|digit| POSITION_BITS + low_bits + digit * DIGIT_BITS);
+        self.counts = [[0; VALUES]; DIGITS];
+    }
+
+    /// Counts one of the keys.
+    #[inline(always)]
+    pub(crate) fn count(&mut self, key: u64) {
+        for (counts, shift) in self.counts.iter_mut().zip(self.shifts) {
+            counts[value_of(key, shift)] += 1;
         }
+    }
+
+    /// Sorts the keys that were counted by the upper bits of their times, the lowest digit first. What that leaves equal is
+    /// next to nothing, as there are more values than keys: see [`KeyOrder::sort_equal`].
+    pub(crate) fn sort(&mut self, keys: &mut Vec<u64>) {
         self.spare.resize(keys.len(), 0);
-        let digits = bits.div_ceil(DIGIT_BITS).min(DIGITS) as usize;
-        for (ends, shift) in ends[..digits].iter_mut().zip(shifts) {
+        for (counts, shift) in self.counts.iter_mut().zip(self.shifts) {
             let mut start = 0;
-            for end in ends.iter_mut() {
-                start += std::mem::replace(end, start);
+            for count in counts.iter_mut() {
+                start += std::mem::replace(count, start);
             }
             for &key in keys.iter() {
-                let place = &mut ends[value_of(key, shift)];
+                let place = &mut counts[value_of(key, shift)];
                 self.spare[*place as usize] = key;
                 *place += 1;
             }
             std::mem::swap(keys, &mut self.spare);
         }
-        sort_equal(keys, shifts[0]);
     }
-}
 
-/// Sorts runs of keys that are equal from the bit `shift` on.
-fn sort_equal(keys: &mut [u64], shift: u32) {
-    for at in 1..keys.len() {
-        if keys[at] < keys[at - 1] {
-            let upper = keys[at] >> shift;
-            let before = keys[..at].iter().rev().take_while(|key| *key >> shift == upper).count();
-            let after = keys[at..].iter().take_while(|key| *key >> shift == upper).count();
-            keys[at - before..at + after].sort_unstable();
-        }
+    /// Sorts the keys around a place that [`KeyOrder::sort`] left equal; gives their places.
+    pub(crate) fn sort_equal(&self, keys: &mut [u64], at: usize) -> Range<usize> {
+        let upper = keys[at] >> self.shifts[0];
+        let before = keys[..at].iter().rev().take_while(|key| *key >> self.shifts[0] == upper).count();
+        let after = keys[at..].iter().take_while(|key| *key >> self.shifts[0] == upper).count();
+        keys[at - before..at + after].sort_unstable();
+        at - before..at + after
     }
 }
 
@@ -83,10 +96,19 @@ mod tests {
             let mut keys: Vec<u64> = (0..).zip(&times).map(|(low, time)| time << POSITION_BITS | low).collect();
             let mut expected = keys.clone();
             expected.sort_unstable();
-            let mut order = KeyOrder::default();
+            let mut order = KeyOrder::new();
+            let mut sort = |keys: &mut Vec<u64>, bits| {
+                order.begin(bits);
+                keys.iter().for_each(|key| order.count(*key));
+                order.sort(keys);
+                let mut at = 1;
+                while at < keys.len() {
+                    at = if keys[at] < keys[at - 1] { order.sort_equal(keys, at).end } else { at + 1 };
+                }
+            };
             // What was sorted before leaves no trace.
-            order.sort(&mut vec![3 << POSITION_BITS, 1 << POSITION_BITS, 2 << POSITION_BITS], 2);
-            order.sort(&mut keys, bits);
+            sort(&mut vec![3 << POSITION_BITS, 1 << POSITION_BITS, 2 << POSITION_BITS], 2);
+            sort(&mut keys, bits);
             prop_assert_eq!(keys, expected);
         }
     }

@@ -3,7 +3,7 @@
 //! With f = failures / requests of a minute, r retries make 1 + f + ... + f^r tries of a request and leave a failed one
 //! failed with probability f^r. Tries are taken to be independent, which is optimistic: failures come in bunches.
 
-use super::open_minute::{OpenMinutes, floor_behind_us};
+use super::open_minute::OpenMinutes;
 use serde::Serialize;
 
 /// A minute with fewer requests says nothing about its rate, and is no candidate for the worst.
@@ -45,16 +45,9 @@ impl Retries {
         Retries { open: OpenMinutes::default(), closed }
     }
 
-    /// Takes the next call in order of start, by its stamped start.
-    #[inline]
-    pub(crate) fn take(&mut self, stamped_start_us: i64, failed: bool) {
-        self.take_many(stamped_start_us, 1, u64::from(failed));
-    }
-
-    /// Takes calls that started in one minute, minutes in order.
-    #[inline]
-    pub(crate) fn take_many(&mut self, stamped_start_us: i64, requests: u64, failures: u64) {
-        let floor_us = floor_behind_us(stamped_start_us);
+    /// Takes calls that started in one minute, by their stamps; none comes any more from before `floor_us`.
+    #[inline(always)]
+    pub(crate) fn take(&mut self, stamped_start_us: i64, floor_us: i64, requests: u64, failures: u64) {
         let close = |start_us, minute: &mut Minute| self.closed.add(start_us, std::mem::take(minute));
         let minute = self.open.at(stamped_start_us, floor_us, close);
         minute.requests += requests;
@@ -151,7 +144,9 @@ mod tests {
     fn run(minutes: &[(u64, u64)], retries: u32) -> RetriesResult {
         let mut model = Retries::new(vec![retries]);
         for (minute, &(calls, failures)) in (0..).zip(minutes) {
-            (0..calls).for_each(|call| model.take(minute * MINUTE_US + call as i64, call < failures));
+            (0..calls).for_each(|call| {
+                model.take(minute * MINUTE_US + call as i64, minute * MINUTE_US, 1, u64::from(call < failures))
+            });
         }
         model.finish(&[250.0]).remove(0)
     }

@@ -5,7 +5,6 @@ use super::Candidate;
 use super::breaker::{self, BankPlan, Breakers, JudgeOpenings, Knobs};
 use super::bulkhead::{self, Bulkhead, Queue};
 use super::call::Outcome;
-use super::load::Load;
 use super::pipeline::Pipeline;
 use super::regret;
 use super::retries::Retries;
@@ -50,22 +49,20 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// Takes the next events, and gives their load.
-    fn take(&mut self, batch: &Batch) -> Load {
-        self.traffic.take_calls(batch);
-        for call in batch.started() {
-            let outcome = call.outcome();
-            self.retries.take(call.stamped_start_us(), outcome == Outcome::Failed);
+    /// Takes the next batch.
+    fn take(&mut self, batch: &Batch) {
+        self.traffic.take(batch);
+        batch.for_each_start(|call, floor_us| {
+            let (outcome, start_us) = (call.outcome(), call.stamped_start_us());
+            self.traffic.take_call(start_us, outcome);
+            self.retries.take(start_us, floor_us, 1, u64::from(outcome == Outcome::Failed));
             if call.is_timed() {
                 self.durations.take(call.duration_us, outcome);
             }
             if call.duration_us > self.shortest_timeout_us {
                 self.timeouts.iter_mut().for_each(|timeout| timeout.take(call.duration_us, outcome));
             }
-        }
-        let load = Load::of(batch, self.traffic.in_flight);
-        self.traffic.take_load(batch, load);
-        load
+        });
     }
 }
 
@@ -76,10 +73,10 @@ enum Model {
 }
 
 impl Model {
-    fn take(&mut self, batch: &Batch, load: Load) {
+    fn take(&mut self, batch: &Batch) {
         match self {
             Model::Breakers(breakers) => breakers.take(batch),
-            Model::Bulkhead(bulkhead) => bulkhead.take(batch, load),
+            Model::Bulkhead(bulkhead) => bulkhead.take(batch),
         }
     }
 }
@@ -139,13 +136,11 @@ impl Sweep {
 
     /// Posts the next events.
     pub(super) fn take<'env>(&'env self, batch: Arc<Batch>, pipeline: &Pipeline<'env>) {
-        pipeline.post(COUNTING, move |pipeline| {
-            let load = lock(&self.shared).take(&batch);
-            for (stage, model) in (COUNTING + 1..).zip(&self.models) {
-                let batch = Arc::clone(&batch);
-                pipeline.post(stage, move |_| lock(model).take(&batch, load));
-            }
-        });
+        for (stage, model) in (COUNTING + 1..).zip(&self.models) {
+            let batch = Arc::clone(&batch);
+            pipeline.post(stage, move |_| lock(model).take(&batch));
+        }
+        pipeline.post(COUNTING, move |_| lock(&self.shared).take(&batch));
     }
 
     pub(super) fn finish(self) -> Swept {

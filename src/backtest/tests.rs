@@ -94,7 +94,6 @@ fn the_peak_is_the_largest_number_of_calls_that_overlap() {
 #[test]
 fn passing_over_batches_that_fit_changes_nothing() {
     use super::bulkhead::Bulkhead;
-    use super::load::Load;
     use super::timeline::tests::batches;
     let mut calls = traffic(4_000);
     calls.sort_by_key(|call| call.start_us);
@@ -104,13 +103,11 @@ fn passing_over_batches_that_fit_changes_nothing() {
         {
             let mut one_by_one = Bulkhead::new(max_calls, queue);
             let mut by_batch = Bulkhead::new(max_calls, queue);
-            let mut in_flight = 0;
-            for batch in batches(&calls, batch_calls) {
-                let load = Load::of(&batch, in_flight);
-                in_flight = load.after;
-                *(if load.peak as usize <= max_calls { &mut fitting } else { &mut full }) += 1;
-                by_batch.take(&batch, load);
-                one_by_one.take(&batch, Load { peak: u32::MAX, ..load });
+            for mut batch in batches(&calls, batch_calls) {
+                *(if batch.load.peak as usize <= max_calls { &mut fitting } else { &mut full }) += 1;
+                by_batch.take(&batch);
+                batch.load.peak = u32::MAX;
+                one_by_one.take(&batch);
             }
             let tally = one_by_one.finish();
             let timed = calls.iter().filter(|call| call.duration_us.is_some()).count();

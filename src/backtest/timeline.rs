@@ -9,10 +9,12 @@ mod pool;
 
 #[cfg(test)]
 use super::call::Call;
-use super::call::{KeptCall, OUTCOME_BITS, OUTCOME_MASK, Outcome};
+use super::call::{KeptCall, MINUTE_US, OUTCOME_BITS, OUTCOME_MASK, Outcome};
+use super::load::Load;
+use super::open_minute::floor_behind_us;
 use super::spool::MAX_SPREAD_US;
 
-pub(super) use build::Timeline;
+pub(super) use build::{Arrivals, Timeline};
 use pool::Pooled;
 
 /// The order of what happens at one instant.
@@ -167,6 +169,9 @@ impl Event {
     }
 }
 
+/// What spans more has too many minutes to count in at once.
+const LONGEST_DENSE_US: i64 = 16 * MINUTE_US;
+
 /// Events one after the other, with their calls.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Batch {
@@ -176,22 +181,34 @@ pub(crate) struct Batch {
     pub last_us: i64,
     /// Whether its starts and events are told, which are in order.
     pub is_in_order: bool,
-    /// Calls that are left from before, then new ones; what is not over is left for the next batch.
+    /// Whether all calls behind those in flight from before start in it, and its minutes are few enough to be counted in at
+    /// once. A batch that is not dense is in order.
+    is_dense: bool,
+    /// Calls in flight from before, then those that start; what is not over is left for the next batch.
     pub calls: Pooled<Tracked>,
-    /// How many are left from before.
+    /// How many are in flight from before.
     left: usize,
     /// The places of those that are left for the next batch, in the order that they have there.
     pub leaves: Pooled<u32>,
     /// Places of the calls that start, in order.
     pub starts: Pooled<u32>,
     pub events: Pooled<Event>,
+    /// That of the events.
+    pub load: Load,
 }
 
 impl Batch {
-    /// Whether one of its calls starts in it.
+    /// Calls `count` with each call that starts, and with a time before which none does any more by its stamp: in order only
+    /// where the batch is not dense.
     #[inline(always)]
-    pub(crate) fn has_start_of(&self, call: &Tracked) -> bool {
-        (call.start_us >= self.from_us) & (call.start_us <= self.last_us)
+    pub(crate) fn for_each_start(&self, mut count: impl FnMut(&Tracked, i64)) {
+        let (arrived, starts) =
+            if self.is_dense { (&self.calls[self.left..], &[][..]) } else { (&[][..], &self.starts[..]) };
+        let floor_us = floor_behind_us(self.from_us);
+        // One loop for both, as `count` is part of it: two would have it called.
+        for call in arrived.iter().chain(starts.iter().map(|place| &self.calls[*place as usize])) {
+            count(call, if self.is_dense { floor_us } else { floor_behind_us(call.stamped_start_us()) });
+        }
     }
 
     /// The calls that start, in order; none where the batch is in none.
@@ -199,9 +216,24 @@ impl Batch {
         self.starts.iter().map(|place| &self.calls[*place as usize])
     }
 
-    /// The calls that are left from before: each with whether it has a duration and is in flight when the batch begins.
-    pub(crate) fn left(&self) -> impl Iterator<Item = (&Tracked, bool)> {
-        self.calls[..self.left].iter().map(|call| (call, call.start_us < self.from_us && call.is_timed()))
+    /// The calls that are in flight from before; those that [`Batch::only`] left out have no duration.
+    pub(crate) fn left(&self) -> &[Tracked] {
+        &self.calls[..self.left]
+    }
+
+    /// How many calls are in flight before it.
+    pub(crate) fn in_flight_before(&self) -> u32 {
+        self.left().iter().map(|call| u32::from(call.is_timed())).sum()
+    }
+
+    /// When so many are in flight for the first time.
+    pub(crate) fn first_at_us(&self, in_flight: u32) -> Option<i64> {
+        let mut load = Load::new(self.in_flight_before());
+        let first = self.events.iter().find(|event| {
+            load.take(**event);
+            load.in_flight == in_flight
+        });
+        first.map(|event| self.calls[event.call()].start_us)
     }
 
     /// Whether all calls of it and of later batches start at or after `at_us` by their stamps.
@@ -218,13 +250,17 @@ impl Batch {
             Tracked { tag: call.tag & !lost, ..*call }
         };
         let is_kept = |place: usize| is_kept(&self.calls[place]);
-        Batch {
+        let mut batch = Batch {
             calls: self.calls.iter().map(or_untimed).collect(),
             leaves: self.leaves.clone(),
             starts: self.starts.iter().filter(|place| is_kept(**place as usize)).copied().collect(),
             events: self.events.iter().filter(|event| is_kept(event.call())).copied().collect(),
+            is_dense: false,
             ..*self
-        }
+        };
+        batch.load = Load::new(batch.in_flight_before());
+        batch.events.iter().for_each(|event| batch.load.take(*event));
+        batch
     }
 
     /// When each event happens, with its call.
@@ -276,15 +312,16 @@ pub(crate) mod tests {
         batches_in(true, calls, batch_calls)
     }
 
-    /// The same, in order or not.
-    pub(crate) fn batches_in(is_in_order: bool, calls: &[Call], batch_calls: usize) -> Vec<Batch> {
+    /// The same; dense ones in order or not.
+    pub(crate) fn batches_in(is_order_asked: bool, calls: &[Call], batch_calls: usize) -> Vec<Batch> {
         let mut timeline = Timeline::new(false);
         let mut chunks = calls.chunks(batch_calls).zip(0..).peekable();
         let mut batches = Vec::new();
         while let Some((chunk, page)) = chunks.next() {
             let waiting = chunk.iter().map(|call| Tracked { number: page, ..Tracked::new(call) });
-            timeline.add(|calls| calls.extend(waiting));
-            batches.push(timeline.settle(chunks.peek().map(|(next, _)| next[0].start_us), is_in_order));
+            timeline.begin(chunks.peek().map(|(next, _)| next[0].start_us));
+            timeline.arrivals().extend(i64::MAX, waiting);
+            batches.push(timeline.settle(is_order_asked));
         }
         batches
     }
@@ -340,12 +377,11 @@ pub(crate) mod tests {
             prop_assert_eq!(told, expected);
             for [batch, next] in batches.array_windows() {
                 let left: Vec<u64> = batch.leaves.iter().map(|place| batch.calls[*place as usize].start_us as u64).collect();
-                prop_assert_eq!(left, next.left().map(|(call, _)| call.start_us as u64).collect::<Vec<_>>());
+                prop_assert_eq!(left, next.left().iter().map(|call| call.start_us as u64).collect::<Vec<_>>());
             }
             for batch in &batches {
                 let is_in_flight = |call: &&Tracked| call.is_timed() && call.start_us < batch.from_us && call.end_us() >= batch.from_us;
-                let in_flight = batch.left().filter(|(_, is_in_flight)| *is_in_flight);
-                let mut in_flight: Vec<u64> = in_flight.map(|(call, _)| call.number).collect();
+                let mut in_flight: Vec<u64> = batch.left().iter().map(|call| call.number).collect();
                 in_flight.sort_unstable();
                 let expected: Vec<u64> = tracked.iter().filter(is_in_flight).map(|call| call.number).collect();
                 prop_assert_eq!(in_flight, expected);

@@ -57,7 +57,7 @@ pub(crate) struct DurationSums {
 
 impl DurationSums {
     /// Takes calls of one duration and outcome.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn take(&mut self, duration_us: u64, outcome: Outcome, calls: u64) {
         self.timed += calls;
         self.sum_us += u128::from(duration_us) * u128::from(calls);
@@ -79,7 +79,7 @@ impl Durations {
     }
 
     /// Takes the next call.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn take(&mut self, duration_us: u64, outcome: Outcome) {
         self.sums.take(duration_us, outcome, 1);
         if outcome == Outcome::Good {
@@ -109,7 +109,7 @@ impl Slowest {
         Slowest { keep: (values / 1000) as usize + 1, values: Vec::new(), floor: 0 }
     }
 
-    #[inline]
+    #[inline(always)]
     fn push(&mut self, value: u64) {
         if value < self.floor {
             return;

@@ -1,7 +1,6 @@
 //! What is true of the traffic whatever the config: counts, the span of time, the number in flight.
 
 use super::call::Outcome;
-use super::load::{self, Load};
 use super::timeline::Batch;
 use crate::window::minute::MinuteRow;
 
@@ -15,28 +14,29 @@ pub(super) struct Traffic {
     pub span_us: Option<(i64, i64)>,
     /// The same by their stamps.
     pub stamped_span_us: Option<(i64, i64)>,
-    /// Calls with a duration in flight after the last load.
-    pub in_flight: u32,
     /// Most calls in flight at a start, itself included, and the first time that it was so.
     pub peak: Option<(u32, i64)>,
 }
 
 impl Traffic {
-    /// Takes the calls that start in the next batch.
-    pub(super) fn take_calls(&mut self, batch: &Batch) {
-        let calls = batch.started();
+    /// Takes the next batch.
+    pub(super) fn take(&mut self, batch: &Batch) {
         let (Some(first), Some(last)) = (batch.started().next(), batch.started().next_back()) else { return };
         let from_us = self.span_us.map_or(first.start_us, |(from_us, _)| from_us);
         self.span_us = Some((from_us, last.start_us));
-        self.calls += calls.len() as u64;
-        let (mut from_us, mut to_us) = self.stamped_span_us.unwrap_or((i64::MAX, i64::MIN));
-        for call in calls {
-            let start_us = call.stamped_start_us();
-            (from_us, to_us) = (from_us.min(start_us), to_us.max(start_us));
-            self.good += u64::from(call.outcome() == Outcome::Good);
-            self.failed += u64::from(call.outcome() == Outcome::Failed);
+        if batch.load.peak > self.peak.map_or(0, |(peak, _)| peak) {
+            self.peak = batch.first_at_us(batch.load.peak).map(|at_us| (batch.load.peak, at_us));
         }
-        self.stamped_span_us = Some((from_us, to_us));
+    }
+
+    /// Takes a call that starts in it, by its stamp.
+    #[inline(always)]
+    pub(super) fn take_call(&mut self, start_us: i64, outcome: Outcome) {
+        self.calls += 1;
+        self.good += u64::from(outcome == Outcome::Good);
+        self.failed += u64::from(outcome == Outcome::Failed);
+        let (from_us, to_us) = self.stamped_span_us.unwrap_or((start_us, start_us));
+        self.stamped_span_us = Some((from_us.min(start_us), to_us.max(start_us)));
     }
 
     /// Takes requests that are not known one by one: how many were in flight stays unknown.
@@ -50,15 +50,6 @@ impl Traffic {
             Outcome::Failed => self.failed += row.counts.requests,
             Outcome::Neither => {}
         }
-    }
-
-    /// Takes the load of the next batch.
-    pub(super) fn take_load(&mut self, batch: &Batch, load: Load) {
-        if load.peak > self.peak.map_or(0, |(peak, _)| peak) {
-            let at_us = load::first_at_us(batch, self.in_flight, load.peak);
-            self.peak = at_us.map(|at_us| (load.peak, at_us));
-        }
-        self.in_flight = load.after;
     }
 
     /// Microseconds from the first start to the last.

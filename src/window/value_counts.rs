@@ -10,6 +10,8 @@ const BUSY: usize = 4096;
 const DENSE_MS: u64 = 1024;
 
 const NANOS_PER_MS: u64 = 1_000_000;
+const MICROS_PER_MS: u64 = 1_000;
+const NANOS_PER_MICRO: u64 = 1_000;
 
 /// How often each duration occurred.
 #[derive(Clone, Debug, Default)]
@@ -35,13 +37,13 @@ impl ValueCounts {
         }
     }
 
-    /// Counts one duration, in nanoseconds.
-    #[inline]
-    pub fn add(&mut self, nanos: u64) {
-        let ms = nanos / NANOS_PER_MS;
+    /// Counts one duration, in microseconds.
+    #[inline(always)]
+    pub fn add_us(&mut self, micros: u64) {
+        let ms = micros / MICROS_PER_MS;
         match self.dense.get_mut(ms as usize) {
-            Some(count) if ms * NANOS_PER_MS == nanos => *count += 1,
-            _ => self.extend(&[nanos]),
+            Some(count) if ms * MICROS_PER_MS == micros => *count += 1,
+            _ => self.extend(&[micros.saturating_mul(NANOS_PER_MICRO)]),
         }
     }
 
@@ -185,8 +187,8 @@ mod tests {
                 counts.extend(&values);
                 if number % 3 == 0 {
                     counted.extend(&values);
-                } else if number % 3 == 1 {
-                    values.iter().for_each(|value| counted.add(*value));
+                } else if number % 3 == 1 && unit >= NANOS_PER_MICRO {
+                    values.iter().for_each(|value| counted.add_us(value / NANOS_PER_MICRO));
                 } else {
                     counted.extend_counted(&values.iter().map(|value| (*value, 1)).collect::<Vec<_>>());
                 }

@@ -11,7 +11,6 @@ mod places;
 mod queued;
 mod unqueued;
 
-use super::load::Load;
 use super::timeline::Batch;
 use queued::Queued;
 use serde::Serialize;
@@ -112,11 +111,12 @@ impl Bulkhead {
         (self.max_running, self.queue)
     }
 
-    /// Takes the next events, with their load.
+    /// Takes the next events.
     ///
     /// Where every call in flight runs as the log says and the log's own number in flight fits, no start finds the
     /// bulkhead full: there is nothing to model.
-    pub(super) fn take(&mut self, batch: &Batch, load: Load) {
+    pub(super) fn take(&mut self, batch: &Batch) {
+        let load = &batch.load;
         self.tally.calls += u64::from(load.starts);
         let differs = self.places.differ(batch);
         if !differs && load.peak as usize <= self.max_running {

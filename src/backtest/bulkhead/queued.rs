@@ -50,8 +50,8 @@ impl Queued {
     /// Takes what is in flight before a batch from the log.
     pub(super) fn begin(&mut self, batch: &Batch) {
         self.leave.clear();
-        let in_flight = batch.left().filter(|(_, is_in_flight)| *is_in_flight);
-        let ends = in_flight.map(|(call, _)| TimePhase::of_end(call.start_us, call.duration_us));
+        let in_flight = batch.left().iter().filter(|call| call.is_timed());
+        let ends = in_flight.map(|call| TimePhase::of_end(call.start_us, call.duration_us));
         self.places = Places::new(self.max_running, ends.collect());
     }
 

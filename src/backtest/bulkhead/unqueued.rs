@@ -43,7 +43,7 @@ impl Unqueued {
     /// Takes what is in flight before a batch from the log.
     pub(super) fn begin(&mut self, batch: &Batch) {
         self.states.clear();
-        self.states.extend(batch.left().map(|(_, is_in_flight)| if is_in_flight { RUNS } else { 0 }));
+        self.states.extend(batch.left().iter().map(|call| if call.is_timed() { RUNS } else { 0 }));
         self.running = self.states.iter().map(|state| u32::from(*state)).sum();
     }
 

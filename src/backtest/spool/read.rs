@@ -4,8 +4,7 @@ use super::columns::Unpacked;
 use super::page::Stamps;
 use super::second::{SecondCounts, Spread};
 use super::{PageEntry, unable};
-use crate::backtest::call::MINUTE_US;
-use crate::backtest::timeline::{Batch, Timeline, Tracked};
+use crate::backtest::timeline::{Arrivals, Batch, Timeline};
 use anyhow::Context;
 use std::fs::File;
 use std::iter::Peekable;
@@ -15,9 +14,6 @@ use std::os::unix::fs::FileExt;
 const SLICE_CALLS: usize = 1 << 13;
 
 const FIRST_RANK_BYTES: usize = 8;
-
-/// Batches that span more are put in order in any case: all their minutes would have to be open at once.
-const LONGEST_UNORDERED_US: i64 = 16 * MINUTE_US;
 
 /// All requests of a log, in a file without a name.
 pub(crate) struct Stored {
@@ -133,22 +129,23 @@ impl Stored {
         from_us: i64,
         bytes: &[u8],
         unpacked: &mut Unpacked,
-        calls: &mut Vec<Tracked>,
+        calls: &mut Arrivals,
     ) {
+        if entry.min_start_us < from_us {
+            let mut all = Arrivals::new();
+            self.unpack(number, entry, i64::MIN, bytes, unpacked, &mut all);
+            calls.extend_if(&all, |call| call.stamped_start_us() >= from_us);
+            return;
+        }
         let (columns, first_ranks) = bytes.split_at(entry.shape.bytes());
         let now = |endpoint: u32| self.endpoints.get(endpoint as usize).copied().unwrap_or(endpoint);
         let times = unpacked.read(&entry.shape, columns, now);
-        let before = calls.len();
         match entry.stamps {
-            Stamps::Exact => unpacked.add_exact(&times, entry.base, number, calls),
+            Stamps::Exact => unpacked.add_exact(&times, entry.base, entry.last_stamped_us, number, calls),
             Stamps::WholeSeconds => {
                 let mut seconds = PageSeconds::new(self, entry, first_ranks.as_chunks().0);
                 unpacked.add_ranked(&times, entry.base, number, |second| seconds.spread(second), calls);
             }
-        }
-        if entry.min_start_us < from_us {
-            let added = calls.split_off(before);
-            calls.extend(added.into_iter().filter(|call| call.stamped_start_us() >= from_us));
         }
     }
 }
@@ -169,7 +166,7 @@ pub(crate) struct Batches<'a> {
 }
 
 impl Batches<'_> {
-    /// Batches that end by then need not be in order.
+    /// Batches that end by then need not be in order; dense ones are not.
     pub(crate) fn unordered_until(self, unordered_until_us: i64) -> Self {
         Batches { unordered_until_us, ..self }
     }
@@ -177,19 +174,23 @@ impl Batches<'_> {
     fn gather(&mut self) -> anyhow::Result<Batch> {
         let Batches { stored, timeline, bytes, unpacked, .. } = self;
         // Twice what is left over, so that sorting stays linear in the calls however far pages overlap.
-        let enough = self.slice_calls.max(2 * timeline.waiting());
-        while timeline.waiting() < enough
-            && let Some((number, entry)) = self.pages.next()
+        let mut missing = self.slice_calls.saturating_sub(timeline.waiting()).max(timeline.waiting());
+        let mut pages = Vec::new();
+        while missing > 0
+            && let Some(page) = self.pages.next()
         {
+            missing = missing.saturating_sub(page.1.shape.calls as usize);
+            pages.push(page);
+        }
+        let until_us = self.pages.peek().map(|(_, next)| next.min_start_us);
+        self.is_over = until_us.is_none();
+        timeline.begin(until_us);
+        for (number, entry) in pages {
             stored.read(entry, bytes).with_context(unable)?;
-            timeline.add(|calls| stored.unpack(*number, entry, self.from_us, bytes, unpacked, calls));
+            stored.unpack(*number, entry, self.from_us, bytes, unpacked, timeline.arrivals());
             anyhow::ensure!(!timeline.is_full(), too_many(timeline.waiting()));
         }
-        let next = self.pages.peek().map(|(_, next)| next.min_start_us);
-        self.is_over = next.is_none();
-        let is_dense = |until_us: i64| until_us.saturating_sub(timeline.settled_us()) <= LONGEST_UNORDERED_US;
-        let is_unordered = next.is_some_and(|until_us| until_us <= self.unordered_until_us && is_dense(until_us));
-        Ok(timeline.settle(next, !is_unordered))
+        Ok(timeline.settle(until_us.is_none_or(|until_us| until_us > self.unordered_until_us)))
     }
 }
 

@@ -9,7 +9,7 @@ use super::minutes::{FailingMinute, FailingMinutes, WorstMinute};
 use super::resolution::Resolution;
 use super::retries::MIN_MINUTE_REQUESTS;
 use crate::backtest::call::{MINUTE_US, Outcome};
-use crate::backtest::open_minute::{OpenMinutes, floor_behind_us};
+use crate::backtest::open_minute::OpenMinutes;
 use crate::backtest::timeline::{Batch, Event, Tracked};
 use crate::window::minute::MinuteRow;
 use crate::window::value_counts::ValueCounts;
@@ -80,28 +80,30 @@ impl EvidenceFit {
 
     /// Takes the next batch. One in no order belongs to the first part as a whole.
     pub(crate) fn take(&mut self, batch: &Batch) {
-        if !batch.is_in_order {
-            let floor_us = floor_behind_us(batch.from_us);
-            let started = batch.calls.iter().filter(|call| batch.has_start_of(call));
-            started.for_each(|call| self.parts[0].count(call, floor_us));
-            self.all_in_flight.take_unordered(0, batch);
-            return;
-        }
-        for call in batch.started() {
-            let start_us = call.stamped_start_us();
-            self.parts[usize::from(start_us >= self.split_us)].count(call, floor_behind_us(start_us));
-        }
-        match self.part_of(batch) {
-            Some(part) => self.step_all(batch, |_| part),
-            None => {
-                let split_us = self.split_us;
-                self.step_all(batch, |event| usize::from(batch.calls[event.call()].stamped_start_us() >= split_us));
+        let split_us = self.split_us;
+        let part_of = |call: &Tracked| usize::from(call.stamped_start_us() >= split_us);
+        let part = self.part_of(batch);
+        match part {
+            Some(part) => {
+                self.parts[part].count_all(batch);
+                self.all_in_flight.take(part, batch);
             }
+            None => {
+                batch.for_each_start(|call, floor_us| self.parts[part_of(call)].count(call, floor_us));
+                let step = |event: &Event| self.all_in_flight.step(part_of(&batch.calls[event.call()]), *event);
+                batch.events.iter().for_each(step);
+            }
+        }
+        if self.endpoint_peaks == EndpointPeaks::Asked {
+            self.step_endpoints(batch, |call| part.unwrap_or_else(|| part_of(call)));
         }
     }
 
     /// The part that all of a batch's calls belong to; most batches have one.
     fn part_of(&mut self, batch: &Batch) -> Option<usize> {
+        if !batch.is_in_order {
+            return Some(0);
+        }
         if !self.is_second {
             if batch.started().next_back().is_none_or(|last| last.start_us < self.split_us) {
                 return (!batch.starts.is_empty()).then_some(0);
@@ -111,15 +113,12 @@ impl EvidenceFit {
         self.is_second.then_some(1)
     }
 
-    #[inline(always)]
-    fn step_all(&mut self, batch: &Batch, part_of: impl Fn(Event) -> usize) {
-        batch.events.iter().for_each(|event| self.all_in_flight.step(part_of(*event), *event));
-        if self.endpoint_peaks == EndpointPeaks::Asked {
-            let endpoints = self.parts.iter().map(|part| part.endpoints.len()).max().unwrap_or(0);
-            self.in_flight.resize(endpoints, InFlight::default());
-            for event in &batch.events {
-                self.in_flight[batch.calls[event.call()].endpoint as usize].step(part_of(*event), *event);
-            }
+    fn step_endpoints(&mut self, batch: &Batch, part_of: impl Fn(&Tracked) -> usize) {
+        let endpoints = self.parts.iter().map(|part| part.endpoints.len()).max().unwrap_or(0);
+        self.in_flight.resize(endpoints, InFlight::default());
+        for event in &batch.events {
+            let call = &batch.calls[event.call()];
+            self.in_flight[call.endpoint as usize].step(part_of(call), *event);
         }
     }
 
@@ -153,7 +152,7 @@ impl EvidenceFit {
 }
 
 impl Observed {
-    #[inline]
+    #[inline(always)]
     fn endpoint(&mut self, number: u32) -> &mut Series {
         let index = number as usize;
         if index >= self.endpoints.len() {
@@ -162,8 +161,13 @@ impl Observed {
         &mut self.endpoints[index]
     }
 
+    /// Counts the calls that start in a batch.
+    fn count_all(&mut self, batch: &Batch) {
+        batch.for_each_start(|call, floor_us| self.count(call, floor_us));
+    }
+
     /// No call comes any more from before `floor_us`.
-    #[inline]
+    #[inline(always)]
     fn count(&mut self, call: &Tracked, floor_us: i64) {
         let outcome = call.outcome();
         let start_us = call.stamped_start_us();
@@ -171,7 +175,7 @@ impl Observed {
         if call.is_timed() {
             endpoint.timed += 1;
             if outcome == Outcome::Good {
-                endpoint.good_values.add(call.duration_us.saturating_mul(1000));
+                endpoint.good_values.add_us(call.duration_us);
             }
         }
         let minute = self.minute(start_us, floor_us).at(call.endpoint);
@@ -197,7 +201,7 @@ impl Observed {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn minute(&mut self, start_us: i64, floor_us: i64) -> &mut Minutes {
         let Observed { all, endpoints, open } = self;
         open.at(start_us, floor_us, |start_us, minutes| minutes.close(start_us, all, endpoints))

@@ -6,7 +6,7 @@
 use crate::backtest::timeline::{Batch, Event, Phase, TimePhase};
 
 /// Slices of a batch's time: of half a second at most, where few requests start.
-const SLICE_BITS: u32 = 11;
+const SLICE_BITS: u32 = 12;
 const SLICES: usize = 1 << SLICE_BITS;
 
 /// Calls with a duration in flight.
@@ -26,14 +26,23 @@ impl InFlight {
         self.peaks[part] = self.peaks[part].max(now * started);
     }
 
-    /// Takes a batch in no order; all that start or end in it are of this part.
-    pub(super) fn take_unordered(&mut self, part: usize, batch: &Batch) {
+    /// Takes a batch; all that start or end in it are of this part.
+    pub(super) fn take(&mut self, part: usize, batch: &Batch) {
+        if batch.is_in_order {
+            self.now = batch.load.in_flight;
+            self.peaks[part] = self.peaks[part].max(batch.load.peak);
+        } else {
+            self.take_unordered(part, batch);
+        }
+    }
+
+    fn take_unordered(&mut self, part: usize, batch: &Batch) {
         let slices = Slices::of(batch);
         let (mut starts, mut ends) = ([0u32; SLICES], [0u32; SLICES]);
+        batch.for_each_start(|call, _| starts[slices.slice(call.start_us)] += u32::from(call.is_timed()));
         for call in &batch.calls {
-            let (is_timed, end_us) = (call.is_timed(), call.end_us());
-            starts[slices.slice(call.start_us)] += u32::from(is_timed & batch.has_start_of(call));
-            ends[slices.slice(end_us)] += u32::from(is_timed & (end_us <= batch.last_us));
+            let end_us = call.end_us();
+            ends[slices.slice(end_us)] += u32::from(call.is_timed() & (end_us <= batch.last_us));
         }
         // How many are in flight before the slices that may have a new peak.
         let mut open = Vec::new();
@@ -79,10 +88,12 @@ impl Slices {
         let mut before = [None; SLICES];
         slices.iter().for_each(|(slice, in_flight)| before[*slice] = Some(*in_flight));
         let mut events: Vec<(TimePhase, bool)> = Vec::new();
-        for call in batch.calls.iter().filter(|call| call.is_timed()) {
-            if batch.has_start_of(call) && before[self.slice(call.start_us)].is_some() {
+        batch.for_each_start(|call, _| {
+            if call.is_timed() && before[self.slice(call.start_us)].is_some() {
                 events.push((TimePhase::of(call.start_us, Phase::Start), true));
             }
+        });
+        for call in batch.calls.iter().filter(|call| call.is_timed()) {
             if call.end_us() <= batch.last_us && before[self.slice(call.end_us())].is_some() {
                 events.push((TimePhase::of_end(call.start_us, call.duration_us), false));
             }

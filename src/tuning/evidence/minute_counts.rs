@@ -29,7 +29,7 @@ pub(super) struct Minutes {
 }
 
 impl Minutes {
-    #[inline]
+    #[inline(always)]
     pub(super) fn at(&mut self, endpoint: u32) -> &mut Minute {
         let index = endpoint as usize;
         if index >= self.endpoints.len() {

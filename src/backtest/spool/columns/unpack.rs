@@ -3,7 +3,7 @@
 use super::{NO_DURATION, Narrow, Shape, Stretch};
 use crate::backtest::call::{OUTCOME_BITS, OUTCOME_MASK};
 use crate::backtest::spool::second::{MICROS, Spread};
-use crate::backtest::timeline::Tracked;
+use crate::backtest::timeline::{Arrivals, Tracked};
 
 /// A page's columns, read back.
 #[derive(Debug, Default)]
@@ -63,19 +63,21 @@ impl Unpacked {
         }
     }
 
-    /// Adds the requests of a page with exact stamps.
+    /// Adds the requests of a page with exact stamps; the last one starts at `last_us`.
     pub(in crate::backtest::spool) fn add_exact(
         &self,
         times: &Times,
         base_us: i64,
+        last_us: i64,
         page: u32,
-        calls: &mut Vec<Tracked>,
+        calls: &mut Arrivals,
     ) {
         let each = times.words.iter().zip(self.durations_us.iter().zip(&self.tags));
-        calls.extend(each.map(|(offset, (duration_us, tag))| {
+        let each = each.map(|(offset, (duration_us, tag))| {
             let start_us = base_us + i64::from(u32::from_le_bytes(*offset));
             Tracked::waiting(start_us, 0, *duration_us, *tag, page)
-        }));
+        });
+        calls.extend(last_us, each);
     }
 
     /// Adds the requests of a page with whole seconds, which `spread` tells how to spread, given the second after the base.
@@ -85,7 +87,7 @@ impl Unpacked {
         base_second: i64,
         page: u32,
         mut spread: impl FnMut(u16) -> Spread,
-        calls: &mut Vec<Tracked>,
+        calls: &mut Arrivals,
     ) {
         let mut from = 0;
         let lengths = times.lengths.iter().map(|length| usize::from(*length) + 1).chain(std::iter::repeat(1));
@@ -94,12 +96,13 @@ impl Unpacked {
             let spread = spread(second);
             let second_us = (base_second + i64::from(second)) * MICROS;
             let each = self.durations_us[from..from + length].iter().zip(&self.tags[from..from + length]);
-            calls.extend((u32::from(rank)..).zip(each).map(|(rank, (duration_us, tag))| {
+            let each = (u32::from(rank)..).zip(each).map(|(rank, (duration_us, tag))| {
                 let within_us = spread.end_within_us(rank);
                 let length_us = if *duration_us == NO_DURATION { 0 } else { *duration_us };
                 let start_us = (second_us + i64::from(within_us)).saturating_sub_unsigned(length_us);
                 Tracked::waiting(start_us, within_us, *duration_us, *tag, page)
-            }));
+            });
+            calls.extend(second_us + MICROS, each);
             from += length;
         }
     }
