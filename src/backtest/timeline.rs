@@ -169,7 +169,7 @@ impl Event {
     }
 }
 
-/// What spans more has too many minutes to count in at once.
+/// What spans as much has too many minutes to count in at once.
 const LONGEST_DENSE_US: i64 = 16 * MINUTE_US;
 
 /// Events one after the other, with their calls.

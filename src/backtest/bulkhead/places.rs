@@ -8,7 +8,7 @@ use crate::backtest::timeline::TimePhase;
 /// When each place comes free.
 #[derive(Default)]
 pub(super) struct Places {
-    /// None comes free before those at twice its place plus one and plus two.
+    /// None comes free after those at twice its place plus one and plus two.
     free: Vec<TimePhase>,
     /// Below the first place.
     levels: u32,

@@ -16,8 +16,8 @@ const REJECTED: u8 = 2;
 pub(super) struct Unqueued {
     max_running: u32,
     running: u32,
-    /// By place in the next batch, as far as calls are left for it: [`RUNS`], [`REJECTED`], or 0 before the start and
-    /// without a duration.
+    /// By place in the next batch, as far as calls are left for it: [`RUNS`], [`REJECTED`], or 0 without a
+    /// duration.
     states: Vec<u8>,
     #[cfg(test)]
     pub(super) ran_us: super::RanUs,

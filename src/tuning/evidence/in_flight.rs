@@ -5,7 +5,7 @@
 
 use crate::backtest::timeline::{Batch, Event, Phase, TimePhase};
 
-/// Slices of a batch's time: of half a second at most, where few requests start.
+/// Slices of a batch's time: of a quarter of a second or so at most, where few requests start.
 const SLICE_BITS: u32 = 12;
 const SLICES: usize = 1 << SLICE_BITS;
 

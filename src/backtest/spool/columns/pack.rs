@@ -52,7 +52,8 @@ impl Columns {
     pub(in crate::backtest::spool) fn pack(&mut self, calls: ShortCalls, bytes: &mut Vec<u8>) -> Shape {
         let ShortCalls { each, endpoints, .. } = calls;
         let mut shape = Shape { calls: each.len() as u32, ..Shape::default() };
-        // With as many endpoints, their list and two bytes for each tag are no less than all tags.
+        // The list is that of the chunk, which has few pages. With as many endpoints, it and two bytes for each tag are no less
+        // than all tags.
         shape.is_local = endpoints.len() <= MOST_LOCAL && endpoints.len() < each.len() / 2;
         self.pack_times(&mut shape, bytes);
         pack_durations(each, &mut shape, bytes);
