@@ -9,7 +9,7 @@ mod pool;
 
 #[cfg(test)]
 use super::call::Call;
-use super::call::{KeptCall, MINUTE_US, OUTCOME_BITS, OUTCOME_MASK, Outcome};
+use super::call::{KeptCall, OUTCOME_BITS, OUTCOME_MASK, Outcome};
 use super::load::Load;
 use super::open_minute::floor_behind_us;
 use super::spool::MAX_SPREAD_US;
@@ -105,7 +105,7 @@ impl Tracked {
 
     #[inline(always)]
     pub(crate) fn end_us(&self) -> i64 {
-        self.start_us.saturating_add(self.duration_us as i64)
+        end_us(self.start_us, self.duration_us)
     }
 
     /// When it starts.
@@ -123,7 +123,13 @@ impl Tracked {
 #[inline]
 pub(crate) fn end_moment(start_us: i64, duration_us: u64, call: u64) -> Moment {
     let phase = if duration_us == 0 { Phase::InstantEnd } else { Phase::End };
-    (start_us.saturating_add_unsigned(duration_us), phase, call)
+    (end_us(start_us, duration_us), phase, call)
+}
+
+/// The same in UTC microseconds; a duration is below 2^63.
+#[inline(always)]
+fn end_us(start_us: i64, duration_us: u64) -> i64 {
+    start_us.saturating_add(duration_us as i64)
 }
 
 /// A start or an end of one of a batch's calls. Bit 0: whether it is an end; bits 1 and 2: the call's outcome; bit 3:
@@ -168,9 +174,6 @@ impl Event {
         ((before + 2 * started).wrapping_sub(timed), started)
     }
 }
-
-/// What spans as much has too many minutes to count in at once.
-const LONGEST_DENSE_US: i64 = 16 * MINUTE_US;
 
 /// Events one after the other, with their calls.
 #[derive(Clone, Debug, Default)]

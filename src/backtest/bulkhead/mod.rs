@@ -58,7 +58,7 @@ pub(super) fn max_running(max_concurrent_calls: f64) -> usize {
 pub(crate) struct Bulkhead {
     max_running: usize,
     queue: Queue,
-    places: Places,
+    model: Model,
     tally: Tally,
 }
 
@@ -66,32 +66,32 @@ pub(crate) struct Bulkhead {
 #[cfg(test)]
 pub(super) type RanUs = std::collections::BTreeMap<u64, i64>;
 
-enum Places {
+enum Model {
     Queued(Queued),
     Unqueued(Unqueued),
 }
 
-impl Places {
+impl Model {
     /// Whether other calls are in flight before a batch than in the log.
     fn differ(&self, batch: &Batch) -> bool {
         match self {
-            Places::Queued(queued) => queued.differs_at(batch.from_us),
-            Places::Unqueued(unqueued) => unqueued.differs(),
+            Model::Queued(queued) => queued.differs_at(batch.from_us),
+            Model::Unqueued(unqueued) => unqueued.differs(),
         }
     }
 
     /// Takes what is in flight before a batch from the log.
     fn begin(&mut self, batch: &Batch) {
         match self {
-            Places::Queued(queued) => queued.begin(batch),
-            Places::Unqueued(unqueued) => unqueued.begin(batch),
+            Model::Queued(queued) => queued.begin(batch),
+            Model::Unqueued(unqueued) => unqueued.begin(batch),
         }
     }
 
     fn take(&mut self, batch: &Batch, tally: &mut Tally) {
         match self {
-            Places::Queued(queued) => queued.take(batch, tally),
-            Places::Unqueued(unqueued) => unqueued.take(batch, tally),
+            Model::Queued(queued) => queued.take(batch, tally),
+            Model::Unqueued(unqueued) => unqueued.take(batch, tally),
         }
     }
 }
@@ -99,11 +99,11 @@ impl Places {
 impl Bulkhead {
     /// An empty bulkhead.
     pub(crate) fn new(max_running: usize, queue: Queue) -> Self {
-        let places = match queue.calls {
-            0 => Places::Unqueued(Unqueued::new(max_running)),
-            _ => Places::Queued(Queued::new(max_running, queue)),
+        let model = match queue.calls {
+            0 => Model::Unqueued(Unqueued::new(max_running)),
+            _ => Model::Queued(Queued::new(max_running, queue)),
         };
-        Bulkhead { max_running, queue, places, tally: Tally::default() }
+        Bulkhead { max_running, queue, model, tally: Tally::default() }
     }
 
     /// What it was made with.
@@ -118,22 +118,22 @@ impl Bulkhead {
     pub(super) fn take(&mut self, batch: &Batch) {
         let load = &batch.load;
         self.tally.calls += u64::from(load.starts);
-        let differs = self.places.differ(batch);
+        let differs = self.model.differ(batch);
         if !differs && load.peak as usize <= self.max_running {
             return;
         }
         if !differs {
-            self.places.begin(batch);
+            self.model.begin(batch);
         }
-        self.places.take(batch, &mut self.tally);
+        self.model.take(batch, &mut self.tally);
     }
 
     /// When each call ran that was modelled.
     #[cfg(test)]
     pub(super) fn ran_us(&self) -> &RanUs {
-        match &self.places {
-            Places::Queued(queued) => &queued.ran_us,
-            Places::Unqueued(unqueued) => &unqueued.ran_us,
+        match &self.model {
+            Model::Queued(queued) => &queued.ran_us,
+            Model::Unqueued(unqueued) => &unqueued.ran_us,
         }
     }
 

@@ -44,7 +44,7 @@ impl Unqueued {
     pub(super) fn begin(&mut self, batch: &Batch) {
         self.states.clear();
         self.states.extend(batch.left().iter().map(|call| if call.is_timed() { RUNS } else { 0 }));
-        self.running = self.states.iter().map(|state| u32::from(*state)).sum();
+        self.running = batch.in_flight_before();
     }
 
     /// Takes the next events. Which of them are rejected is as good as random, so that nothing branches on it.

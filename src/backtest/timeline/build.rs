@@ -1,7 +1,8 @@
 //! Calls of pages become batches, as far as no later page can have an earlier start.
 
 use super::pool::{Pool, Pooled};
-use super::{Batch, Event, LONGEST_DENSE_US, Phase, Tracked};
+use super::{Batch, Event, Phase, Tracked};
+use crate::backtest::call::MINUTE_US;
 use crate::backtest::load::Load;
 use crate::backtest::order::KeyOrder;
 
@@ -15,6 +16,9 @@ const KEY_EVENT_MASK: u32 = (1 << PHASE_SHIFT) - 1;
 
 /// With more calls, places would run into a key's phase; a page's worth less, as they come by pages.
 const MOST_CALLS: usize = (1 << (PHASE_SHIFT - Tracked::SPREAD_SHIFT)) - (1 << 16);
+
+/// A batch that spans as much has too many minutes to count in at once.
+const LONGEST_DENSE_US: i64 = 16 * MINUTE_US;
 
 impl Phase {
     const KEY_MASK: u64 = 3 << PHASE_SHIFT;
@@ -183,6 +187,7 @@ impl Timeline {
     fn find_keys(&mut self, batch: &Batch) -> Pooled<u32> {
         let Timeline { arrivals: Arrivals { calls, .. }, keys, order, place_lists, .. } = self;
         let span = Span::of(batch, calls);
+        // Wide ones are not distributed; the ranks that they get are told apart by all bits.
         let is_wide = span.bits() > u32::BITS;
         order.begin(if is_wide { 0 } else { span.bits() });
         let (mut leaves, mut count) = (place_lists.take(), 0);

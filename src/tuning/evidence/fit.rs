@@ -81,7 +81,7 @@ impl EvidenceFit {
     /// Takes the next batch. One in no order belongs to the first part as a whole.
     pub(crate) fn take(&mut self, batch: &Batch) {
         let split_us = self.split_us;
-        let part_of = |call: &Tracked| usize::from(call.stamped_start_us() >= split_us);
+        let own_part = |call: &Tracked| usize::from(call.stamped_start_us() >= split_us);
         let part = self.part_of(batch);
         match part {
             Some(part) => {
@@ -89,13 +89,13 @@ impl EvidenceFit {
                 self.all_in_flight.take(part, batch);
             }
             None => {
-                batch.for_each_start(|call, floor_us| self.parts[part_of(call)].count(call, floor_us));
-                let step = |event: &Event| self.all_in_flight.step(part_of(&batch.calls[event.call()]), *event);
+                batch.for_each_start(|call, floor_us| self.parts[own_part(call)].count(call, floor_us));
+                let step = |event: &Event| self.all_in_flight.step(own_part(&batch.calls[event.call()]), *event);
                 batch.events.iter().for_each(step);
             }
         }
         if self.endpoint_peaks == EndpointPeaks::Asked {
-            self.step_endpoints(batch, |call| part.unwrap_or_else(|| part_of(call)));
+            self.step_endpoints(batch, |call| part.unwrap_or_else(|| own_part(call)));
         }
     }
 
